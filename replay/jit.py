@@ -1,0 +1,137 @@
+"""The only module that touches numba: compile flags, hooks chosen by type, and a kernel cache that cannot go stale.
+
+numba keys a cached kernel by the file that defines it, so an edit to a helper in another file would silently
+run the old machine code.  Here the cache folder is named by a digest of every kernel and model source, every
+flag and every version that shapes the machine code: change one byte and the folder is another one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from numba import types
+from numba.extending import intrinsic, overload
+
+__all__ = ["cache_folder", "inline", "intrinsic", "kernel", "kernel_folder", "types", "types_by_hook"]
+
+SOURCE_PACKAGES = ("replay", "models", "tracegen")
+"""Packages whose Python sources can shape a kernel."""
+
+MODEL_ENTRY_POINTS = "vmreplay.models"
+"""Entry-point group through which third parties add models; their sources are part of the digest."""
+
+KERNEL_FLAGS: dict[str, Any] = {"nogil": True, "_nrt": False, "error_model": "numpy"}
+INLINE_FLAGS: dict[str, Any] = {"_nrt": False, "forceinline": True, "error_model": "numpy"}
+
+PRUNE_DAYS = 30
+"""Kernel folders unused for this long are deleted when a new one is made."""
+
+
+def cache_folder() -> Path:
+    """The user's cache folder: ``$VMREPLAY_CACHE``, else ``$XDG_CACHE_HOME/vmreplay``, else ``~/.cache/vmreplay``."""
+    chosen = os.environ.get("VMREPLAY_CACHE")
+    if chosen:
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return Path(base) / "vmreplay"
+
+
+def _package_sources() -> Iterator[tuple[str, Path]]:
+    for name in SOURCE_PACKAGES:
+        spec = importlib.util.find_spec(name)
+        for place in (spec.submodule_search_locations or ()) if spec else ():
+            root = Path(place)
+            yield from ((f"{name}/{p.relative_to(root).as_posix()}", p) for p in sorted(root.rglob("*.py")))
+
+
+def _third_party_sources() -> Iterator[tuple[str, Path]]:
+    for point in sorted(importlib.metadata.entry_points(group=MODEL_ENTRY_POINTS), key=lambda p: p.name):
+        module = point.value.partition(":")[0]
+        if module.partition(".")[0] in SOURCE_PACKAGES:
+            continue
+        spec = importlib.util.find_spec(module)
+        if spec and spec.origin:
+            yield point.value, Path(spec.origin)
+
+
+@cache
+def source_digest() -> str:
+    """Hex digest of everything that shapes compiled code: sources, flags, versions and the processor."""
+    digest = hashlib.sha256()
+    for name, path in (*_package_sources(), *_third_party_sources()):
+        digest.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    digest.update(repr((KERNEL_FLAGS, INLINE_FLAGS, os.environ.get("NUMBA_BOUNDSCHECK"))).encode())
+    digest.update(repr((numba.__version__, np.__version__, sys.version, platform.machine())).encode())
+    return digest.hexdigest()[:24]
+
+
+def _prune(root: Path, keep: Path) -> None:
+    limit = time.time() - PRUNE_DAYS * 86400
+    for folder in root.iterdir():
+        if folder != keep and folder.is_dir() and folder.stat().st_mtime < limit:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@cache
+def kernel_folder() -> Path | None:
+    """The folder of kernels compiled from exactly these sources, or None (said once) where none can be written."""
+    root = cache_folder() / "kernels"
+    folder = root / source_digest()
+    try:
+        fresh = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+        os.utime(folder)
+        if fresh:
+            _prune(root, folder)
+    except OSError as error:
+        print(f"notice: kernel cache {folder} is not writable ({error.strerror}); compiling in memory", file=sys.stderr)
+        return None
+    numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
+    return folder
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a top-level kernel: cached across processes, holds no GIL and no reference counts, allocates nothing."""
+    return numba.njit(cache=kernel_folder() is not None, **KERNEL_FLAGS)(function)
+
+
+def inline(function: Callable[..., Any]) -> Any:
+    """Compile a helper that is always inlined into the kernel that calls it, and so is never cached by itself."""
+    return numba.njit(**INLINE_FLAGS)(function)
+
+
+def types_by_hook(stub: Callable[..., Any], table: dict[type, Callable[..., Any]]) -> None:
+    """Let compiled calls of ``stub(state, ...)`` run ``table[type(state)]``, chosen at compile time and inlined.
+
+    ``table`` is read when a kernel is first compiled for a state type; a type that it lacks is a TypeError there.
+    """
+
+    def choose(state: Any, *_: Any) -> Any:
+        chosen = table.get(getattr(state, "instance_class", object))
+        return chosen and getattr(chosen, "py_func", chosen)
+
+    _overload_with_arity(stub, choose)
+
+
+def _overload_with_arity(stub: Callable[..., Any], choose: Callable[..., Any]) -> None:
+    # numba matches an overload's parameter names against the implementation's, so the chooser copies the stub's.
+    names = ", ".join(stub.__code__.co_varnames[: stub.__code__.co_argcount])
+    scope: dict[str, Any] = {"choose": choose}
+    exec(f"def chooser({names}): return choose({names})", scope)  # noqa: S102 - only the stub's own names enter
+    overload(stub, jit_options=INLINE_FLAGS, strict=False)(scope["chooser"])  # type: ignore[arg-type]

@@ -1,0 +1,199 @@
+"""Prepare: a trace becomes dense, page-numbered columns that a count kernel walks, with a side table per page.
+
+Page ids are renumbered so that ``id >> 1`` is the page's *pair* (an R10000 TLB entry maps the even and the odd page
+of a pair) and ``id & 1`` says which half it is.  Definition rows become side tables and leave the columns.  Every
+number a kernel may use as an index is checked here, so that a hostile file cannot make one leave its arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from replay import prepared_cache
+from replay.errors import UserError
+from replay.renumber import Scan, renumber, scan
+from replay.trace.container import REMEDY, OpenTrace, open_trace
+from replay.trace.meta import Refill, TraceMeta
+from replay.trace.schema import COLUMNS, PAGE_SHIFT, Segment
+
+Progress = Callable[[int, int], None]
+"""Called with (rows done, rows in all)."""
+
+UNMAPPED_MASK = {"mips64": 0x1FFFFFFF}
+"""Architecture -> which address bits are the physical address in an unmapped segment (kseg0, kseg1)."""
+
+
+class Columns(NamedTuple):
+    """The rows, one frozen array per column, all of one length."""
+
+    kind: np.ndarray  # u8, a Kind
+    ctx: np.ndarray  # u8, vCPU | Mode << 4
+    info: np.ndarray  # u16
+    page: np.ndarray  # u32, prepared page id in accesses and page-id events
+    n: np.ndarray  # u8, instructions retired since the last row with n > 0
+
+
+class Pages(NamedTuple):
+    """Facts of each prepared page id (or, where said, of each pair id); index 0 stands for no page."""
+
+    segment: np.ndarray  # u8, a Segment
+    space: np.ndarray  # u32, address space; 0 is global
+    vpn: np.ndarray  # u64, virtual page number
+    frame: np.ndarray  # u32, guest-physical frame + 1 in an unmapped segment, else 0
+    table: np.ndarray  # u32 by pair: pair of the linear table's page that holds this pair's entries; 0 for none
+    handler: np.ndarray  # u32[2], page ids of the refill handler's and the nested handler's code; 0 for none
+
+
+class Sites(NamedTuple):
+    """Static sensitive instructions by site id; index 0 stands for none."""
+
+    klass: np.ndarray  # u8, a Sensitive
+    register: np.ndarray  # u32
+    pc: np.ndarray  # u64
+
+
+class Prepared(NamedTuple):
+    """A trace ready to be counted."""
+
+    meta: TraceMeta
+    columns: Columns
+    pages: Pages
+    sites: Sites
+    digest: str
+
+
+def prepare(path: str, *, use_cache: bool = True, progress: Progress | None = None) -> Prepared:
+    """Read, verify and renumber the trace at ``path``; from the user's cache when it was prepared before.
+
+    Raises UserError for a file that is no whole, valid trace.
+    """
+    trace = open_trace(path)
+    digest = trace.closing.digest
+    stored = prepared_cache.load(digest) if use_cache else None
+    if stored is None:
+        columns = _decode(trace, progress)
+        stored = _prepare_arrays(columns, trace.meta, str(path))
+        if use_cache:
+            prepared_cache.save(digest, stored)
+    return _assemble(stored, trace.meta, digest)
+
+
+def from_rows(rows: Iterable[Sequence[int]], meta: TraceMeta) -> Prepared:
+    """Prepare rows given as (kind, ctx, info, page, n), PAGE and SITE rows included.  For tests and small studies."""
+    table = np.array([tuple(row) for row in rows], np.int64).reshape(-1, len(COLUMNS))
+    order = ("kind", "ctx", "info", "page", "n")
+    columns: dict[str, np.ndarray] = {name: table[:, i].astype(COLUMNS[name]) for i, name in enumerate(order)}
+    return _assemble(_prepare_arrays(columns, meta, "rows"), meta, "rows")
+
+
+def _decode(trace: OpenTrace, progress: Progress | None) -> dict[str, np.ndarray]:
+    rows = trace.closing.rows
+    columns = {name: np.empty(rows, dtype) for name, dtype in COLUMNS.items()}
+    done = 0
+    for batch in trace.batches():
+        if done + batch.num_rows > rows:
+            raise UserError(f"{trace.path}: holds more rows than its closing batch says; {REMEDY}")
+        for name, column in zip(COLUMNS, batch.columns, strict=True):
+            columns[name][done : done + batch.num_rows] = column.to_numpy(zero_copy_only=False)
+        done += batch.num_rows
+        if progress:
+            progress(done, rows)
+    if done != rows:
+        raise UserError(f"{trace.path}: holds fewer rows than its closing batch says; {REMEDY}")
+    return columns
+
+
+def _prepare_arrays(columns: dict[str, np.ndarray], meta: TraceMeta, name: str) -> dict[str, np.ndarray]:
+    found = scan(columns, meta, name)
+    vpn, space, ids = _pair_up(found, meta.refill)
+    arrays = _side_tables(found, vpn, space, ids, meta)
+    arrays |= {f"site_{k}": v for k, v in (("klass", found.site_class), ("register", found.site_register))}
+    arrays["site_pc"] = found.site_pc
+    return arrays | renumber(columns, ids["page"])
+
+
+def _window_vpn(vpn: np.ndarray, refill: Refill) -> np.ndarray:
+    entry = np.uint64(refill.window) + vpn * np.uint64(refill.entry_bytes)
+    return entry >> np.uint64(PAGE_SHIFT)
+
+
+def _pair_up(found: Scan, refill: Refill | None) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """Pair numbers for every page seen, every table page behind one, and the two handlers.
+
+    Returns (vpn of each pair's even page, space of each pair), both indexed by pair id with 0 unused, and the
+    prepared ids: "page" by trace id, "table" by pair id (pair ids), "handler".
+    """
+    one = np.uint64(1)
+    mapped = found.segment == Segment.MAPPED
+    mapped[0] = False
+    keys = [np.stack([found.space[1:].astype(np.uint64), found.vpn[1:] >> one])]
+    if refill:
+        below = mapped & (found.space > 0) & (found.vpn < np.uint64(refill.window >> PAGE_SHIFT))
+        window = _window_vpn(found.vpn, refill)
+        keys.append(np.stack([found.space[below].astype(np.uint64), window[below] >> one]))
+        codes = np.array([refill.pc, refill.nested_pc], np.uint64) >> np.uint64(PAGE_SHIFT)
+        keys.append(np.stack([np.zeros(2, np.uint64), codes >> one]))
+    unique, place = np.unique(np.concatenate(keys, axis=1), axis=1, return_inverse=True)
+    pair = (place.reshape(-1) + 1).astype(np.uint32)
+    count = found.vpn.size - 1
+    page = np.zeros(found.vpn.size, np.uint32)
+    page[1:] = pair[:count] * 2 + (found.vpn[1:] & one).astype(np.uint32)
+    table = np.zeros(unique.shape[1] + 1, np.uint32)
+    handler = np.zeros(2, np.uint32)
+    if refill:
+        table[page[below] >> 1] = pair[count:-2]
+        handler[:] = pair[-2:] * 2 + (codes & one).astype(np.uint32)
+    zero = np.zeros(1, np.uint64)
+    vpn, space = np.concatenate([zero, unique[1] << one]), np.concatenate([zero, unique[0]])
+    return vpn, space.astype(np.uint32), {"page": page, "table": table, "handler": handler}
+
+
+def _side_tables(
+    found: Scan, pair_vpn: np.ndarray, pair_space: np.ndarray, ids: dict[str, np.ndarray], meta: TraceMeta
+) -> dict[str, np.ndarray]:
+    vpn = np.repeat(pair_vpn, 2)
+    vpn[1::2] |= np.uint64(1)
+    vpn[:2] = 0
+    segment = np.zeros(vpn.size, np.uint8)
+    segment[ids["page"][1:]] = found.segment[1:]
+    segment[ids["handler"]] = np.where(segment[ids["handler"]] == 0, Segment.UNMAPPED, segment[ids["handler"]])
+    segment[0] = Segment.MAPPED
+    _fill_buddies(segment)
+    frame = np.zeros(vpn.size, np.uint32)
+    if meta.architecture in UNMAPPED_MASK:
+        fixed = segment != Segment.MAPPED
+        mask = np.uint64(UNMAPPED_MASK[meta.architecture] >> PAGE_SHIFT)
+        frame[fixed] = (vpn[fixed] & mask).astype(np.uint32) + 1
+    return {
+        "segment": segment,
+        "space": np.repeat(pair_space, 2),
+        "vpn": vpn,
+        "frame": frame,
+        "table": ids["table"],
+        "handler": ids["handler"],
+    }
+
+
+def _fill_buddies(segment: np.ndarray) -> None:
+    """A page that no row touched lies in the segment of the other half of its pair."""
+    even, odd = segment[0::2], segment[1::2]
+    np.maximum(even, odd, out=even, where=even == Segment.MAPPED)
+    np.maximum(even, odd, out=odd, where=odd == Segment.MAPPED)
+
+
+def _assemble(arrays: dict[str, np.ndarray], meta: TraceMeta, digest: str) -> Prepared:
+    frozen: dict[str, Any] = {}
+    for name, array in arrays.items():
+        view = np.ascontiguousarray(array).view(np.ndarray)
+        view.flags.writeable = False
+        frozen[name] = view
+    return Prepared(
+        meta,
+        Columns(**{name: frozen[name] for name in Columns._fields}),
+        Pages(**{name: frozen[name] for name in Pages._fields}),
+        Sites(**{name: frozen[f"site_{name}"] for name in Sites._fields}),
+        digest,
+    )

@@ -1,0 +1,60 @@
+"""Prepared traces in the user's cache folder: uncompressed, memory-mapped, keyed by digest, capped in size."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from replay.jit import cache_folder, source_digest
+
+CAP_BYTES = 8 << 30
+"""When a new entry would take the folder beyond this, the entries longest unused go first."""
+
+
+def _folder() -> Path:
+    return cache_folder() / "prepared"
+
+
+def _entry(digest: str) -> Path:
+    return _folder() / f"{digest}-{source_digest()}"
+
+
+def load(digest: str) -> dict[str, np.ndarray] | None:
+    """The arrays stored for this trace by exactly these sources, memory-mapped; None if there are none."""
+    entry = _entry(digest)
+    try:
+        arrays = {path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in entry.glob("*.npy")}
+        os.utime(entry)
+    except (OSError, ValueError):
+        return None
+    return arrays or None
+
+
+def save(digest: str, arrays: dict[str, np.ndarray]) -> None:
+    """Store ``arrays``, written aside and renamed.  A cache that cannot be written is no error: the run goes on."""
+    entry = _entry(digest)
+    with contextlib.suppress(OSError):
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        _make_room(sum(array.nbytes for array in arrays.values()))
+        aside = Path(tempfile.mkdtemp(prefix=".partial-", dir=entry.parent))
+        try:
+            for name, array in arrays.items():
+                np.save(aside / f"{name}.npy", array, allow_pickle=False)
+            aside.rename(entry)
+        except OSError:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def _make_room(wanted: int) -> None:
+    entries = [(e.stat().st_mtime, sum(f.stat().st_size for f in e.iterdir()), e) for e in _folder().iterdir()]
+    total = wanted + sum(size for _, size, _ in entries)
+    for _, size, entry in sorted(entries):
+        if total <= CAP_BYTES:
+            break
+        shutil.rmtree(entry, ignore_errors=True)
+        total -= size

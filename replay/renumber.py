@@ -1,0 +1,233 @@
+"""The two passes over a trace's rows behind ``prepare``: find and check the definitions, then renumber the pages."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from replay.errors import UserError
+from replay.jit import inline, kernel
+from replay.trace.container import REMEDY
+from replay.trace.meta import MAX_SERVICES, TraceMeta
+from replay.trace.schema import (
+    CTX_MODE_SHIFT,
+    EVENT_FIRST,
+    PAGE_ID_KINDS,
+    TOUCH_SHIFT,
+    Kind,
+)
+
+LAST_ACCESS = int(Kind.STORE8)
+EXTRA, PAGE, SITE = int(Kind.EXTRA), int(Kind.PAGE), int(Kind.SITE)
+EXCEPTION, SENSITIVE = int(Kind.EXCEPTION), int(Kind.SENSITIVE)
+SERVICE_ENTER, SERVICE_EXIT = int(Kind.SERVICE_ENTER), int(Kind.SERVICE_EXIT)
+
+OK, BAD_VCPU, UNKNOWN_PAGE, OUT_OF_ORDER, NO_EXTRA, BAD_SEGMENT = range(6)
+UNKNOWN_SITE, UNKNOWN_SERVICE, BAD_ACCESS, BAD_MODE = range(6, 10)
+FAULTS = {
+    BAD_VCPU: "vCPU beyond the metadata's vcpus",
+    UNKNOWN_PAGE: "page id used before its PAGE row",
+    OUT_OF_ORDER: "PAGE or SITE row with ids out of order",
+    NO_EXTRA: "PAGE or SITE row without its EXTRA rows",
+    BAD_SEGMENT: "unknown segment",
+    UNKNOWN_SITE: "site id used before its SITE row",
+    UNKNOWN_SERVICE: "service id not in the metadata's services",
+    BAD_ACCESS: "unknown access kind",
+    BAD_MODE: "unknown mode",
+}
+"""What the scan may find wrong with a row."""
+
+
+class Scan(NamedTuple):
+    """Definitions found in a trace, indexed by trace id; index 0 is unused."""
+
+    vpn: np.ndarray  # u64
+    space: np.ndarray  # u32
+    segment: np.ndarray  # u8
+    site_class: np.ndarray  # u8
+    site_register: np.ndarray  # u32
+    site_pc: np.ndarray  # u64
+
+
+class _Rows(NamedTuple):
+    kind: np.ndarray
+    ctx: np.ndarray
+    info: np.ndarray
+    page: np.ndarray
+    n: np.ndarray
+
+
+class _Limits(NamedTuple):
+    vcpus: int
+    service: np.ndarray  # u8 by service id: 1 where the metadata names it
+    page_id: np.ndarray  # u8 by kind: 1 where the page column is always a page id
+    where: np.ndarray  # i64[1]: row of the first fault
+
+
+class _Pending(NamedTuple):
+    payload: np.ndarray  # u64[4], EXTRA rows since the last other row
+    seen: np.ndarray  # i64[3]: how many of those, pages defined, sites defined
+
+
+@inline
+def _define_page(found: Any, pending: Any, page: int, segment: int) -> Any:
+    pending.seen[1] += 1
+    if page != pending.seen[1]:
+        return OUT_OF_ORDER
+    if pending.seen[0] < 2:
+        return NO_EXTRA
+    if segment > 3:
+        return BAD_SEGMENT
+    at = np.uint64(page)
+    high = pending.payload[1]
+    found.vpn[at] = pending.payload[0] | ((high & np.uint64(15)) << np.uint64(48))
+    found.space[at] = np.uint32(high >> np.uint64(4))
+    found.segment[at] = segment
+    return OK
+
+
+@inline
+def _define_site(found: Any, pending: Any, site: int, klass: int) -> Any:
+    pending.seen[2] += 1
+    if site != pending.seen[2]:
+        return OUT_OF_ORDER
+    if pending.seen[0] < 2:
+        return NO_EXTRA
+    at = np.uint64(site)
+    high = pending.payload[1]
+    found.site_class[at] = min(klass, 255)
+    found.site_pc[at] = pending.payload[0] | ((high & np.uint64(0xFFFF)) << np.uint64(48))
+    found.site_register[at] = np.uint32(high >> np.uint64(16))
+    return OK
+
+
+@inline
+def _check_event(kind: int, page: int, info: int, limits: Any, pending: Any) -> Any:
+    if kind == SENSITIVE:
+        return OK if 1 <= page <= pending.seen[2] else UNKNOWN_SITE
+    if kind == SERVICE_ENTER or kind == SERVICE_EXIT:  # noqa: PLR1714 - numba compiles this to two compares
+        known = page < limits.service.size and limits.service[np.uint64(page)] != 0
+        return OK if known else UNKNOWN_SERVICE
+    if limits.page_id[np.uint64(kind)] != 0:
+        return OK if page <= pending.seen[1] else UNKNOWN_PAGE
+    if kind == EXCEPTION and (info >> TOUCH_SHIFT) & 3 != 0:
+        return OK if 1 <= page <= pending.seen[1] else UNKNOWN_PAGE
+    return OK
+
+
+@inline
+def _check_context(ctx: int, limits: Any) -> Any:
+    if ctx & 15 >= limits.vcpus:
+        return BAD_VCPU
+    return OK if ctx >> CTX_MODE_SHIFT <= 2 else BAD_MODE
+
+
+@inline
+def _check_access(kind: int, page: int, pending: Any) -> Any:
+    if kind > LAST_ACCESS:
+        return BAD_ACCESS
+    return OK if 1 <= page <= pending.seen[1] else UNKNOWN_PAGE
+
+
+@kernel
+def _scan(rows: _Rows, found: Scan, limits: _Limits, pending: _Pending) -> Any:
+    """Collect definitions and check every index; the code of the first fault (see FAULTS), or OK."""
+    for i in range(rows.kind.size):
+        limits.where[0] = i
+        kind, page, info = np.int64(rows.kind[i]), np.int64(rows.page[i]), np.int64(rows.info[i])
+        code = _check_context(np.int64(rows.ctx[i]), limits)
+        if code == OK and kind < EVENT_FIRST:
+            code = _check_access(kind, page, pending)
+        elif code == OK and kind == EXTRA:
+            if pending.seen[0] < 4:
+                pending.payload[np.uint64(pending.seen[0])] = np.uint64(page) | (np.uint64(info) << np.uint64(32))
+            pending.seen[0] += 1
+            continue
+        elif code == OK and kind == PAGE:
+            code = _define_page(found, pending, page, info)
+        elif code == OK and kind == SITE:
+            code = _define_site(found, pending, page, info)
+        elif code == OK:
+            code = _check_event(kind, page, info, limits, pending)
+        if code != OK:
+            return code
+        pending.seen[0] = 0
+    return OK
+
+
+@inline
+def _holds_page_id(kind: int, info: int, page_id: Any) -> Any:
+    if kind == EXCEPTION:
+        return (info >> TOUCH_SHIFT) & 3 != 0
+    return page_id[np.uint64(kind)] != 0
+
+
+@kernel
+def _renumber(rows: _Rows, out: _Rows, ids: Any, page_id: Any) -> Any:
+    """Copy the rows that stay, page ids replaced; the number of rows that stay."""
+    kept, extras = np.uint64(0), np.uint64(0)
+    for i in range(rows.kind.size):
+        kind, page = rows.kind[i], rows.page[i]
+        if kind == PAGE or kind == SITE:  # noqa: PLR1714 - numba compiles this to two compares
+            kept -= extras
+            extras = np.uint64(0)
+            continue
+        extras = extras + np.uint64(1) if kind == EXTRA else np.uint64(0)
+        if _holds_page_id(np.int64(kind), np.int64(rows.info[i]), page_id):
+            page = ids[np.uint64(page)]
+        out.kind[kept], out.ctx[kept], out.info[kept] = kind, rows.ctx[i], rows.info[i]
+        out.page[kept], out.n[kept] = page, rows.n[i]
+        kept += np.uint64(1)
+    return np.int64(kept)
+
+
+def _page_id_kinds() -> np.ndarray:
+    """By kind: 1 where the page column is always a page id."""
+    flags = np.zeros(256, np.uint8)
+    flags[:EVENT_FIRST] = 1
+    flags[list(PAGE_ID_KINDS)] = 1
+    return flags
+
+
+def _rows(columns: dict[str, np.ndarray]) -> _Rows:
+    frozen = []
+    for name in _Rows._fields:
+        view = columns[name].view()
+        view.flags.writeable = False
+        frozen.append(view)
+    return _Rows(*frozen)
+
+
+def scan(columns: dict[str, np.ndarray], meta: TraceMeta, name: str) -> Scan:
+    """Definitions in the rows of ``columns`` (as COLUMNS), every index checked.
+
+    Raises UserError naming ``name``, the row and what is wrong with it.
+    """
+    pages = int(np.count_nonzero(columns["kind"] == PAGE)) + 1
+    sites = int(np.count_nonzero(columns["kind"] == SITE)) + 1
+    found = Scan(
+        np.zeros(pages, np.uint64),
+        np.zeros(pages, np.uint32),
+        np.zeros(pages, np.uint8),
+        np.zeros(sites, np.uint8),
+        np.zeros(sites, np.uint32),
+        np.zeros(sites, np.uint64),
+    )
+    service = np.zeros(MAX_SERVICES, np.uint8)
+    service[[s.id for s in meta.services]] = 1
+    where = np.zeros(1, np.int64)
+    limits = _Limits(meta.vcpus, service, _page_id_kinds(), where)
+    pending = _Pending(np.zeros(4, np.uint64), np.zeros(3, np.int64))
+    code = _scan(_rows(columns), found, limits, pending)
+    if code != OK:
+        raise UserError(f"{name}: row {where[0]}: {FAULTS[code]}; {REMEDY}")
+    return found
+
+
+def renumber(columns: dict[str, np.ndarray], ids: np.ndarray) -> dict[str, np.ndarray]:
+    """The rows without definitions, page ids replaced by ``ids[id]``; arrays as ``columns``, shorter."""
+    size = columns["kind"].size
+    out = _Rows(*(np.empty(size, columns[name].dtype) for name in _Rows._fields))
+    kept = _renumber(_rows(columns), out, ids, _page_id_kinds())
+    return {name: array[:kept] for name, array in out._asdict().items()}

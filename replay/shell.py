@@ -1,0 +1,150 @@
+"""What the two command lines share: exit codes, one-line errors, JSON on stdout and everything else on stderr."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+import typer
+
+from replay.errors import UserError
+
+if TYPE_CHECKING:
+    import rich.console
+    import rich.progress
+
+FAILED, MISUSED, INTERRUPTED, TERMINATED = 1, 2, 130, 143
+"""Exit codes: the guest or the work failed; the user can put it right; Ctrl-C; a polite kill."""
+
+PIPED_WIDTH = 100
+"""Columns of a table that no terminal shows."""
+
+PATIENCE_SECONDS = 1.0
+"""Work that takes longer shows a progress bar."""
+
+REMEDIES = {
+    errno.ENOSPC: "no space left on the device; free some, or name another folder",
+    errno.EDQUOT: "the disk quota is used up; free some space, or name another folder",
+    errno.EFBIG: "the file would be larger than the limit allows; raise it with `ulimit -f`, or record less",
+    errno.EACCES: "permission denied; change its permissions, or name another place",
+    errno.EPERM: "operation not permitted; name another place",
+    errno.EROFS: "the file system is read-only; name another folder",
+    errno.ENOENT: "no such file or folder; check the name, or create the folder",
+    errno.ENOTDIR: "part of the path is a file, not a folder; check the name",
+    errno.EISDIR: "is a folder; name a file",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+    errno.EMFILE: "too many open files; raise the limit with `ulimit -n`",
+}
+
+
+class GuestFailureError(Exception):
+    """The recorded guest did not end well: its workload's own check failed, or it never finished."""
+
+
+def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) -> int:
+    """Run ``app`` and return the process's exit code; every foreseen failure is one line on stderr, no traceback."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = app(args=arguments, prog_name=program, standalone_mode=False)
+    except (typer.Abort, KeyboardInterrupt):
+        return _fail("interrupted; nothing was written", INTERRUPTED)
+    except UserError as error:
+        return _fail(str(error), MISUSED)
+    except GuestFailureError as error:
+        return _fail(str(error), FAILED)
+    except typer.TyperException as error:
+        return _fail(_usage(error, program), MISUSED)
+    except OSError as error:
+        return _fail(explain(error), MISUSED)
+    except MemoryError:
+        return _fail("out of memory; use a smaller trace or close other programs", MISUSED)
+    return code if isinstance(code, int) else 0
+
+
+def explain(error: OSError) -> str:
+    """One line naming the file of ``error``, what went wrong with it and the remedy."""
+    what = REMEDIES.get(error.errno or 0) or error.strerror or str(error)
+    return f"{error.filename}: {what}" if error.filename else what
+
+
+def write_json(document: Any) -> None:
+    """Print ``document`` as the one JSON document on stdout."""
+    json.dump(document, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+def say(message: str) -> None:
+    """Print a message that is no result, on stderr."""
+    print(message, file=sys.stderr)
+
+
+def console() -> rich.console.Console:
+    """The console that tables are printed on: stdout, without colour under NO_COLOR or in a pipe."""
+    from rich.console import Console
+
+    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(width=PIPED_WIDTH if piped else None, highlight=False, emoji=False, markup=False)
+
+
+class Progress:
+    """A bar on stderr for work that lasts; silent where stderr is no terminal.  Call it with (done, total)."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._bar: rich.progress.Progress | None = None
+
+    def __enter__(self) -> Self:
+        self._start = time.monotonic()
+        self._wanted = sys.stderr.isatty()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, done: int, total: int | None = None) -> None:
+        """Show that ``done`` of ``total`` units are finished; an unknown total shows a bar that only moves."""
+        if not self._wanted or (self._bar is None and time.monotonic() - self._start < PATIENCE_SECONDS):
+            return
+        if self._bar is None:
+            self._bar = self._open()
+        self._bar.update(self._task, completed=done, total=total or None)
+
+    def _open(self) -> rich.progress.Progress:
+        import rich.console
+        import rich.progress as bars
+
+        columns = (
+            bars.TextColumn("{task.description}"),
+            bars.BarColumn(),
+            bars.TaskProgressColumn(),
+            bars.TimeElapsedColumn(),
+        )
+        bar = bars.Progress(*columns, console=rich.console.Console(stderr=True), transient=True)
+        self._task = bar.add_task(self._label, total=None)
+        bar.start()
+        return bar
+
+
+def _fail(message: str, code: int) -> int:
+    say(f"error: {' '.join(message.split())}")
+    return code
+
+
+def _usage(error: typer.TyperException, program: str) -> str:
+    message = error.format_message().rstrip(".")
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else program
+    return f"{message[:1].lower()}{message[1:]}; see `{command} --help`"
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    # An exception, unlike the default action, lets writers remove their half-written files.
+    sys.exit(TERMINATED)

@@ -1,0 +1,1 @@
+"""The trace: its schema, its metadata, and the one Arrow file that holds them."""

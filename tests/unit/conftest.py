@@ -1,0 +1,97 @@
+"""Traces made by hand, for tests of the file format and of prepare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from replay.trace.container import TraceFile
+from replay.trace.meta import Handler, RecorderTlb, Refill, Service, TraceMeta
+from replay.trace.schema import COLUMNS, Kind, Segment, ServiceClass
+
+ROW = ("kind", "ctx", "info", "page", "n")
+
+
+def extra(value: int) -> tuple[int, int, int, int, int]:
+    """The EXTRA row that carries 48 bits."""
+    return (Kind.EXTRA, 0, value >> 32 & 0xFFFF, value & 0xFFFFFFFF, 0)
+
+
+def page_rows(page: int, vpn: int, space: int, segment: Segment) -> list[tuple[int, ...]]:
+    """The rows that define a page id."""
+    return [extra(vpn), extra(vpn >> 48 | space << 4), (Kind.PAGE, 0, segment, page, 0)]
+
+
+def site_rows(site: int, klass: int, pc: int, register: int) -> list[tuple[int, ...]]:
+    """The rows that define a sensitive instruction's site."""
+    return [extra(pc), extra(pc >> 48 | register << 16), (Kind.SITE, 0, klass, site, 0)]
+
+
+@pytest.fixture
+def meta() -> TraceMeta:
+    """Metadata of a small MIPS64 recording."""
+    return TraceMeta(
+        architecture="mips64",
+        vcpus=1,
+        memory_bytes=1 << 26,
+        instructions_per_second=200_000_000,
+        workload="by hand",
+        arguments=("4",),
+        seed=7,
+        tlb=RecorderTlb(64, True, 1, "random", 7),
+        services=(Service(0, "USER", ServiceClass.OTHER), Service(2, "UTLB_MISS", ServiceClass.REFILL)),
+        symbols=(("start", 0xFFFFFFFF80001000),),
+        refill=Refill(
+            window=0xFFFFFFFFC0000000,
+            entry_bytes=8,
+            pc=0xFFFFFFFF80000080,
+            nested_pc=0xFFFFFFFF80000180,
+            full=Handler(9, 1, {"MFC0": 1, "TLBWR": 1, "ERET": 1}),
+            aborted=Handler(1, 1, {"MFC0": 1}),
+            nested=Handler(12, 1, {"TLBWR": 1, "ERET": 1}),
+        ),
+    )
+
+
+@pytest.fixture
+def rows() -> list[tuple[int, ...]]:
+    """Two user pages of one pair, a kernel page and one trapped instruction, then END."""
+    return [
+        *page_rows(1, 0xFFFFFFFF80001, 0, Segment.UNMAPPED),
+        (Kind.FETCH, 0x20, 0x5000, 1, 0),
+        *site_rows(1, 1, 0xFFFFFFFF80001010, 12),
+        (Kind.SENSITIVE, 0x20, 1, 1, 4),
+        *page_rows(2, 0x401, 3, Segment.MAPPED),
+        (Kind.LOAD8, 0, 0x123, 2, 0),
+        *page_rows(3, 0x400, 3, Segment.MAPPED),
+        (Kind.STORE4, 0, 0x010, 3, 2),
+        (Kind.END, 0, 0, 0, 1),
+    ]
+
+
+@pytest.fixture
+def columns() -> Callable[[list[tuple[int, ...]]], dict[str, np.ndarray]]:
+    """Turns rows into file columns."""
+
+    def convert(rows: list[tuple[int, ...]]) -> dict[str, np.ndarray]:
+        return {name: np.array([row[ROW.index(name)] for row in rows], COLUMNS[name]) for name in COLUMNS}
+
+    return convert
+
+
+@pytest.fixture
+def write(tmp_path: Path, columns: Callable[..., dict[str, np.ndarray]]) -> Callable[..., Path]:
+    """Writes rows to a trace file, a batch for every ``batch`` rows."""
+
+    def make(rows: list[tuple[int, ...]], meta: TraceMeta, name: str = "t.arrow", batch: int = 8) -> Path:
+        path = tmp_path / name
+        file = TraceFile(path, meta)
+        for start in range(0, len(rows), batch):
+            file.write(columns(rows[start : start + batch]))
+        file.commit({"complete": True, "status": 0})
+        return path
+
+    return make

@@ -1,0 +1,127 @@
+"""The kernel cache: warm across processes, never stale, harmless where it cannot be written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+HELPER = """
+from typing import Any, NamedTuple
+from replay.jit import inline
+
+class State(NamedTuple):
+    {field}: Any
+
+@inline
+def step(state, value):
+    state.{field}[0] += value * {factor}
+"""
+
+KERNEL = """
+import sys
+import numpy as np
+from models.helper import State, step
+from replay.jit import kernel
+
+@kernel
+def run(state, rows):
+    for i in range(rows.size):
+        step(state, rows[i])
+
+def main():
+    total = np.zeros(1, np.int64)
+    run(State(total), np.arange(5))
+    print(total[0], sum(run.stats.cache_hits.values()))
+"""
+
+
+class House:
+    """A miniature checkout: the real jit module and a kernel whose helper lives in another file."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        (root / "replay").mkdir(parents=True)
+        (root / "models").mkdir()
+        for name in ("__init__.py", "jit.py", "errors.py"):
+            shutil.copy(ROOT / "replay" / name, root / "replay" / name)
+        (root / "models" / "__init__.py").touch()
+        (root / "models" / "entry.py").write_text(KERNEL)
+        self.helper("count", 1)
+
+    def helper(self, field: str, factor: int) -> None:
+        """Write the helper's source: its state field's name and what it multiplies by."""
+        (self.root / "models" / "helper.py").write_text(HELPER.format(field=field, factor=factor))
+
+    def run(self, cache: Path, processes: int = 1) -> list[tuple[list[int], str]]:
+        """Run the kernel in new processes side by side; each one's [result, cache hits] and its messages."""
+        environment = {**os.environ, "PYTHONPATH": str(self.root), "VMREPLAY_CACHE": str(cache)}
+        command = [sys.executable, "-c", "from models.entry import main; main()"]
+        started = [
+            subprocess.Popen(
+                command, env=environment, cwd=self.root, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+            for _ in range(processes)
+        ]
+        ended = [process.communicate() for process in started]
+        return [([int(word) for word in out.split()], err) for out, err in ended]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    """A fresh miniature checkout."""
+    return House(tmp_path / "house")
+
+
+def test_a_second_process_starts_warm(house: House, tmp_path: Path) -> None:
+    """The machine code that one process compiled is loaded by the next."""
+    assert [([10, 0], "")] == house.run(tmp_path / "cache")
+    assert [([10, 1], "")] == house.run(tmp_path / "cache")
+
+
+def test_editing_a_helper_gives_the_new_result(house: House, tmp_path: Path) -> None:
+    """A kernel whose own file is unchanged is compiled again when a helper in another file changes."""
+    house.run(tmp_path / "cache")
+    house.helper("count", 3)
+
+    assert [([30, 0], "")] == house.run(tmp_path / "cache")
+
+
+def test_renaming_a_state_field_gives_a_new_kernel(house: House, tmp_path: Path) -> None:
+    """A renamed state field neither breaks nor reuses what was compiled before."""
+    house.run(tmp_path / "cache")
+    house.helper("tally", 1)
+
+    assert [([10, 0], "")] == house.run(tmp_path / "cache")
+
+
+def test_two_processes_at_once_both_get_it_right(house: House, tmp_path: Path) -> None:
+    """Processes that compile the same kernel into one folder at the same time do not disturb each other."""
+    assert [10, 10] == [result[0] for result, _ in house.run(tmp_path / "cache", processes=2)]
+    assert [([10, 1], "")] == house.run(tmp_path / "cache")
+
+
+def test_an_unwritable_cache_is_said_once_and_works(house: House, tmp_path: Path) -> None:
+    """Where no folder can be made the kernel is compiled in memory, with one notice."""
+    blocker = tmp_path / "file"
+    blocker.touch()
+    [(result, messages)] = house.run(blocker)
+
+    assert [10, 0] == result
+    assert 1 == messages.count("compiling in memory")
+
+
+def test_folders_long_unused_are_pruned(house: House, tmp_path: Path) -> None:
+    """Making a new folder deletes those that nothing used for a month."""
+    old = tmp_path / "cache" / "kernels" / "old"
+    old.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    house.run(tmp_path / "cache")
+
+    assert not old.exists()

@@ -1,0 +1,138 @@
+"""Prepare: pages become pairs, definitions become side tables, and no index can leave its array."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from replay import prepared_cache
+from replay.errors import UserError
+from replay.prepare import from_rows, prepare
+from replay.trace.meta import TraceMeta
+from replay.trace.schema import Kind, Segment
+
+from .conftest import extra, page_rows
+
+Rows = list[tuple[int, ...]]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test has a cache folder of its own for prepared traces."""
+    monkeypatch.setenv("VMREPLAY_CACHE", str(tmp_path / "cache"))
+
+
+def test_two_halves_of_a_pair_share_it(rows: Rows, meta: TraceMeta) -> None:
+    """Prepared ids of an even page and its odd buddy differ in the lowest bit alone."""
+    accesses = from_rows(rows, meta).columns
+    load, store = (int(p) for k, p in zip(accesses.kind, accesses.page, strict=True) if k in (Kind.LOAD8, Kind.STORE4))
+
+    assert load == store | 1
+    assert store & 1 == 0
+
+
+def test_side_tables_say_where_a_page_lies(rows: Rows, meta: TraceMeta) -> None:
+    """Space, page number, segment and the fixed frame of unmapped pages are found by prepared id."""
+    prepared = from_rows(rows, meta)
+    fetch, load = int(prepared.columns.page[0]), int(prepared.columns.page[2])
+
+    assert (0xFFFFFFFF80001, 0, Segment.UNMAPPED, 1 + 1) == (
+        prepared.pages.vpn[fetch],
+        prepared.pages.space[fetch],
+        prepared.pages.segment[fetch],
+        prepared.pages.frame[fetch],
+    )
+    assert (0x401, 3, Segment.MAPPED, 0) == (
+        prepared.pages.vpn[load],
+        prepared.pages.space[load],
+        prepared.pages.segment[load],
+        prepared.pages.frame[load],
+    )
+
+
+def test_the_linear_table_page_of_a_pair_is_known(rows: Rows, meta: TraceMeta) -> None:
+    """The pair that holds a page's entries is where the window rule puts it, though no row ever touched it."""
+    prepared = from_rows(rows, meta)
+    load = int(prepared.columns.page[2])
+    table = int(prepared.pages.table[load >> 1])
+
+    assert (0xFFFFFFFFC0000000 + 0x401 * 8) >> 12 & ~1 == prepared.pages.vpn[table * 2]
+    assert prepared.pages.space[table * 2] == 3
+    assert prepared.pages.table[table] == 0
+
+
+def test_definitions_leave_the_columns_and_sites_are_kept(rows: Rows, meta: TraceMeta) -> None:
+    """Only accesses and events remain, in order; a sensitive instruction is found by its site."""
+    prepared = from_rows(rows, meta)
+
+    assert [Kind.FETCH, Kind.SENSITIVE, Kind.LOAD8, Kind.STORE4, Kind.END] == list(prepared.columns.kind)
+    assert [0, 4, 0, 2, 1] == list(prepared.columns.n)
+    assert (1, 12, 0xFFFFFFFF80001010) == tuple(int(column[1]) for column in prepared.sites)
+
+
+def test_payload_rows_stay_before_their_event(meta: TraceMeta, rows: Rows) -> None:
+    """EXTRA rows of events that stay are kept; those of definitions go with them."""
+    more = [*rows[:-1], extra(5), extra(6), extra(7), (Kind.ENTRY, 0, 9, 2, 0), rows[-1]]
+    prepared = from_rows(more, meta)
+
+    assert [Kind.EXTRA] * 3 + [Kind.ENTRY, Kind.END] == list(prepared.columns.kind[-5:])
+    assert prepared.columns.page[-2] == prepared.columns.page[2]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ((Kind.LOAD8, 0, 0, 4, 0), "page id used before"),
+        ((Kind.LOAD8, 0, 0, 0, 0), "page id used before"),
+        ((Kind.LOAD8, 1, 0, 1, 0), "vCPU beyond"),
+        ((Kind.LOAD8, 0x30, 0, 1, 0), "unknown mode"),
+        ((12, 0, 0, 1, 0), "unknown access kind"),
+        ((Kind.SENSITIVE, 0, 0, 2, 0), "site id used before"),
+        ((Kind.SERVICE_ENTER, 0, 0, 1, 0), "service id not in"),
+        ((Kind.PAGE, 0, 0, 4, 0), "without its EXTRA"),
+        ((Kind.PAGE, 0, 0, 9, 0), "out of order"),
+        ((Kind.EXCEPTION, 0, 1 << 5, 77, 0), "page id used before"),
+        ((Kind.TLB_PROBE, 0, 0, 77, 0), "page id used before"),
+    ],
+)
+def test_a_hostile_row_is_named(rows: Rows, meta: TraceMeta, row: tuple[int, ...], message: str) -> None:
+    """A row whose number would index outside a table is refused with its place in the file."""
+    with pytest.raises(UserError, match=f"rows: row {len(rows) - 1}: .*{message}"):
+        from_rows([*rows[:-1], row, rows[-1]], meta)
+
+
+def test_a_second_prepare_reads_the_cache(write: Callable[..., Path], rows: Rows, meta: TraceMeta) -> None:
+    """Preparing again gives equal arrays, memory-mapped, and --no-cache neither reads nor writes them."""
+    path = str(write(rows, meta, "cached.arrow"))
+    first = prepare(path, use_cache=False)
+    assert prepared_cache.load(first.digest) is None
+    prepare(path)
+    again = prepare(path)
+
+    assert prepared_cache.load(first.digest) is not None
+    for before, after in zip((*first.columns, *first.pages), (*again.columns, *again.pages), strict=True):
+        assert (before == after).all()
+        assert not after.flags.writeable
+
+
+def test_the_cache_makes_room(
+    monkeypatch: pytest.MonkeyPatch, write: Callable[..., Path], rows: Rows, meta: TraceMeta
+) -> None:
+    """Beyond its cap the cache drops the entry longest unused."""
+    monkeypatch.setattr(prepared_cache, "CAP_BYTES", 1)
+    digests = [prepare(str(write(rows, dataclasses.replace(meta, seed=s), f"{s}.arrow"))).digest for s in (1, 2)]
+
+    assert prepared_cache.load(digests[0]) is None
+    assert prepared_cache.load(digests[1]) is not None
+
+
+def test_pages_of_a_pair_lie_in_one_segment(meta: TraceMeta) -> None:
+    """The half of a pair that nothing touched is taken to lie in its buddy's segment."""
+    rows = [*page_rows(1, 0xFFFFFFFFBF000, 0, Segment.DEVICE), (Kind.STORE1, 0x20, 0, 1, 1), (Kind.END, 0, 0, 0, 0)]
+    prepared = from_rows(rows, meta)
+    page = int(prepared.columns.page[0])
+
+    assert [Segment.DEVICE] * 2 == list(prepared.pages.segment[page : page + 2])
