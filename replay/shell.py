@@ -19,6 +19,7 @@ from replay.errors import UserError
 if TYPE_CHECKING:
     import rich.console
     import rich.progress
+    import rich.table
 
 FAILED, MISUSED, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 """Exit codes: the guest or the work failed; the user can put it right; Ctrl-C; a polite kill."""
@@ -53,7 +54,7 @@ def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) 
     signal.signal(signal.SIGTERM, _terminate)
     try:
         code = app(args=arguments, prog_name=program, standalone_mode=False)
-    except (typer.Abort, KeyboardInterrupt):
+    except KeyboardInterrupt:
         return _fail("interrupted; nothing was written", INTERRUPTED)
     except UserError as error:
         return _fail(str(error), MISUSED)
@@ -65,6 +66,8 @@ def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) 
         return _fail(explain(error), MISUSED)
     except MemoryError:
         return _fail("out of memory; use a smaller trace or close other programs", MISUSED)
+    if code == INTERRUPTED:  # how Typer reports Ctrl-C
+        return _fail("interrupted; nothing was written", INTERRUPTED)
     return code if isinstance(code, int) else 0
 
 
@@ -85,6 +88,35 @@ def say(message: str) -> None:
     print(message, file=sys.stderr)
 
 
+def examples(*lines: str) -> str:
+    """The foot of a command's help: commands to try, one a line."""
+    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
+
+
+def show_version(wanted: bool) -> None:
+    """Print the installed version and exit, if ``wanted``: the callback of ``--version``."""
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"vmreplay {version('vmreplay')}")
+        except PackageNotFoundError:
+            print("vmreplay, run from a checkout that is not installed")
+        raise typer.Exit
+
+
+def table(*headings: str) -> rich.table.Table:
+    """A table with these column headings; a heading that starts with ``>`` makes a column of numbers."""
+    import rich.box
+    import rich.table
+
+    made = rich.table.Table(box=rich.box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for heading in headings:
+        number = heading.startswith(">")
+        made.add_column(heading.removeprefix(">"), justify="right" if number else "left", no_wrap=number)
+    return made
+
+
 def console() -> rich.console.Console:
     """The console that tables are printed on: stdout, without colour under NO_COLOR or in a pipe."""
     from rich.console import Console
@@ -93,11 +125,24 @@ def console() -> rich.console.Console:
     return Console(width=PIPED_WIDTH if piped else None, highlight=False, emoji=False, markup=False)
 
 
-class Progress:
-    """A bar on stderr for work that lasts; silent where stderr is no terminal.  Call it with (done, total)."""
+def show(*screens: rich.console.RenderableType) -> None:
+    """Print what a reader is to see on stdout, an empty line between the parts."""
+    screen = console()
+    with screen.capture() as captured:
+        for part in screens:
+            screen.print(part)
+            screen.print()
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().rstrip().splitlines())
 
-    def __init__(self, label: str) -> None:
-        self._label = label
+
+class Progress:
+    """A bar on stderr for work that lasts; silent where stderr is no terminal.
+
+    Call it with what is done, and in all if that is known.  ``scale`` units of work make one ``unit`` to show.
+    """
+
+    def __init__(self, label: str, unit: str = "rows", scale: int = 1) -> None:
+        self._label, self._unit, self._scale = label, unit, scale
         self._bar: rich.progress.Progress | None = None
 
     def __enter__(self) -> Self:
@@ -110,12 +155,13 @@ class Progress:
             self._bar.stop()
 
     def __call__(self, done: int, total: int | None = None) -> None:
-        """Show that ``done`` of ``total`` units are finished; an unknown total shows a bar that only moves."""
+        """Show that ``done`` of ``total`` are finished; without a total, a bar that only moves and how many."""
         if not self._wanted or (self._bar is None and time.monotonic() - self._start < PATIENCE_SECONDS):
             return
         if self._bar is None:
             self._bar = self._open()
-        self._bar.update(self._task, completed=done, total=total or None)
+        label = self._label if total else f"{self._label}, {done // self._scale:,} {self._unit}"
+        self._bar.update(self._task, completed=done, total=total or None, description=label)
 
     def _open(self) -> rich.progress.Progress:
         import rich.console
@@ -139,10 +185,12 @@ def _fail(message: str, code: int) -> int:
 
 
 def _usage(error: typer.TyperException, program: str) -> str:
-    message = error.format_message().rstrip(".")
+    message = error.message if hasattr(error, "possibilities") else error.format_message()
+    near = getattr(error, "possibilities", None)
+    hint = f"; did you mean {near[0]}?" if near else ""
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else program
-    return f"{message[:1].lower()}{message[1:]}; see `{command} --help`"
+    return f"{message[:1].lower()}{message[1:].rstrip('.').replace('. D', '; d')}{hint} (see `{command} --help`)"
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -65,14 +65,20 @@ def test_every_test_says_what_it_holds(root: Path) -> None:
 
 def test_only_one_module_touches_numba(root: Path) -> None:
     """In the packages, replay/jit.py alone imports numba or llvmlite."""
-    users = [str(p) for p, t in modules(root, *PACKAGES) if any(n.split(".")[0] in {"numba", "llvmlite"} for n in imported(t))]
+    users = [
+        str(p)
+        for p, t in modules(root, *PACKAGES)
+        if any(n.split(".")[0] in {"numba", "llvmlite"} for n in imported(t))
+    ]
 
     assert ["replay/jit.py"] == users
 
 
 def test_every_module_says_what_it_is_for(root: Path) -> None:
     """Each module with code in it starts with a docstring."""
-    silent = [str(path) for path, tree in modules(root, *PACKAGES, "benchmarks") if tree.body and not ast.get_docstring(tree)]
+    silent = [
+        str(path) for path, tree in modules(root, *PACKAGES, "benchmarks") if tree.body and not ast.get_docstring(tree)
+    ]
 
     assert [] == silent
 

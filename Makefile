@@ -1,0 +1,58 @@
+# Everything runs in .venv, made from the lock files; all it takes is Python 3.11, git and make.
+
+PYTHON ?= $(firstword $(shell command -v python3.11 || command -v python3) python3)
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+DEMO   := build/demo
+
+.PHONY: help demo test lint bench lock clean
+.DELETE_ON_ERROR:
+
+help: ## say what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+
+demo: $(VENV)/.project ## run radix on the emulated machine, then charge it to bare hardware and to Disco
+	@mkdir -p $(DEMO)
+	$(BIN)/tracegen run radix -o $(DEMO)/radix.arrow
+	$(BIN)/replay info $(DEMO)/radix.arrow
+	$(BIN)/replay compare $(DEMO)/radix.arrow
+	$(BIN)/replay run $(DEMO)/radix.arrow --model disco
+
+test: $(VENV)/.tools $(VENV)/.project ## run the tests
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(VENV)/.tools $(VENV)/.project ## check style, formatting, types and import directions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.tools $(VENV)/.project ## measure, side by side with the peers
+	$(BIN)/python -m benchmarks.run
+
+lock: $(VENV)/.tools ## pin the newest versions that pyproject.toml allows
+	$(PIP) install uv==0.13.8
+	$(COMPILE) --extra build -o requirements.lock pyproject.toml
+	$(COMPILE) --extra build --extra test -c requirements.lock -o requirements-test.lock pyproject.toml
+
+COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+clean: ## remove the environment and everything built
+	rm -rf $(VENV) build dist tracegen/images
+
+# What running takes, then what testing takes on top, then the project itself: a link to this checkout.
+
+$(VENV)/.runtime: requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.tools: requirements-test.lock $(VENV)/.runtime
+	$(PIP) install --require-hashes -r requirements-test.lock
+	@touch $@
+
+$(VENV)/.project: pyproject.toml hatch_build.py $(VENV)/.runtime
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,457 @@
+"""Disco, uniprocessor core: trap and emulate below an almost unmodified MIPS kernel, software TLB over a pmap.
+
+Mechanism     User code runs in user mode, the guest kernel in supervisor mode, the monitor in kernel mode.  Every
+              exception of the guest enters the monitor, which re-delivers it; every privileged instruction traps and
+              is emulated on the virtual CPU's saved registers.  A TLB write is emulated through the pmap: the
+              guest-physical frame becomes a machine page, allocated at its first mapping.  A second-level software
+              TLB caches what the guest wrote; a TLB miss looks there first and is forwarded to the guest's refill
+              handler only if it finds nothing.  The handler then runs again under the monitor: its instructions, the
+              emulation of its privileged ones, its code and the page table it loads from.  Unmapped segments (kseg0,
+              kseg1) are mapped under Disco, so the kernel's own code and data take TLB entries; the monitor serves
+              these misses from the pmap and the guest never sees them.  Address-space identifiers are not
+              virtualized: the TLB is flushed when another virtual CPU is scheduled.  Device registers trap.  The
+              kernel asks the monitor for zeroed pages instead of zeroing them; it idles with ``wait``.
+Not modelled  Privileged registers read through a special page without a trap (the paper patches IRIX so); special
+              device drivers; copy-on-write disks and memory sharing; placement, migration and replication; several
+              virtual CPUs at once (how many share a CPU changes nothing beyond whether any do).  The root of the page
+              table is in unmapped memory and not looked up.  Idle time is the recording's.
+Also called   world switch, VM exit (a trap into the monitor); shadow TLB, L2TLB (second-level software TLB).
+References    Bugnion, Devine, Rosenblum, "Disco: running commodity operating systems on scalable multiprocessors",
+              SOSP 1997: sections 4.2.1 (CPU), 4.2.2 (pmap, second-level TLB, flush), 4.3 (guest), Table 2 (costs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import auto
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from replay.hw import tlb
+from replay.hw.tlb import Tlb
+from replay.jit import inline
+from replay.kernel import KEPT, NEVER, add, bind, tick
+from replay.mmu import l2tlb, pmap
+from replay.mmu.l2tlb import L2Tlb
+from replay.mmu.pmap import Pmap
+from replay.model import (
+    DEVICES,
+    FAULTS,
+    INTERRUPTS,
+    INVALIDATIONS,
+    MARKS,
+    OTHER_CAUSES,
+    SERVICES,
+    SPACES,
+    SYSTEM_CALLS,
+    TABLE_CHANGES,
+    THREADS,
+    TLB_CAUSES,
+    X86_PRIVILEGED,
+    X86_UNPRIVILEGED,
+    Access,
+    Counter,
+    Model,
+    Reaction,
+    Row,
+    price,
+)
+from replay.prepare import Prepared
+from replay.records import Parameter
+from replay.trace.meta import Handler
+from replay.trace.schema import (
+    CAUSE_MASK,
+    ENTRY_FRAME_SHIFT,
+    ENTRY_VALID,
+    TLB_RANDOM,
+    TOUCH_SHIFT,
+    Cause,
+    Kind,
+    Segment,
+    Sensitive,
+    ServiceClass,
+)
+
+# -- parameters -------------------------------------------------------------------------------------------------------
+
+PARAMETERS = (
+    *tlb.PARAMETERS,
+    *l2tlb.PARAMETERS,
+    Parameter("vcpus_per_cpu", 1, "count", 1, 64, "assumed", "virtual CPUs that share the CPU; the TLB is flushed if > 1"),
+    Parameter(
+        "quantum", 4_000_000, "instructions", 1000, 2**40, "assumed", "between VCPU switches; 10 ms at 400 MHz, CPI 1"
+    ),
+)
+
+# -- events -----------------------------------------------------------------------------------------------------------
+
+
+class Event(Counter):
+    L2TLB_HIT = auto()
+    REFILL_FORWARDED = auto()
+    NESTED_FORWARDED = auto()
+    REFILL_INSTRUCTION = auto()
+    KERNEL_TLB_FAULT = auto()
+    PAGE_ALLOCATION = auto()
+    INTERRUPT = auto()
+    FAULT = auto()
+    SYSTEM_CALL = auto()
+    OTHER_EXCEPTION = auto()
+    MFC0_EMULATION = auto()
+    MTC0_EMULATION = auto()
+    TLB_WRITE_EMULATION = auto()
+    TLB_PROBE_EMULATION = auto()
+    TLB_READ_EMULATION = auto()
+    ERET_EMULATION = auto()
+    WAIT_EMULATION = auto()
+    CACHE_EMULATION = auto()
+    OTHER_EMULATION = auto()
+    PROGRAMMED_IO = auto()
+    ZEROED_PAGE_CALL = auto()
+    VCPU_SWITCH = auto()
+    IDLE = auto()
+
+
+EVENTS = {
+    Event.L2TLB_HIT: "TLB misses that the second-level software TLB serves",
+    Event.REFILL_FORWARDED: "TLB misses forwarded to the guest's refill handler",
+    Event.NESTED_FORWARDED: "misses on a page of the guest's page table, forwarded to its nested handler",
+    Event.REFILL_INSTRUCTION: "instructions that the guest's refill handlers retire when re-entered",
+    Event.KERNEL_TLB_FAULT: "misses on the guest kernel's unmapped segments, served from the pmap",
+    Event.PAGE_ALLOCATION: "machine pages allocated at a frame's first mapping",
+    Event.INTERRUPT: "interrupts re-delivered to the guest",
+    Event.FAULT: "page faults re-delivered to the guest",
+    Event.SYSTEM_CALL: "system calls re-delivered to the guest",
+    Event.OTHER_EXCEPTION: "exceptions of other causes, re-delivered to the guest",
+    Event.MFC0_EMULATION: "reads of coprocessor 0 registers emulated",
+    Event.MTC0_EMULATION: "writes of coprocessor 0 registers emulated",
+    Event.TLB_WRITE_EMULATION: "TLB writes emulated through the pmap",
+    Event.TLB_PROBE_EMULATION: "TLB probes emulated",
+    Event.TLB_READ_EMULATION: "TLB reads emulated",
+    Event.ERET_EMULATION: "returns from exception emulated",
+    Event.WAIT_EMULATION: "waits for an interrupt emulated",
+    Event.CACHE_EMULATION: "cache instructions emulated",
+    Event.OTHER_EMULATION: "other privileged instructions emulated",
+    Event.PROGRAMMED_IO: "loads and stores to device registers trapped",
+    Event.ZEROED_PAGE_CALL: "monitor calls for a zeroed page",
+    Event.VCPU_SWITCH: "times another virtual CPU was scheduled and the TLB flushed",
+    Event.IDLE: "device-time units spent waiting for an interrupt",
+}
+
+# -- reactions --------------------------------------------------------------------------------------------------------
+
+REFILLING = (
+    "l2tlb_hit",
+    "refill_forwarded",
+    "nested_forwarded",
+    "refill_instruction",
+    "kernel_tlb_fault",
+    "page_allocation",
+    "mfc0_emulation",
+    "mtc0_emulation",
+    "tlb_write_emulation",
+    "eret_emulation",
+)
+
+REACTIONS = (
+    Row((Access.HIT,), Reaction.DIRECT, may=("vcpu_switch",)),
+    Row((Access.MISS,), Reaction.TRAPPED, may=REFILLING),
+    Row((Access.UNMAPPED,), Reaction.TRAPPED, may=("kernel_tlb_fault", "page_allocation")),
+    Row((Access.DEVICE,), Reaction.TRAPPED, may=("programmed_io",)),
+    Row(TLB_CAUSES, Reaction.REPLACED),
+    Row(INTERRUPTS, Reaction.TRAPPED, "interrupt"),
+    Row(FAULTS, Reaction.TRAPPED, "fault"),
+    Row(SYSTEM_CALLS, Reaction.TRAPPED, "system_call"),
+    Row(OTHER_CAUSES, Reaction.TRAPPED, "other_exception"),
+    Row((Kind.RETURN,), Reaction.DIRECT),
+    Row((Sensitive.MFC0,), Reaction.TRAPPED, "mfc0_emulation"),
+    Row((Sensitive.MTC0,), Reaction.TRAPPED, "mtc0_emulation"),
+    Row((Sensitive.TLBWI, Sensitive.TLBWR), Reaction.TRAPPED, "tlb_write_emulation"),
+    Row((Sensitive.TLBP,), Reaction.TRAPPED, "tlb_probe_emulation"),
+    Row((Sensitive.TLBR,), Reaction.TRAPPED, "tlb_read_emulation"),
+    Row((Sensitive.ERET,), Reaction.TRAPPED, "eret_emulation"),
+    Row((Sensitive.WAIT,), Reaction.TRAPPED, "wait_emulation"),
+    Row((Sensitive.CACHE,), Reaction.TRAPPED, "cache_emulation"),
+    Row(X86_PRIVILEGED, Reaction.TRAPPED, "other_emulation"),
+    Row(X86_UNPRIVILEGED, Reaction.DIRECT),
+    Row((Kind.TLB_WRITE,), Reaction.TRAPPED, may=("page_allocation",)),
+    Row((Kind.TLB_PROBE, *INVALIDATIONS), Reaction.TRAPPED),
+    Row((*TABLE_CHANGES, *SPACES), Reaction.DIRECT),
+    Row((Kind.ZEROED,), Reaction.HYPERCALL, may=("zeroed_page_call", "page_allocation")),
+    Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
+    Row((Kind.PORT,), Reaction.TRAPPED, "programmed_io"),
+    Row((*DEVICES, *SERVICES, *THREADS, Kind.FILLED, Kind.HASHED, *MARKS), Reaction.DIRECT),
+)
+
+# -- state and hooks --------------------------------------------------------------------------------------------------
+
+MAPPED, DEVICE = int(Segment.MAPPED), int(Segment.DEVICE)
+NESTED_REFILL = int(Cause.NESTED_REFILL)
+L2TLB_HITS, KERNEL_TLB_FAULTS = int(Event.L2TLB_HIT), int(Event.KERNEL_TLB_FAULT)
+REFILLS_FORWARDED, NESTED_REFILLS_FORWARDED = int(Event.REFILL_FORWARDED), int(Event.NESTED_FORWARDED)
+PAGE_ALLOCATIONS, ZEROED_PAGE_CALLS = int(Event.PAGE_ALLOCATION), int(Event.ZEROED_PAGE_CALL)
+PROGRAMMED_IOS, VCPU_SWITCHES, IDLE_UNITS = int(Event.PROGRAMMED_IO), int(Event.VCPU_SWITCH), int(Event.IDLE)
+FULL, ABORTED, NESTED = 0, 1, 2
+ONE = np.uint64(1)
+
+
+class Disco(NamedTuple):
+    """The monitor's structures for one VM, and the hardware TLB below them."""
+
+    counts: np.ndarray
+    tlb: Tlb
+    l2tlb: L2Tlb
+    pmap: Pmap
+    table: np.ndarray  # u32 by pair: the pair of the table page that holds its entries
+    segment: np.ndarray  # u8 by page id
+    space: np.ndarray  # u32 by page id
+    entry: np.ndarray  # u32 by page id: frame + 1 that the guest maps it to now, 0 for none
+    handler: np.ndarray  # u32[2]: page ids of the refill handler's and the nested handler's code
+    probed: np.ndarray  # u64[vcpus]: pair that the last TLB probe found, 0 for none
+    runs: np.ndarray  # i64[3, counters]: what a full, an aborted and a nested run of the handlers tick
+    quantum: np.int64
+
+
+def quantum(settings: Mapping[str, Any]) -> int:
+    """Instructions between VCPU switches."""
+    return settings["quantum"] if settings["vcpus_per_cpu"] > 1 else int(NEVER)
+
+
+def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -> Disco:
+    """A VM that has not run yet: both TLBs and the pmap are empty."""
+    meta, pages = prepared.meta, prepared.pages
+    refill = meta.refill
+    runs = (refill.full, refill.aborted, refill.nested) if refill else ()
+    return Disco(
+        counts=counts,
+        tlb=tlb.make_tlb(meta.vcpus, pages.segment, settings, ()),
+        l2tlb=l2tlb.make_l2tlb(meta.vcpus, pages.vpn, pages.space, settings),
+        pmap=pmap.make_pmap(meta.memory_bytes, pages.frame),
+        table=pages.table,
+        segment=pages.segment,
+        space=pages.space,
+        entry=pages.frame.copy(),
+        handler=pages.handler,
+        probed=np.zeros(meta.vcpus, np.uint64),
+        runs=np.array([_ticks_of(run) for run in runs], np.int64),
+        quantum=np.int64(quantum(settings)),
+    )
+
+
+def _ticks_of(run: Handler) -> list[int]:
+    """What re-entering a handler ticks: its instructions, and its privileged ones by the reaction table."""
+    ticks = [0] * len(MODEL.counters)
+    ticks[Event.REFILL_INSTRUCTION] = run.instructions
+    for name, times in run.sensitive.items():
+        ticks[MODEL.index(MODEL.reaction(Sensitive[name]).ticks)] += times
+    return ticks
+
+
+@inline
+def reference(m, at, page):
+    """A reference that the hardware TLB holds runs directly; any other enters the monitor."""
+    pair = tlb.pair_of(page)
+    if not tlb.hit(m.tlb, at, pair):
+        segment = m.segment[np.uint64(page)]
+        if segment == DEVICE:
+            tick(m, at, PROGRAMMED_IOS)
+        elif segment != MAPPED:
+            kernel_tlb_fault(m, at, pair)
+        else:
+            while m.tlb.slot[at.vcpu * m.tlb.pairs + pair] == tlb.ABSENT:
+                if not second_level(m, at, pair):
+                    forward(m, at, pair)
+
+
+@inline
+def second_level(m, at, pair):
+    """Whether the second-level TLB serves a miss on ``pair``."""
+    if not l2tlb.find(m.l2tlb, at.vcpu, pair):
+        return False
+    tick(m, at, L2TLB_HITS)
+    tlb.insert(m.tlb, at, pair)
+    return True
+
+
+@inline
+def forward(m, at, pair):
+    """Re-enter the guest's refill handler, which writes ``pair`` to the TLB or is cut off by a miss on its table."""
+    tick(m, at, REFILLS_FORWARDED)
+    kernel_code(m, at, m.handler[0])
+    table = np.uint64(m.table[pair])
+    if table == 0 or tlb.touch(m.tlb, at, table) or second_level(m, at, table):
+        run_handler(m, at, FULL)
+        write_tlb(m, at, pair)
+    else:
+        run_handler(m, at, ABORTED)
+        tick(m, at, NESTED_REFILLS_FORWARDED)
+        kernel_code(m, at, m.handler[1])
+        run_handler(m, at, NESTED)
+        write_tlb(m, at, table)
+
+
+@inline
+def kernel_code(m, at, page):
+    """Fetch a handler's code, which takes a TLB entry like any page of the guest kernel."""
+    pair = tlb.pair_of(page)
+    if pair != 0 and not tlb.touch(m.tlb, at, pair):
+        kernel_tlb_fault(m, at, pair)
+
+
+@inline
+def run_handler(m, at, run):
+    """Tick what one run of a guest handler ticks."""
+    for counter in range(m.runs.shape[1]):
+        m.counts[at.base + np.uint64(counter)] += m.runs[np.uint64(run), np.uint64(counter)]
+
+
+@inline
+def kernel_tlb_fault(m, at, pair):
+    """The monitor maps a pair of an unmapped segment from the pmap."""
+    tick(m, at, KERNEL_TLB_FAULTS)
+    map_pair(m, at, pair)
+    tlb.insert(m.tlb, at, pair)
+
+
+@inline
+def write_tlb(m, at, pair):
+    """Emulate a TLB write: both halves through the pmap, then both levels hold the pair."""
+    map_pair(m, at, pair)
+    l2tlb.insert(m.l2tlb, at.vcpu, pair)
+    if not tlb.touch(m.tlb, at, pair):
+        tlb.insert(m.tlb, at, pair)
+
+
+@inline
+def map_pair(m, at, pair):
+    """Machine pages and backmaps for both halves of ``pair``, as the guest maps them now."""
+    for half in range(2):
+        page = (pair << ONE) + np.uint64(half)
+        if pmap.map_page(m.pmap, page, m.entry[page]):
+            tick(m, at, PAGE_ALLOCATIONS)
+
+
+@inline
+def happen(m, at, row):
+    """Events that the monitor's structures take part in; the reaction table counts the others."""
+    if row.kind == Kind.EXCEPTION:
+        if (row.info >> TOUCH_SHIFT) & 3 != 0 and (row.info & CAUSE_MASK) != NESTED_REFILL:
+            reference(m, at, row.page)
+    elif row.kind == Kind.ENTRY:
+        if row.page != 0:
+            m.entry[np.uint64(row.page)] = frame_of(row.payload[1])
+    elif row.kind == Kind.TLB_WRITE:
+        emulate_write(m, at, row)
+    elif row.kind == Kind.TLB_PROBE:
+        m.probed[at.vcpu] = tlb.pair_of(row.page) if row.info != 0 else np.uint64(0)
+    elif row.kind == Kind.ZEROED:
+        if at.skip != KEPT:
+            tick(m, at, ZEROED_PAGE_CALLS)
+            if pmap.use(m.pmap, np.uint64(row.page) + ONE):
+                tick(m, at, PAGE_ALLOCATIONS)
+    elif row.kind == Kind.IDLE:
+        add(m, at, IDLE_UNITS, np.int64(row.page))
+    else:
+        invalidate(m, at, row)
+
+
+@inline
+def frame_of(entry):
+    """Frame + 1 that a page-table entry maps, 0 if hardware may not use it."""
+    frame = np.uint32((entry >> np.uint64(ENTRY_FRAME_SHIFT)) + ONE)
+    return frame if entry & np.uint64(ENTRY_VALID) else np.uint32(0)
+
+
+@inline
+def emulate_write(m, at, row):
+    """A TLB write by the guest itself, outside its refill handlers; an unmapped address clears an entry."""
+    pair, index = tlb.pair_of(row.page), np.uint64(row.info & ~TLB_RANDOM)
+    probed = m.probed[at.vcpu]
+    m.probed[at.vcpu] = 0
+    if pair != 0 and m.segment[np.uint64(row.page)] == MAPPED:
+        m.entry[pair << ONE] = frame_of(row.payload[0])
+        m.entry[(pair << ONE) + ONE] = frame_of(row.payload[1])
+        if index < m.tlb.wired and row.info & TLB_RANDOM == 0:
+            tlb.place(m.tlb, at, pair, index)
+        write_tlb(m, at, pair)
+    elif probed != 0:
+        tlb.drop(m.tlb, at.vcpu, probed)
+        l2tlb.drop(m.l2tlb, at.vcpu, probed)
+    elif index < m.tlb.entries and row.info & TLB_RANDOM == 0:
+        tlb.drop_index(m.tlb, at.vcpu, index)
+
+
+@inline
+def invalidate(m, at, row):
+    """Invalidations reach both levels."""
+    if row.kind == Kind.INVALIDATE_PAGE:
+        tlb.drop(m.tlb, at.vcpu, tlb.pair_of(row.page))
+        l2tlb.drop(m.l2tlb, at.vcpu, tlb.pair_of(row.page))
+    elif row.kind == Kind.INVALIDATE_SPACE:
+        tlb.flush_space(m.tlb, at.vcpu, m.space, row.page)
+        l2tlb.flush_space(m.l2tlb, at.vcpu, m.space, row.page)
+    elif row.kind == Kind.INVALIDATE_ALL:
+        tlb.flush(m.tlb, at.vcpu)
+        l2tlb.flush(m.l2tlb, at.vcpu)
+
+
+@inline
+def switch(m, at):
+    """Another virtual CPU had its turn: the hardware TLB is empty when this one continues."""
+    tick(m, at, VCPU_SWITCHES)
+    tlb.flush(m.tlb, at.vcpu)
+    return m.quantum
+
+
+bind(Disco, access=reference, event=happen, slice_ended=switch)
+
+# -- costs ------------------------------------------------------------------------------------------------------------
+
+TRAP = price("monitor_entry") + price("monitor_exit")
+REDELIVER = TRAP + price("exception_redelivery")
+EMULATE = TRAP + price("privileged_emulation")
+
+COSTS = {
+    "instructions": price("cpi"),
+    "references": price("stall.@"),
+    "l2tlb_hit": price("l2tlb_hit"),
+    "refill_forwarded": price("l2tlb_search") + REDELIVER,
+    "nested_forwarded": price("l2tlb_search") + REDELIVER,
+    "refill_instruction": price("cpi"),
+    "kernel_tlb_fault": price("kernel_tlb_fault"),
+    "page_allocation": price("page_allocation"),
+    "interrupt": REDELIVER,
+    "fault": REDELIVER,
+    "system_call": REDELIVER,
+    "other_exception": REDELIVER,
+    "mfc0_emulation": EMULATE,
+    "mtc0_emulation": EMULATE,
+    "tlb_write_emulation": TRAP + price("tlb_write"),
+    "tlb_probe_emulation": TRAP + price("tlb_write"),
+    "tlb_read_emulation": EMULATE,
+    "eret_emulation": EMULATE,
+    "wait_emulation": EMULATE,
+    "cache_emulation": EMULATE,
+    "other_emulation": EMULATE,
+    "programmed_io": TRAP + price("device_emulation"),
+    "zeroed_page_call": TRAP + price("page_zero"),
+    "vcpu_switch": TRAP + price("vcpu_switch") + price("tlb_flush"),
+    "idle": price("device_unit"),
+}
+
+MODEL = Model(
+    name="disco",
+    summary="Disco: trap and emulate, software TLB over a pmap (Bugnion et al., SOSP 1997)",
+    aliases=("disco-1997",),
+    parameters=PARAMETERS,
+    events=EVENTS,
+    reactions=REACTIONS,
+    state=state,
+    costs=COSTS,
+    replaces=(ServiceClass.REFILL, ServiceClass.PAGE_ZERO),
+    needs=("access", "translation", "privilege", "crossing", "device"),
+    fidelity={"mips64": "faithful"},
+    machine={"mips64": "flash-1997"},
+    first_slice=quantum,
+)

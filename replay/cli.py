@@ -1,0 +1,59 @@
+"""The ``replay`` command line: charge a recorded trace to virtualization models.
+
+Everything heavy is imported inside the command that needs it, so that ``--help`` and shell completion stay quick.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+from typing import Annotated
+
+import typer
+
+from replay import shell
+from replay.commands import charge, lists
+
+ENTRY_POINTS = "vmreplay.commands"
+"""Entry-point group of third parties' commands: ``name = "module:app"``, a Typer application."""
+
+app = typer.Typer(
+    help="Charge one recorded guest to virtualization designs: what would it have cost, and why?",
+    epilog=shell.examples("replay compare radix.arrow", "replay run radix.arrow --model disco"),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Run the command line in this process."""
+    add_third_parties(app)
+    sys.exit(shell.run(app, "replay"))
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=shell.show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Nothing happens here: the options act by themselves."""
+
+
+def add_third_parties(to: typer.Typer) -> None:
+    """Add the commands that other distributions offer; one that does not load costs a line on stderr, no more."""
+    for point in sorted(importlib.metadata.entry_points(group=ENTRY_POINTS), key=lambda p: p.name):
+        try:
+            to.add_typer(point.load(), name=point.name)
+        except Exception as error:  # noqa: BLE001 - whatever a third party's module does when imported
+            shell.say(f"notice: command {point.name} does not load from {point.value} ({error})")
+
+
+app.command("run", short_help="Charge a trace to one model.", epilog=charge.RUN_EXAMPLES)(charge.run)
+app.command("compare", short_help="Charge a trace to every model.", epilog=charge.COMPARE_EXAMPLES)(charge.compare)
+app.command("info", short_help="Show what is in a trace.", epilog=lists.INFO_EXAMPLES)(lists.info)
+app.command("models", epilog=lists.MODELS_EXAMPLES)(lists.models)
+app.command("machines", short_help="List the machines.", epilog=lists.MACHINES_EXAMPLES)(lists.machines)
+app.command("explain", short_help="Explain a model.", epilog=lists.EXPLAIN_EXAMPLES)(lists.explain)

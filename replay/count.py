@@ -1,0 +1,152 @@
+"""Count: charge a prepared trace to a model.  Integers only; what they cost is ``replay.price``'s business."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from replay.errors import UserError, unknown
+from replay.kernel import KEPT, NEVER, PAYLOADS, REPLACED, REPLACED_REFILL, Engine, count_rows
+from replay.machine import Machine
+from replay.model import NO_REACTION, Model
+from replay.prepare import Prepared
+from replay.records import Parameter
+from replay.trace.meta import Service, TraceMeta
+from replay.trace.schema import Cause, Kind, Sensitive, ServiceClass
+
+Progress = Callable[[int, int], None]
+"""Called with (rows done, rows in all)."""
+
+CHUNK_ROWS = 1 << 23
+"""Rows a kernel call counts: some tens of milliseconds, so that Ctrl-C works."""
+
+Settings = dict[str, int | str]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Integer counts ``n[vcpu, service, counter]`` of one trace under one model, and what they were made with."""
+
+    n: np.ndarray
+    model: str
+    counters: tuple[str, ...]
+    services: tuple[Service, ...]
+    settings: Settings
+    meta: TraceMeta
+    digest: str
+
+    def total(self, counter: str) -> int:
+        """``counter`` summed over vCPUs and services."""
+        return int(self.n[:, :, self.counters.index(counter)].sum())
+
+    def by_service(self) -> np.ndarray:
+        """Counts summed over vCPUs: int64 [service, counter]."""
+        total: np.ndarray = self.n.sum(axis=0)
+        return total
+
+
+def count(
+    prepared: Prepared,
+    model: Model,
+    machine: Machine,
+    given: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Counts:
+    """Charge ``prepared`` to ``model`` on ``machine``; ``given`` are the parameters that the user sets.
+
+    Raises UserError for a trace the model cannot be charged with and for a parameter it does not take.
+    """
+    refuse_unfit(model, prepared.meta)
+    settings = settle(model, machine, prepared.meta, given or {})
+    engine = make_engine(prepared, model, settings)
+    state = model.state(prepared, settings, engine.counts)
+    rows = prepared.columns.kind.size
+    for first in range(0, rows, CHUNK_ROWS):
+        last = min(first + CHUNK_ROWS, rows)
+        count_rows(state, engine, prepared.columns, first, last)
+        if progress:
+            progress(last, rows)
+    return collect(prepared, model, settings, engine)
+
+
+def collect(prepared: Prepared, model: Model, settings: Settings, engine: Engine) -> Counts:
+    """The counts that ``engine`` holds."""
+    meta = prepared.meta
+    shape = (meta.vcpus, len(meta.services), len(model.counters) + 1)
+    n = engine.counts.reshape(shape)[:, :, :-1].copy()
+    return Counts(n, model.name, model.counters, meta.services, settings, meta, prepared.digest)
+
+
+def make_engine(prepared: Prepared, model: Model, settings: Settings) -> Engine:
+    """The generic kernel's state before the first row, with the model's reaction table in it."""
+    meta = prepared.meta
+    services = len(meta.services)
+    index = np.zeros(max(s.id for s in meta.services) + 1, np.uint32)
+    index[[s.id for s in meta.services]] = np.arange(services)
+    counters = len(model.counters) + 1
+    return Engine(
+        counts=np.zeros(meta.vcpus * services * counters, np.int64),
+        service=np.full(meta.vcpus, index[0], np.uint32),
+        index=index,
+        skip=np.array([_skip(model, s.klass) for s in meta.services], np.uint8),
+        on_kind=_ticks(model, [k for k in Kind if k not in NO_REACTION], 256),
+        on_cause=_ticks(model, list(Cause), 32),
+        on_sensitive=_ticks(model, list(Sensitive), 256),
+        site_class=prepared.sites.klass,
+        payload=np.zeros(PAYLOADS, np.uint64),
+        payloads=np.zeros(1, np.int64),
+        retired=np.zeros(meta.vcpus, np.int64),
+        slice_end=np.full(meta.vcpus, model.first_slice(settings) if model.first_slice else NEVER, np.int64),
+        counters=np.uint64(counters),
+        services=np.uint64(services),
+    )
+
+
+def _skip(model: Model, klass: ServiceClass) -> int:
+    if klass not in model.replaces:
+        return KEPT
+    return REPLACED_REFILL if klass == ServiceClass.REFILL else REPLACED
+
+
+def _ticks(model: Model, events: list[Any], size: int) -> np.ndarray:
+    table = np.full(size, model.index(""), np.uint8)
+    for event in events:
+        table[event] = model.index(model.reaction(event).ticks)
+    return table
+
+
+def refuse_unfit(model: Model, meta: TraceMeta) -> None:
+    """Raise UserError if the trace lacks what ``model`` needs: nothing is guessed."""
+    if meta.architecture not in model.fidelity:
+        known = ", ".join(sorted(model.fidelity))
+        raise UserError(
+            f"model {model.name} takes traces of {known}, not of {meta.architecture}; choose another (see `replay models`)"
+        )
+    lacking = [group for group in model.needs if group not in meta.groups]
+    if lacking:
+        raise UserError(f"model {model.name} needs the trace's {', '.join(lacking)} events, which it lacks; record one")
+    if ServiceClass.REFILL in model.replaces and meta.architecture == "mips64" and meta.refill is None:
+        raise UserError(f"model {model.name} needs the trace's refill template, which it lacks; record the trace again")
+
+
+def settle(model: Model, machine: Machine, meta: TraceMeta, given: Mapping[str, Any]) -> Settings:
+    """The value of each parameter: as given, else the machine's, else the trace's, else the model's default."""
+    known = {p.name: p for p in model.parameters}
+    for name in given:
+        if name not in known:
+            raise unknown(f"parameter of model {model.name}:", name, known, f"replay explain {model.name}")
+    return {name: _setting(parameter, machine, meta, given) for name, parameter in known.items()}
+
+
+def _setting(parameter: Parameter, machine: Machine, meta: TraceMeta, given: Mapping[str, Any]) -> int | str:
+    if parameter.name in given:
+        return parameter.parse(given[parameter.name])
+    if parameter.name in machine.parameters:
+        return parameter.parse(machine.parameters[parameter.name].value)
+    if parameter.value is None:
+        recorded = getattr(meta.tlb, parameter.name.rpartition(".")[2]) if meta.tlb else parameter.low
+        return parameter.parse(recorded)
+    return parameter.value

@@ -1,0 +1,1 @@
+"""Hardware structures that models are made of."""

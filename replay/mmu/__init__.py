@@ -1,0 +1,1 @@
+"""Ways of virtualizing the memory-management unit that models are made of."""

@@ -1,0 +1,104 @@
+"""Results: one run's document and its files, ``manifest.json``, ``counts.parquet`` and ``prices.parquet``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from replay.count import Counts, Progress, count
+from replay.errors import UserError
+from replay.machine import Machine
+from replay.model import Model
+from replay.prepare import Prepared
+from replay.price import price
+
+RESULT_VERSION = 1
+FILES = ("manifest.json", "counts.parquet", "prices.parquet")
+
+
+def run(
+    prepared: Prepared,
+    model: Model,
+    native: Model,
+    machine: Machine,
+    settings: Mapping[str, Any] | None = None,
+    prices: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> tuple[dict[str, Any], Counts]:
+    """Count and price ``prepared`` under ``model``, beside ``native`` with the parameters that both take.
+
+    ``settings`` and ``prices`` are what the user states.  Returns the result document and the counts.
+    """
+    settings = settings or {}
+    counts = count(prepared, model, machine, settings, progress)
+    bare = counts
+    if native.name != model.name:
+        shared = {parameter.name for parameter in native.parameters}
+        bare = count(prepared, native, machine, {k: v for k, v in settings.items() if k in shared}, progress)
+    return price(counts, model, machine, prices, (bare, native)), counts
+
+
+def save(folder: str, document: Mapping[str, Any], counts: Counts) -> None:
+    """Write the run's files into the new folder ``folder``: aside first, then renamed.  Raises UserError."""
+    target = Path(folder)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and any(target.iterdir()):
+            raise UserError(f"{folder}: exists and is not empty; choose another folder")
+        aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise UserError(f"{folder}: {error.strerror}; choose a folder that can be written") from None
+    try:
+        _write(aside, document, counts)
+        aside.chmod(0o755)
+        aside.replace(target)
+    except OSError as error:
+        raise UserError(f"{folder}: {error.strerror}; free some space or choose another folder") from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _write(folder: Path, document: Mapping[str, Any], counts: Counts) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    manifest = {"version": RESULT_VERSION, **{k: v for k, v in document.items() if k != "rows"}}
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", "utf-8")
+    pq.write_table(pa.Table.from_pylist(count_rows(counts)), folder / "counts.parquet")
+    pq.write_table(pa.Table.from_pylist(list(document["rows"])), folder / "prices.parquet")
+
+
+def count_rows(counts: Counts) -> list[dict[str, Any]]:
+    """The non-zero counts as rows: run, vm, vcpu, interval, service, counter, n."""
+    return [
+        {
+            "run": counts.digest,
+            "vm": 0,
+            "vcpu": int(vcpu),
+            "interval": 0,
+            "service": counts.services[service].name,
+            "counter": counts.counters[counter],
+            "n": int(counts.n[vcpu, service, counter]),
+        }
+        for vcpu, service, counter in zip(*counts.n.nonzero(), strict=True)
+    ]
+
+
+def load(folder: str) -> dict[str, Any]:
+    """The result document saved in ``folder``.  Raises UserError."""
+    import pyarrow.parquet as pq
+
+    try:
+        document: dict[str, Any] = json.loads((Path(folder) / FILES[0]).read_text("utf-8"))
+        document["rows"] = pq.read_table(Path(folder) / FILES[2]).to_pylist()
+    except OSError as error:
+        raise UserError(f"{folder}: {error.strerror}; give a folder that `replay run -o` wrote") from None
+    except ValueError as error:
+        raise UserError(f"{folder}: {error}; give a folder that `replay run -o` wrote") from None
+    if document.pop("version", None) != RESULT_VERSION:
+        raise UserError(f"{folder}: results of another version; run `replay run` again")
+    return document

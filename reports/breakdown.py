@@ -1,0 +1,98 @@
+"""Processors: a result document (what ``replay run --json`` prints) becomes what a table shows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Document = Mapping[str, Any]
+
+
+@dataclass
+class Part:
+    """Something that took cycles, with the bounds of how many."""
+
+    name: str
+    cycles: int = 0
+    low: int = 0
+    high: int = 0
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Count the cycles of a row of the document in."""
+        self.cycles += row["cycles"]
+        self.low += row["low"]
+        self.high += row["high"]
+
+
+@dataclass
+class Line(Part):
+    """One counter at one price, summed over services."""
+
+    price: float = 0.0
+    source: str = ""
+    count: int = 0
+
+    @property
+    def mark(self) -> str:
+        """Where the price is from, in a word: cited, derived, assumed or given."""
+        return self.source.partition(":")[0]
+
+
+@dataclass
+class Mechanism(Part):
+    """Counters with one cause, dearest first."""
+
+    lines: list[Line] = field(default_factory=list)
+
+
+def mechanism_of(row: Mapping[str, Any]) -> str:
+    """The mechanism that a row of the document belongs to: the one it names, else its counter alone."""
+    return str(row.get("mechanism") or row["counter"])
+
+
+def by_mechanism(document: Document) -> list[Mechanism]:
+    """Mechanisms in the order of the document, each with its counters."""
+    found: dict[str, Mechanism] = {}
+    lines: dict[tuple[str, float], Line] = {}
+    for row in document["rows"]:
+        name, key = mechanism_of(row), (row["counter"], row["price"])
+        group = found.setdefault(name, Mechanism(name))
+        if key not in lines:
+            lines[key] = Line(row["counter"], price=row["price"], source=row["source"])
+            group.lines.append(lines[key])
+        lines[key].count += row["count"]
+        lines[key].add(row)
+        group.add(row)
+    for group in found.values():
+        group.lines.sort(key=lambda line: -line.cycles)
+    return list(found.values())
+
+
+def by_service(document: Document) -> list[tuple[Part, list[Part]]]:
+    """Services, dearest first, each with its mechanisms, dearest first; what took no cycles is left out."""
+    cells: dict[str, dict[str, Part]] = defaultdict(dict)
+    totals: dict[str, Part] = {}
+    for row in document["rows"]:
+        service, name = row["service"], mechanism_of(row)
+        cells[service].setdefault(name, Part(name)).add(row)
+        totals.setdefault(service, Part(service)).add(row)
+    return [(total, dearest(cells[total.name].values())) for total in dearest(totals.values())]
+
+
+def dearest(parts: Iterable[Part]) -> list[Part]:
+    """``parts`` that took cycles, most cycles first."""
+    return sorted((part for part in parts if part.cycles), key=lambda part: -part.cycles)
+
+
+def added(document: Document, bare: Document) -> list[Part]:
+    """Mechanisms that cost something here and do not exist on bare hardware, dearest first."""
+    there = {mechanism_of(row) for row in bare["rows"]}
+    return dearest(group for group in by_mechanism(document) if group.name not in there)
+
+
+def assumptions(documents: Sequence[Document]) -> list[Mapping[str, Any]]:
+    """The assumed records that the documents rest on, each once, by name."""
+    found = {record["name"]: record for document in documents for record in document["assumptions"]}
+    return [found[name] for name in sorted(found)]

@@ -1,0 +1,156 @@
+"""Screens of ``replay run`` and ``replay compare``: what a guest would have cost, by mechanism and by service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import rich.console
+import rich.table
+
+from replay.shell import table
+from reports import breakdown
+from reports.breakdown import Document, Part
+from reports.numbers import bounds, figure, share
+
+WIDE = 100
+"""Columns from which a table shows the bounds of each line."""
+
+TOP = 3
+"""Mechanisms named in a line of text."""
+
+
+Screen = list[rich.console.RenderableType]
+"""Parts from top to bottom, to be set off by empty lines."""
+
+
+def run_screen(document: Document, width: int) -> Screen:
+    """One model's charge to a trace: cycles by mechanism, totals beside bare hardware, cycles by service."""
+    return [
+        _heading(document),
+        _mechanisms(document, wide=width >= WIDE),
+        _totals(document),
+        _services(document),
+        f"What each counter counts, and why it costs that: replay explain {document['model']}",
+        *_footer([document]),
+    ]
+
+
+def compare_screen(documents: Sequence[Document]) -> Screen:
+    """Every model's charge to one trace, side by side; the first document is bare hardware."""
+    bare = documents[0]
+    made = table("model", ">cycles", ">seconds", ">overhead", ">bounds", "what it adds most")
+    for document in documents:
+        total = document["total"]
+        parts = breakdown.added(document, bare)
+        made.add_row(
+            document["model"],
+            figure(total["cycles"], total["low"], total["high"]),
+            _seconds(total["seconds"], total),
+            _overhead(total),
+            bounds(total["overhead"], total["overhead_low"], total["overhead_high"]),
+            _top(parts, total["native"]) if document is not bare else "(bare hardware)",
+        )
+    return [
+        f"{_trace(bare)}: the same recorded guest under each model, on {_machines(documents)}",
+        made,
+        "Overhead is cycles over cycles on bare hardware; per cents are of the cycles on bare hardware.",
+        *_footer(documents),
+    ]
+
+
+def _trace(document: Document) -> str:
+    trace = document["trace"]
+    return f"{trace['workload']} {' '.join(trace['arguments'])}".rstrip() + f" on a {trace['architecture']} guest"
+
+
+def _machines(documents: Sequence[Document]) -> str:
+    return ", ".join(dict.fromkeys(document["machine"] for document in documents))
+
+
+def _heading(document: Document) -> str:
+    settings = ", ".join(f"{name} = {value}" for name, value in document["settings"].items())
+    return f"{_trace(document)}, charged to {document['model']} on {document['machine']}\n{settings}".rstrip()
+
+
+def _words(counter: str) -> str:
+    return counter.replace("_", " ")
+
+
+def _mechanisms(document: Document, *, wide: bool) -> rich.table.Table:
+    limits = [">bounds"] if wide else []
+    made = table("mechanism", ">count", ">cycles each", "source", ">cycles", ">share", *limits)
+    whole = document["total"]["cycles"]
+    for group in breakdown.by_mechanism(document):
+        single = len(group.lines) == 1 and group.lines[0].name == group.name
+        if not single:
+            made.add_row(group.name, "", "", "", *_amount(group, whole, wide=wide), style="bold")
+        for line in group.lines:
+            name = _words(line.name) if single else f"  {_words(line.name)}"
+            made.add_row(name, f"{line.count:,}", f"{line.price:,.4g}", line.mark, *_amount(line, whole, wide=wide))
+    return made
+
+
+def _amount(part: Part, whole: int, *, wide: bool) -> list[str]:
+    cells = [figure(part.cycles, part.low, part.high), share(part.cycles, whole)]
+    return [*cells, bounds(part.cycles, part.low, part.high)] if wide else cells
+
+
+def _totals(document: Document) -> rich.table.Table:
+    total = document["total"]
+    made = table("", ">cycles", ">seconds", "bounds")
+    made.add_row(
+        f"total under {document['model']}",
+        figure(total["cycles"], total["low"], total["high"]),
+        _seconds(total["seconds"], total),
+        bounds(total["cycles"], total["low"], total["high"]),
+        style="bold",
+    )
+    if document["model"] != "native":
+        made.add_row(
+            "on bare hardware", figure(total["native"], *_native(total)), _seconds(total["native_seconds"], total)
+        )
+        limits = bounds(total["overhead"], total["overhead_low"], total["overhead_high"])
+        made.add_row("overhead, times", _overhead(total), "", limits, style="bold")
+    return made
+
+
+def _native(total: Mapping[str, Any]) -> tuple[float, float]:
+    """Bare hardware rests on the same prices, so it is shown as finely as the total is."""
+    scale = total["native"] / total["cycles"] if total["cycles"] else 1.0
+    return total["low"] * scale, total["high"] * scale
+
+
+def _seconds(seconds: float, total: Mapping[str, Any]) -> str:
+    scale = seconds / total["cycles"] if total["cycles"] else 0.0
+    return figure(seconds, total["low"] * scale, total["high"] * scale)
+
+
+def _overhead(total: Mapping[str, Any]) -> str:
+    return figure(total["overhead"], total["overhead_low"], total["overhead_high"])
+
+
+def _services(document: Document) -> rich.table.Table:
+    made = table("service", ">cycles", ">share", "of which")
+    for service, parts in breakdown.by_service(document):
+        cycles = figure(service.cycles, service.low, service.high)
+        made.add_row(
+            service.name, cycles, share(service.cycles, document["total"]["cycles"]), _top(parts, service.cycles)
+        )
+    return made
+
+
+def _top(parts: Sequence[Part], whole: int) -> str:
+    return ", ".join(f"{_words(part.name)} {share(part.cycles, whole)}" for part in parts[:TOP])
+
+
+def _footer(documents: Sequence[Document]) -> Screen:
+    """What a reader has to know before believing the figures: each price that nobody published."""
+    records = breakdown.assumptions(documents)
+    if not records:
+        return []
+    made = table("assumed", ">value", "unit", ">bounds", "why")
+    for record in records:
+        value = (record["value"], record["low"], record["high"])
+        made.add_row(record["name"], f"{record['value']:g}", record["unit"], bounds(*value), record["note"])
+    return ["Nobody published these; change one with --price NAME=VALUE and see what moves.", made]

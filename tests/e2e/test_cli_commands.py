@@ -1,0 +1,143 @@
+"""A newcomer's path on the installed wheel, outside the checkout: record, look, charge, compare."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def document(done: Any) -> Any:
+    """The one JSON document that a command printed; it succeeded and said nothing else."""
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_packages_come_from_the_wheel(installed: Any, root: Path) -> None:
+    """The commands import what the wheel installed, not the checkout."""
+    done = installed.run("python", "-c", "import replay, tracegen, models, reports; print(replay.__file__)")
+
+    assert done.returncode == 0, done.stderr
+    assert not done.stdout.startswith(str(root))
+
+
+def test_a_recording_says_what_the_guest_did(installed: Any) -> None:
+    """`tracegen run` shows the guest's console and the size of its trace, and writes nothing but the trace."""
+    done = installed.run("tracegen", "run", "radix", "--keys", "500", "-o", "t.arrow")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("guest: ")
+    assert re.search(
+        r"^t\.arrow: [\d,]+ rows of \d\.\d\d bytes each, from [\d,]+ instructions$", done.stdout, re.MULTILINE
+    )
+    assert ["t.arrow"] == [path.name for path in installed.folder.iterdir()]
+
+
+def test_a_trace_is_the_same_in_any_folder(installed: Any) -> None:
+    """The same arguments give the same bytes, wherever and under whatever name they are written."""
+    (installed.folder / "deeper").mkdir()
+    for name in ("one.arrow", "deeper/two.arrow"):
+        assert 0 == installed.run("tracegen", "run", "gups", "words=512", "updates=300", "-o", name).returncode
+
+    first, second = ((installed.folder / name).read_bytes() for name in ("one.arrow", "deeper/two.arrow"))
+    assert first == second
+
+
+def test_recordings_describe_themselves(installed: Any, small_trace: Path) -> None:
+    """`replay info --json` gives the workload, its arguments and rows whose groups add up."""
+    facts = document(installed.run("replay", "info", str(small_trace), "--json"))
+
+    assert ("radix", ["2000", "64"], "mips64") == (facts["workload"], facts["arguments"], facts["architecture"])
+    assert facts["complete"]
+    assert facts["rows"] == sum(facts["rows_by_group"].values()) == sum(facts["rows_by_kind"].values())
+
+
+@pytest.mark.parametrize("model", ["native", "disco"])
+def test_rows_of_a_charge_sum_to_its_total(installed: Any, small_trace: Path, model: str) -> None:
+    """The document names trace, model and machine, and its rows' cycles add up to the total exactly."""
+    charged = document(installed.run("replay", "run", str(small_trace), "--model", model, "--json"))
+
+    assert (model, "flash-1997", "radix") == (charged["model"], charged["machine"], charged["trace"]["workload"])
+    total = charged["total"]
+    assert total["cycles"] == sum(row["cycles"] for row in charged["rows"])
+    assert total["low"] <= total["cycles"] <= total["high"]
+    assert total["overhead"] == total["cycles"] / total["native"]
+    fields = {"service", "counter", "count", "price", "unit", "source", "cycles"}
+    assert all(fields <= set(row) for row in charged["rows"])
+
+
+def test_comparison_and_single_charges_agree(installed: Any, small_trace: Path) -> None:
+    """`replay compare` starts with bare hardware and gives each model the document of its own `replay run`."""
+    compared = document(installed.run("replay", "compare", str(small_trace), "--json"))["models"]
+    single = document(installed.run("replay", "run", str(small_trace), "--model", "disco", "--json"))
+
+    assert "native" == compared[0]["model"]
+    assert [single] == [charged for charged in compared if charged["model"] == "disco"]
+
+
+def test_settings_change_counts_and_prices_do_not(installed: Any, small_trace: Path) -> None:
+    """A larger TLB misses less; another price leaves every count as it was."""
+
+    def run(*options: str) -> dict[tuple[str, str], int]:
+        done = installed.run("replay", "run", str(small_trace), "--model", "native", "--json", *options)
+        return {(row["service"], row["counter"]): row["count"] for row in document(done)["rows"]}
+
+    def refills(counts: dict[tuple[str, str], int]) -> int:
+        return sum(count for (_, counter), count in counts.items() if counter == "utlb_refill")
+
+    usual = run()
+    assert refills(run("--set", "tlb.entries=256")) < refills(usual) < refills(run("--set", "tlb.entries=16"))
+    assert usual == run("--price", "exception_entry=50")
+
+
+def test_results_are_kept_in_a_new_folder(installed: Any, small_trace: Path) -> None:
+    """`-o` saves manifest, counts and prices together, beside printing the table."""
+    done = installed.run("replay", "run", str(small_trace), "--model", "disco", "-o", "out")
+
+    assert done.returncode == 0, done.stderr
+    assert ["counts.parquet", "manifest.json", "prices.parquet"] == sorted(
+        path.name for path in (installed.folder / "out").iterdir()
+    )
+    assert "saved in out" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("tracegen", "workloads"),
+        ("replay", "models"),
+        ("replay", "machines"),
+        ("replay", "machines", "flash-1997"),
+        ("replay", "explain", "disco"),
+    ],
+    ids=" ".join,
+)
+def test_lists_come_as_tables_and_as_json(installed: Any, command: tuple[str, ...]) -> None:
+    """What can be listed prints as a table, and with --json as one document."""
+    table = installed.run(*command)
+
+    assert (0, "") == (table.returncode, table.stderr)
+    assert document(installed.run(*command, "--json"))
+
+
+def test_versions_agree(installed: Any) -> None:
+    """Both commands tell the distribution's version."""
+    said = {installed.run(program, "--version").stdout for program in ("replay", "tracegen")}
+
+    assert {"vmreplay 0.1.0\n"} == said
+
+
+def test_the_readme_reads_a_trace_with_polars(installed: Any, small_trace: Path, root: Path) -> None:
+    """The README's three lines of polars print the accesses of a trace by kind."""
+    (snippet,) = re.findall(r"```python\n(.*?)```", (root / "README.md").read_text(), re.DOTALL)
+    assert 3 == len(snippet.splitlines())
+    (installed.folder / "radix.arrow").symlink_to(small_trace)
+    kinds = document(installed.run("replay", "info", str(small_trace), "--json"))["rows_by_kind"]
+
+    done = installed.run("python", "-c", snippet)
+
+    assert done.returncode == 0, done.stderr
+    assert f"│ 0    ┆ {kinds['FETCH']} " in done.stdout

@@ -1,0 +1,133 @@
+"""Whatever a user gets wrong is one line with the remedy, a non-zero exit code and no half-written file."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SMALL = "SMALL"
+"""Stands for the path of a good trace in the commands below."""
+
+
+def check(done: Any, folder: Path, *words: str, code: int = 2) -> None:
+    """One error line that holds ``words``; nothing on stdout; nothing left in ``folder``."""
+    assert code == done.returncode
+    assert "" == done.stdout
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert [] == [word for word in words if word not in line]
+    assert [] == list(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("replay rum", ["no such command 'rum'", "did you mean 'run'"]),
+        ("replay run SMALL", ["missing option '--model'", "replay run --help"]),
+        ("replay run SMALL --modle disco", ["--modle", "did you mean --model"]),
+        ("replay run SMALL --model disko", ["unknown model 'disko'", "did you mean 'disco'", "replay models"]),
+        ("replay run SMALL --model disco --machine flash-1998", ["unknown machine", "flash-1997", "replay machines"]),
+        ("replay run SMALL --model disco --machine none.toml", ["none.toml"]),
+        ("replay run SMALL --model disco --set tlb.entires=64", ["'tlb.entires'", "did you mean 'tlb.entries'"]),
+        ("replay run SMALL --model disco --set tlb.entries=0", ["tlb.entries = 0 is out of range"]),
+        ("replay run SMALL --model disco --set tlb.entries=many", ["tlb.entries", "'many'"]),
+        ("replay run SMALL --model disco --set tlb.entries", ["--set 'tlb.entries' is not NAME=VALUE"]),
+        ("replay run SMALL --model disco --price l2tlb_hti=20", ["'l2tlb_hti'", "did you mean 'l2tlb_hit'"]),
+        ("replay run SMALL --model disco --price l2tlb_hit=-1", ["l2tlb_hit"]),
+        ("replay run SMALL --model disco --price l2tlb_hit=20furlongs", ["l2tlb_hit", "cycles"]),
+        ("replay run missing.arrow --model disco", ["missing.arrow"]),
+        ("replay run . --model disco", ["."]),
+        ("replay compare SMALL --set no.such=1", ["unknown parameter 'no.such'"]),
+        ("replay explain disko", ["did you mean 'disco'"]),
+        ("replay info missing.arrow", ["missing.arrow"]),
+        ("tracegen run radx", ["unknown workload 'radx'", "did you mean 'radix'", "tracegen workloads"]),
+        ("tracegen run radix --cpu mips65", ["unknown CPU 'mips65'", "did you mean 'mips64'"]),
+        ("tracegen run radix --kyes 5", ["'kyes'", "did you mean 'keys'"]),
+        ("tracegen run radix keys=0", ["keys", "from 1 to"]),
+        ("tracegen run radix --memory 64", ["--memory '64'", "64M"]),
+        ("tracegen run radix --memory 4K", ["memory"]),
+        ("tracegen run radix --seed -1", ["--seed"]),
+        ("tracegen run radix keys=500 -o no/such/t.arrow", ["no/such"]),
+        ("tracegen run radix keys=500 -o .", ["folder"]),
+    ],
+)
+def test_mistakes_are_one_line(installed: Any, small_trace: Path, command: str, words: list[str]) -> None:
+    """Each mistake is named in one line with what was meant or what to do."""
+    done = installed.run(*command.replace(SMALL, str(small_trace)).split())
+
+    check(done, installed.folder, *words)
+
+
+@pytest.mark.parametrize("verb", ["info", "run", "compare"])
+@pytest.mark.parametrize("damage", ["empty", "truncated", "flipped", "foreign"])
+def test_damaged_traces_are_refused(installed: Any, small_trace: Path, tmp_path: Path, verb: str, damage: str) -> None:
+    """An empty, truncated, altered or foreign file is no trace, whatever is asked of it."""
+    whole = small_trace.read_bytes()
+    middle = len(whole) // 2
+    bad = {
+        "empty": b"",
+        "truncated": whole[: middle + 1],
+        "flipped": whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :],
+        "foreign": b"PK\3\4" + bytes(1000),
+    }[damage]
+    place = tmp_path / "bad"
+    place.mkdir()
+    (place / "t.arrow").write_bytes(bad)
+    options = ["--model", "disco"] if verb == "run" else []
+
+    done = installed.run("replay", verb, "bad/t.arrow", *options)
+
+    (place / "t.arrow").unlink()
+    place.rmdir()
+    check(done, installed.folder, "bad/t.arrow")
+
+
+def start(installed: Any, *command: str, **options: Any) -> subprocess.Popen[str]:
+    """Start a command without waiting for its end."""
+    return subprocess.Popen(
+        [installed.bin / command[0], *command[1:]],
+        cwd=installed.folder,
+        env=installed.environment(),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **options,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    """Wait for the end of a started command."""
+    out, err = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "kill"])
+def test_an_interrupted_recording_leaves_nothing(installed: Any, sent: signal.Signals, code: int) -> None:
+    """Ctrl-C or a kill in the middle of a recording ends it at once; no file stays behind."""
+    process = start(installed, "tracegen", "run", "radix", "keys=4000000", "-o", "t.arrow")
+    limit = time.monotonic() + 120
+    while time.monotonic() < limit and not sum(path.stat().st_size for path in installed.folder.iterdir()):
+        time.sleep(0.05)
+    process.send_signal(sent)
+    done = finish(process)
+
+    assert code == done.returncode, done.stderr
+    assert [] == list(installed.folder.iterdir())
+    assert done.stderr.splitlines() == (["error: interrupted; nothing was written"] if sent == signal.SIGINT else [])
+
+
+def test_a_full_disk_leaves_nothing(installed: Any) -> None:
+    """A trace that does not fit is one line naming the file, and no part of it stays."""
+
+    def limit_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    done = finish(start(installed, "tracegen", "run", "radix", "keys=4000", "-o", "t.arrow", preexec_fn=limit_files))
+
+    check(done, installed.folder, "t.arrow")

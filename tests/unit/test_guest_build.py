@@ -1,0 +1,188 @@
+"""The guest image: built the same everywhere, found when it fits its sources, and described by its refill template."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import shutil
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from replay.errors import UserError
+from tracegen import abi, build, template
+from tracegen.workloads import WORKLOADS, find
+
+
+@pytest.fixture(scope="module")
+def image() -> build.Image:
+    """The guest's image."""
+    return build.image()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the guest's sources in another folder."""
+    return Path(shutil.copytree(build.GUEST, tmp_path / "elsewhere" / "guest"))
+
+
+@pytest.fixture
+def no_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No shipped image, and an empty cache folder, which is given."""
+    monkeypatch.setattr(build, "IMAGES", tmp_path / "none")
+    monkeypatch.setenv("VMREPLAY_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "images"
+
+
+def test_image_is_the_same_in_any_folder(image: build.Image, checkout: Path) -> None:
+    """Sources copied elsewhere build to the same bytes, which name no folder."""
+    built = build.build(checkout)
+
+    assert image.data == built
+    assert b"guest/" not in built
+
+
+def test_source_digest_follows_each_edit(checkout: Path) -> None:
+    """The digest of the sources is that of their content and names, wherever they lie."""
+    same = build.source_digest(checkout)
+    (checkout / "kernel" / "param.h").write_text((checkout / "kernel" / "param.h").read_text() + "\n")
+    edited = build.source_digest(checkout)
+    (checkout / "kernel" / "param.h").rename(checkout / "kernel" / "limits.h")
+
+    assert build.source_digest() == same
+    assert 3 == len({same, edited, build.source_digest(checkout)})
+
+
+def test_image_is_kept_and_found_again(no_images: Path, image: build.Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image that had to be built is kept in the user's cache folder, and found there without a compiler."""
+    first = build.image()
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+
+    assert image.data == first.data == build.image().data
+    assert 2 == len(list(no_images.iterdir()))
+
+
+def test_damaged_image_is_not_used(no_images: Path) -> None:
+    """An image whose bytes are not those that were kept is built again."""
+    good = build.image().data
+    (kept,) = no_images.glob("*.elf")
+    kept.write_bytes(good[:-1])
+
+    assert good == build.image().data == kept.read_bytes()
+
+
+def test_missing_compiler_is_one_clear_line(no_images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an image and a compiler, the error says what to install."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(UserError) as error:
+        build.image()
+
+    assert not no_images.exists()
+    assert (
+        "no guest image matches the guest's sources, and building one takes the compiler ziglang; "
+        "`pip install ziglang==0.17.0`"
+    ) == str(error.value)
+
+
+@pytest.mark.usefixtures("no_images")
+def test_other_compiler_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another version of the compiler would make another image, so it is not used."""
+    monkeypatch.setattr(importlib.metadata, "version", lambda _: "0.13.0")
+    with pytest.raises(UserError) as error:
+        build.image()
+
+    expected = "building the guest image takes ziglang 0.17.0, found 0.13.0; `pip install ziglang==0.17.0`"
+    assert expected == str(error.value)
+
+
+def test_compiler_is_the_one_that_the_package_pins(root: Path) -> None:
+    """The package's build requirement and this module name one version."""
+    project = tomllib.loads((root / "pyproject.toml").read_text())
+
+    assert f"{build.COMPILER}=={build.COMPILER_VERSION}" in project["build-system"]["requires"]
+
+
+def test_wrong_source_is_one_clear_line(checkout: Path) -> None:
+    """A source that does not compile is reported by file and line."""
+    (checkout / "kernel" / "page.c").write_text("int page_init(\n")
+    with pytest.raises(UserError) as error:
+        build.build(checkout)
+
+    assert str(error.value).startswith("building the guest image failed: kernel/page.c:1:15: error: ")
+    assert 1 == len(str(error.value).splitlines())
+
+
+def test_unknown_cpu_is_refused() -> None:
+    """There is an image for the CPUs that can be emulated only."""
+    with pytest.raises(UserError, match=r"^unknown CPU 'mips32'; did you mean 'mips64'\?$"):
+        build.image("mips32")
+
+
+def test_symbols_name_kernel_and_program(image: build.Image) -> None:
+    """Symbols of the kernel and of the user program are there, by address, at the places the map gives them."""
+    at = {s.name: s.address for s in image.symbols if s.name in {"vectors", "utlb_refill", "general_vector", "radix"}}
+    addresses = [s.address for s in image.symbols]
+
+    assert sorted(addresses) == addresses
+    assert 0x40_0000 < at.pop("radix") < abi.USER_TOP
+    assert {
+        "vectors": abi.VECTOR_REFILL,
+        "utlb_refill": abi.VECTOR_XREFILL,
+        "general_vector": abi.VECTOR_GENERAL,
+    } == at
+
+
+def test_template_is_what_a_hand_count_gives(image: build.Image) -> None:
+    """The refill template is the count of ``vectors.S`` as a reader makes it."""
+    assert {
+        "window": 0xFFFF_FFFF_C000_0000,
+        "entry_bytes": 8,
+        "pc": 0xFFFF_FFFF_8000_0080,
+        "nested_pc": 0xFFFF_FFFF_8000_0180,
+        "full": {"instructions": 12, "lines": 1, "sensitive": {"MFC0": 2, "MTC0": 2, "TLBWR": 1, "ERET": 1}},
+        "aborted": {"instructions": 4, "lines": 1, "sensitive": {"MFC0": 2}},
+        "nested": {"instructions": 21, "lines": 2, "sensitive": {"MFC0": 3, "MTC0": 2, "TLBWR": 1, "ERET": 1}},
+    } == template.refill_template(image)
+
+
+def test_argument_string_lists_sizes_in_order() -> None:
+    """A workload's sizes, given or by default, make the guest's boot argument string."""
+    assert "radix 262144 1024" == find("radix").command_line()
+    assert "radix 100 16" == find("radix").command_line({"radix": 16, "keys": 100})
+    assert "gups 524288 7" == find("gups").command_line({"updates": 7})
+
+
+@pytest.mark.parametrize(
+    ("workload", "arguments", "message"),
+    [
+        ("gups", {"words": 1000}, "gups: words should be a power of two from 512 to 4194304, is 1000"),
+        ("gups", {"words": 1 << 23}, "gups: words should be a power of two from 512 to 4194304, is 8388608"),
+        ("gups", {"updates": 0}, "gups: updates should be an integer from 1 to 100000000, is 0"),
+        ("radix", {"keys": -1}, "radix: keys should be an integer from 1 to 4194304, is -1"),
+        ("radix", {"radix": 10}, "radix: radix should be a power of two from 2 to 65536, is 10"),
+        ("radix", {"key": 10}, "unknown argument of radix 'key'; did you mean 'keys'?"),
+        ("radx", {}, "unknown workload 'radx'; did you mean 'radix'?"),
+    ],
+)
+def test_wrong_workload_or_size_is_refused(workload: str, arguments: dict[str, int], message: str) -> None:
+    """A wrong name or size is one line that names it, its range and where to look."""
+    with pytest.raises(UserError) as error:
+        find(workload).command_line(arguments)
+
+    assert f"{message} (see `tracegen workloads`)" == str(error.value)
+
+
+def test_default_and_largest_sizes_are_in_range() -> None:
+    """Every default is allowed, and so are the bounds themselves."""
+    lines = [
+        workload.command_line({p.name: value for p, value in zip(workload.parameters, values, strict=True)})
+        for workload in WORKLOADS.values()
+        for values in (
+            [p.default for p in workload.parameters],
+            [p.low for p in workload.parameters],
+            [p.high for p in workload.parameters],
+        )
+    ]
+
+    assert 3 * len(WORKLOADS) == len(set(lines))

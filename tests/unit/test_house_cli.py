@@ -1,0 +1,141 @@
+"""The command lines' own work: reading words, exit codes, one-line errors, and staying quick."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from replay import shell
+from replay.commands.charge import pairs, refuse_untaken
+from replay.commands.lists import complete_machine, complete_model
+from replay.errors import UserError
+from tracegen.cli import parse_arguments, parse_size
+
+HEAVY = ("numba", "numpy", "polars", "pyarrow", "capstone", "rich")
+
+
+@pytest.mark.parametrize("program", ["replay", "tracegen"])
+def test_help_loads_nothing_heavy(root: Path, program: str) -> None:
+    """Help and completion are answered without importing what only work needs."""
+    script = (
+        f"import sys, {program}.cli as cli; from replay import shell;"
+        f"code = shell.run(cli.app, {program!r}, ['--help']);"
+        f"print(*sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr); sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
+
+    assert "Usage: " + program in done.stdout
+    assert done.stderr.strip() == ""
+
+
+def test_completion_names_come_from_the_registries() -> None:
+    """Completion offers models with their summaries, and machines, that start as typed."""
+    assert ["disco"] == [name for name, _ in complete_model("d")]
+    assert ["flash-1997"] == complete_machine("fl")
+    assert [] == complete_machine("zz")
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("64M", 64 << 20), ("1GiB", 1 << 30), ("512k", 512 << 10), ("16MB", 16 << 20)]
+)
+def test_sizes_have_units(text: str, size: int) -> None:
+    """A size is a number with a unit of 1024 bytes or a power of it."""
+    assert size == parse_size(text)
+
+
+@pytest.mark.parametrize("text", ["64", "M", "-1M", "1.5G", "64 T", ""])
+def test_sizes_without_a_unit_are_refused(text: str) -> None:
+    """A size without a unit, or that is no whole number, is an error that shows how to write one."""
+    with pytest.raises(UserError, match=r"no size with a unit; write for example --memory 64M"):
+        parse_size(text)
+
+
+def test_workload_arguments_take_three_forms() -> None:
+    """Arguments are written --name value, --name=value or name=value, in decimal or another base."""
+    words = ["--keys", "1_000", "--radix=0x10", "seed=7"]
+
+    assert {"keys": 1000, "radix": 16, "seed": 7} == parse_arguments(words, ["keys", "radix", "seed"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["65536"], "workload argument '65536' has no name; write NAME=VALUE, one of: keys, radix"),
+        (["--kyes", "1"], "unknown workload argument or option 'kyes'; did you mean 'keys'?"),
+        (["--sed", "1"], "unknown workload argument or option 'sed'; did you mean 'seed'?"),
+        (["keys=1", "--keys", "2"], "workload argument keys is given twice; give it once"),
+        (["keys=many"], "workload argument keys should be an integer, is 'many'"),
+        (["--keys"], "workload argument keys should be an integer, is ''"),
+    ],
+)
+def test_workload_arguments_that_cannot_be_read(words: list[str], message: str) -> None:
+    """A nameless, unknown, repeated or non-integer argument is an error that names it."""
+    with pytest.raises(UserError) as caught:
+        parse_arguments(words, ["keys", "radix"])
+
+    assert str(caught.value).startswith(message)
+
+
+def test_pairs_keep_what_is_after_the_first_equals_sign() -> None:
+    """NAME=VALUE texts become a dictionary of texts."""
+    assert {"tlb.entries": "128", "a": "b=c"} == pairs("--set", ["tlb.entries=128", "a=b=c"])
+
+
+@pytest.mark.parametrize("texts", [["tlb.entries"], ["=1"], ["a="], ["a=1", "a=2"]])
+def test_pairs_that_cannot_be_read(texts: list[str]) -> None:
+    """A setting without name or value, or given twice, is an error that names the option."""
+    with pytest.raises(UserError, match=r"^--set "):
+        pairs("--set", texts)
+
+
+def test_a_parameter_that_no_model_takes_is_refused() -> None:
+    """A comparison passes a parameter to the models that take it, so one that none takes is an error."""
+    with pytest.raises(UserError, match=r"^unknown parameter 'tlb.entries'"):
+        refuse_untaken({"tlb.entries": "64"}, [])
+
+
+def test_errors_of_the_system_name_file_and_remedy() -> None:
+    """A system error becomes one line with the file's name, what is wrong and what to do."""
+    full = OSError(errno.ENOSPC, "No space left on device", "out/t.arrow")
+
+    assert "out/t.arrow: no space left on the device; free some, or name another folder" == shell.explain(full)
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "line"),
+    [
+        (UserError("no such\nthing"), 2, "error: no such thing"),
+        (shell.GuestFailureError("guest died"), 1, "error: guest died"),
+        (KeyboardInterrupt(), 130, "error: interrupted; nothing was written"),
+        (PermissionError(errno.EACCES, "", "a"), 2, "error: a: permission denied; change its permissions"),
+        (MemoryError(), 2, "error: out of memory; use a smaller trace"),
+    ],
+)
+def test_foreseen_failures_are_one_line(
+    capsys: pytest.CaptureFixture[str], raised: BaseException, code: int, line: str
+) -> None:
+    """Whatever foreseen thing goes wrong, one line on stderr says so, stdout stays empty and the exit code tells."""
+    app = typer.Typer()
+
+    @app.command()
+    def fail() -> None:
+        raise raised
+
+    assert code == shell.run(app, "tool", [])
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert [line] == [text[: len(line)] for text in err.strip().splitlines()]
+
+
+def test_progress_stays_silent_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where stderr is no terminal, no bar is drawn however long the work takes."""
+    with shell.Progress("working") as progress:
+        progress(1, 2)
+        progress(2, 2)
+
+    assert ("", "") == capsys.readouterr()

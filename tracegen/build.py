@@ -1,0 +1,185 @@
+"""The guest image: found ready-made, or built from the guest's sources by a compiler from the package index.
+
+An installed package carries the image that its build hook made.  In a checkout whose guest sources changed since, the
+image is built again and kept in the user's cache folder.  The same sources give the same bytes in any folder.
+Imports nothing beyond the standard library and ``replay.errors`` until an image must be kept: the build hook runs it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from replay.errors import UserError, unknown
+from tracegen import abi, symbols
+from tracegen.symbols import Symbol
+
+GUEST = Path(__file__).parent / "guest"
+IMAGES = Path(__file__).parent / "images"
+CPUS = ("mips64",)
+
+COMPILER = "ziglang"
+COMPILER_VERSION = "0.17.0"
+"""Pinned: another version makes another image, and with it another trace."""
+
+FLAGS = (
+    *("-target", "mips64-freestanding", "-mcpu=mips4", "-mno-abicalls", "-msoft-float", "-G0"),
+    *("-std=c17", "-O2", "-g0", "-fomit-frame-pointer", "-ffreestanding", "-fno-builtin", "-fno-stack-protector"),
+    *("-fno-sanitize=all", "-fno-pic", "-fno-pie", "-nostdlib", "-static", "-Wall", "-Wextra", "-Werror"),
+    *("-Wl,--no-gc-sections", "-Wl,--build-id=none", "-Wl,-z,max-page-size=4096"),
+)
+INCLUDES = ("include", "lib", "kernel")
+PROGRAM = ("user", "lib")
+KERNEL = ("kernel", "lib")
+SOURCES = {".c", ".h", ".S", ".ld"}
+COMPILED = {".c", ".S"}
+SECONDS = 300
+"""No compiler run takes longer."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """A bootable ELF file, big-endian MIPS64, with its symbols."""
+
+    data: bytes
+
+    @cached_property
+    def digest(self) -> str:
+        """Hex SHA-256 of the file."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    @cached_property
+    def symbols(self) -> tuple[Symbol, ...]:
+        """(name, address) of the kernel's and the user program's symbols, by address."""
+        kernel = symbols.read(self.data)
+        at = {s.name: s.address for s in kernel}
+        program = symbols.contents(self.data, "user_program", at["user_program_end"] - at["user_program"])
+        return tuple(sorted((*kernel, *symbols.read(program)), key=lambda s: (s.address, s.name)))
+
+
+def image(cpu: str = "mips64") -> Image:
+    """The guest image for ``cpu``, built if need be.  Raises UserError, with what to install, where it cannot be."""
+    if cpu not in CPUS:
+        raise unknown("CPU", cpu, CPUS)
+    digest = source_digest()
+    shipped = _load(IMAGES, cpu, digest)
+    if shipped is not None:
+        return shipped
+    from replay.jit import cache_folder
+
+    kept = cache_folder() / "images"
+    cached = _load(kept, f"{cpu}-{digest[:24]}", digest)
+    if cached is not None:
+        return cached
+    built = Image(build())
+    try:
+        _save(kept, f"{cpu}-{digest[:24]}", built, digest)
+    except OSError:
+        return built  # a cache that cannot be written costs a second of building the next time, nothing else
+    return built
+
+
+def ship(folder: Path = IMAGES) -> None:
+    """Build the image and write it into ``folder``, as a package carries it."""
+    digest = source_digest()
+    if _load(folder, "mips64", digest) is None:
+        _save(folder, "mips64", Image(build()), digest)
+
+
+def source_files(guest: Path = GUEST) -> list[Path]:
+    """Every file that the image is made of, in a fixed order."""
+    return sorted((p for p in guest.rglob("*") if p.suffix in SOURCES), key=lambda p: p.relative_to(guest).as_posix())
+
+
+def source_digest(guest: Path = GUEST) -> str:
+    """Hex SHA-256 of all that shapes the image: sources, the shared header, flags and the compiler's version."""
+    digest = hashlib.sha256(repr((FLAGS, INCLUDES, PROGRAM, KERNEL, COMPILER_VERSION)).encode())
+    digest.update(hashlib.sha256(abi.header().encode()).digest())
+    for path in source_files(guest):
+        digest.update(f"{path.relative_to(guest).as_posix()}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def build(guest: Path = GUEST) -> bytes:
+    """Compile the guest in ``guest``: first the user program, then the kernel that embeds it.  Raises UserError."""
+    program = link(guest, PROGRAM, "user/user.ld", {})
+    return link(guest, KERNEL, "kernel/kernel.ld", {"user.elf": program})
+
+
+def link(guest: Path, folders: tuple[str, ...], script: str, embedded: Mapping[str, bytes]) -> bytes:
+    """Compile and link what lies in ``folders`` of ``guest``; ``embedded`` are files that its assembly may include.
+
+    Sources are named relative to ``guest``, so that no path gets into the ELF file that is returned.
+    """
+    sources = [p for p in source_files(guest) if p.suffix in COMPILED and p.parent.name in folders]
+    with tempfile.TemporaryDirectory(prefix="vmreplay-guest-") as temporary:
+        out = Path(temporary)
+        (out / "abi.h").write_text(abi.header())
+        for name, data in embedded.items():
+            (out / name).write_bytes(data)
+        names = [p.relative_to(guest).as_posix() for p in sources]
+        includes = [f"-I{folder}" for folder in (*INCLUDES, out)]
+        _run([_compiler(), "cc", *FLAGS, *includes, *names, f"-Wl,-T,{script}", "-o", out / "linked"], guest, out)
+        return (out / "linked").read_bytes()
+
+
+def _run(command: list[str | Path], guest: Path, out: Path) -> None:
+    # A cache of its own: the compiler's does not notice a change in a file that assembly includes as binary.
+    environment = {"PATH": os.defpath, "HOME": str(out)}
+    environment |= {"ZIG_GLOBAL_CACHE_DIR": str(out / "cache"), "ZIG_LOCAL_CACHE_DIR": str(out / "cache")}
+    done = subprocess.run(
+        command, cwd=guest, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    if done.returncode:
+        said = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr.strip()[:200])
+        raise UserError(f"building the guest image failed: {said}; correct the sources in {guest}")
+
+
+def _compiler() -> Path:
+    remedy = f"`pip install {COMPILER}=={COMPILER_VERSION}`"
+    found = importlib.util.find_spec(COMPILER)
+    if found is None or found.origin is None:
+        raise UserError(
+            f"no guest image matches the guest's sources, and building one takes the compiler {COMPILER}; {remedy}"
+        )
+    version = importlib.metadata.version(COMPILER)
+    if version != COMPILER_VERSION:
+        raise UserError(f"building the guest image takes {COMPILER} {COMPILER_VERSION}, found {version}; {remedy}")
+    return Path(found.origin).parent / "zig"
+
+
+def _load(folder: Path, name: str, digest: str) -> Image | None:
+    """The image kept as ``name`` if it is whole and made from the sources with this digest."""
+    try:
+        facts = json.loads((folder / f"{name}.json").read_text())
+        found = Image((folder / f"{name}.elf").read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if facts == {"sources": digest, "image": found.digest} else None
+
+
+def _save(folder: Path, name: str, built: Image, digest: str) -> None:
+    facts = json.dumps({"sources": digest, "image": built.digest}, indent=1) + "\n"
+    folder.mkdir(parents=True, exist_ok=True)
+    _replace(folder / f"{name}.elf", built.data)
+    _replace(folder / f"{name}.json", facts.encode())
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write beside ``path``, then rename: a reader sees the old file or the new one."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        aside.write_bytes(data)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)

@@ -1,0 +1,197 @@
+"""The ``tracegen`` command line: list the guest's workloads, run one and record its trace."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from replay import shell
+from replay.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from tracegen.record import RecordSummary
+
+UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+"""Suffix -> bytes."""
+
+MAX_SEED = 2**64 - 1
+
+OPTIONS = ("cpu", "memory", "seed", "max-instructions", "output", "json")
+"""Options of ``run``, for a suggestion when a name is neither an option nor an argument of the workload."""
+
+app = typer.Typer(
+    help="Run a guest operating system on an emulated CPU and record what the hardware would have seen.",
+    epilog=shell.examples("tracegen workloads", "tracegen run radix --keys 65536 -o radix.arrow"),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout; messages go to stderr.")]
+
+
+def main() -> None:
+    """Run the command line in this process."""
+    sys.exit(shell.run(app, "tracegen"))
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=shell.show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Nothing happens here: the options act by themselves."""
+
+
+@app.command(epilog=shell.examples("tracegen workloads --json"))
+def workloads(json: Json = False) -> None:
+    """List the workloads and their arguments."""
+    from tracegen.workloads import WORKLOADS
+
+    found = list(WORKLOADS.values())
+    if json:
+        shell.write_json({"workloads": [asdict(workload) for workload in found]})
+        return
+    table = shell.table("workload", "argument", ">default", "takes", "what it is")
+    for workload in found:
+        table.add_row(workload.name, "", "", "", f"{workload.summary}; {workload.paper}", style="bold")
+        for p in workload.parameters:
+            whole = ", a power of 2" if p.power_of_two else ""
+            table.add_row("", p.name, f"{p.default:,}", f"{p.low:,} to {p.high:,}{whole}", p.summary)
+    shell.show(table)
+
+
+def _complete_workload(incomplete: str) -> list[tuple[str, str]]:
+    from tracegen.workloads import WORKLOADS
+
+    return [(w.name, w.summary) for w in WORKLOADS.values() if w.name.startswith(incomplete)]
+
+
+def _complete_cpu(incomplete: str) -> list[str]:
+    from tracegen.build import CPUS
+
+    return [name for name in CPUS if name.startswith(incomplete)]
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    short_help="Run a workload and record its trace.",
+    epilog=shell.examples(
+        "tracegen run radix -o radix.arrow",
+        "tracegen run gups --memory 128M --seed 7",
+        "tracegen run radix keys=65536 --json",
+    ),
+)
+def run(
+    context: typer.Context,
+    workload: Annotated[
+        str,
+        typer.Argument(
+            help="Which one; see `tracegen workloads`.", metavar="WORKLOAD", autocompletion=_complete_workload
+        ),
+    ],
+    cpu: Annotated[str, typer.Option(help="The emulated CPU.", autocompletion=_complete_cpu)] = "mips64",
+    memory: Annotated[str, typer.Option(help="The guest's memory, with its unit.", metavar="SIZE")] = "64M",
+    seed: Annotated[
+        int, typer.Option(help="Seeds TLB replacement and the workload.", metavar="NUMBER", min=0, max=MAX_SEED)
+    ] = 1,
+    max_instructions: Annotated[
+        int | None,
+        typer.Option(
+            help="Stop after so many of the guest's instructions.", metavar="NUMBER", min=1, show_default="no limit"
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The trace to write.", show_default="WORKLOAD.arrow")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Run a workload on the emulated machine and write its trace.
+
+    The workload's own arguments follow its name as --NAME VALUE or NAME=VALUE.
+    """
+    from tracegen.workloads import find
+
+    chosen = find(workload)
+    arguments = parse_arguments(context.args, [parameter.name for parameter in chosen.parameters])
+    chosen.command_line(arguments)  # refuses what is out of range before anything heavy is loaded
+    memory_bytes = parse_size(memory)
+    from tracegen.record import record
+
+    with shell.Progress(f"running {workload}", "M instructions", 1_000_000) as progress:
+        summary = record(
+            workload,
+            arguments,
+            cpu=cpu,
+            memory_bytes=memory_bytes,
+            seed=seed,
+            output=output or Path(f"{workload}.arrow"),
+            max_instructions=max_instructions,
+            progress=progress,
+        )
+    if json:
+        shell.write_json(asdict(summary) | {"path": str(summary.path)})
+    else:
+        _print(summary)
+    _judge(summary, limited=max_instructions is not None)
+
+
+def _print(summary: RecordSummary) -> None:
+    for line in summary.console.splitlines():
+        print(f"guest: {line}")
+    print(
+        f"{summary.path}: {summary.rows:,} rows of {summary.bytes / summary.rows:.2f} bytes each,"
+        f" from {summary.instructions:,} instructions"
+    )
+
+
+def _judge(summary: RecordSummary, *, limited: bool) -> None:
+    if summary.reason != "exit" and not limited:
+        raise shell.GuestFailureError(
+            f"the guest stopped without finishing ({summary.reason}); {summary.path} holds its trace up to there"
+        )
+    if summary.reason == "exit" and summary.status != 0:
+        raise shell.GuestFailureError(
+            f"the guest's workload failed with status {summary.status}; {summary.path} holds its trace"
+        )
+
+
+def parse_size(text: str) -> int:
+    """Bytes in a size such as ``64M`` or ``1GiB``; the units are powers of 1024.  Raises UserError."""
+    match = re.fullmatch(r"(\d+)([KMG])(i?B)?", text.strip(), re.IGNORECASE)
+    if match is None:
+        raise UserError(f"--memory {text!r} is no size with a unit; write for example --memory 64M")
+    return int(match[1]) * UNITS[match[2].upper()]
+
+
+def parse_arguments(words: Iterable[str], known: Iterable[str]) -> dict[str, int]:
+    """Workload arguments from ``--name value``, ``--name=value`` and ``name=value`` words; ``known`` are the names.
+
+    Values are integers in decimal, or in another base with its prefix (0x10).  Raises UserError.
+    """
+    names, found, rest = list(known), dict[str, int](), iter(words)
+    for word in rest:
+        name, equals, value = word.removeprefix("--").partition("=")
+        if not equals and not word.startswith("--"):
+            raise UserError(f"workload argument {word!r} has no name; write NAME=VALUE, one of: {', '.join(names)}")
+        if name not in names:
+            raise unknown("workload argument or option", name, [*names, *OPTIONS], "tracegen workloads")
+        if name in found:
+            raise UserError(f"workload argument {name} is given twice; give it once")
+        found[name] = _integer(name, value if equals else next(rest, ""))
+    return found
+
+
+def _integer(name: str, text: str) -> int:
+    try:
+        return int(text.replace("_", ""), 0)
+    except ValueError:
+        raise UserError(f"workload argument {name} should be an integer, is {text!r}") from None

@@ -1,0 +1,1 @@
+"""The system half of the MIPS64 CPU: address translation, exceptions, coprocessor 0 and the recorder, all compiled."""

@@ -1,0 +1,200 @@
+"""Memory accesses off the fast path: stores to code, table and device pages, partial words, linked loads."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from replay.jit import inline, kernel
+from replay.trace.schema import ATOMIC, INFO_FLAG_SHIFT, Kind
+from tracegen.abi import CONSOLE_OUT, DEVICE_EXIT
+from tracegen.cpu import state as S
+from tracegen.cpu.entries import neutral_entry
+from tracegen.cpu.recorder import extra, page_id, put
+from tracegen.cpu.state import Leave, Stop
+from tracegen.cpu.translation import ADEL, ADES, LOAD, OFFSET, READ_MASK, STORE, fault, load_value, tag, translate
+
+ON, FAULT, STOP = int(Leave.ON), int(Leave.FAULT), int(Leave.STOP)
+EXIT = int(Stop.EXIT)
+LOAD4, LOAD8, STORE4, STORE8 = int(Kind.LOAD4), int(Kind.LOAD8), int(Kind.STORE4), int(Kind.STORE8)
+STORE1, ENTRY = int(Kind.STORE1), int(Kind.ENTRY)
+LWL, LWR, LDL, LDR = range(4)
+SWL, SWR, SDL, SDR = range(4)
+ATOMIC_INFO = np.uint64(ATOMIC << INFO_FLAG_SHIFT)
+
+ZERO, ONE, TWO, THREE, FOUR, SEVEN, EIGHT = (np.uint64(n) for n in (0, 1, 2, 3, 4, 7, 8))
+U6, U12, U32, U63 = np.uint64(6), np.uint64(12), np.uint64(32), np.uint64(63)
+ALL, PAGE_BITS = np.uint64(0xFFFFFFFFFFFFFFFF), np.uint64(0xFFFFF000)
+LOW32 = np.uint64(0xFFFFFFFF)
+
+
+@inline
+def low_bytes(n):
+    """A mask of the low ``n`` bytes, 0 to 8."""
+    return ALL if n >= EIGHT else (ONE << (n * EIGHT)) - ONE
+
+
+@kernel
+def device_store(core, va, value):
+    """A store to the device page: console byte or exit; gives a Leave."""
+    s = core.s
+    register = va & OFFSET
+    if register == CONSOLE_OUT:
+        s[np.uint64(S.CONSOLE) + s[S.CONSOLE_LENGTH]] = value & np.uint64(0xFF)
+        s[S.CONSOLE_LENGTH] += ONE
+        if s[S.CONSOLE_LENGTH] >= S.CONSOLE_FLUSH:
+            s[S.LIMIT] = ZERO
+    elif register == DEVICE_EXIT:
+        s[S.EXIT_VALUE] = value
+        s[S.COUNT] += ONE
+        s[S.STATUS_CODE] = EXIT
+        return STOP
+    return ON
+
+
+@kernel
+def record_entry(core, frame, at, old, new):
+    """The ENTRY row of a store to word ``at`` of the table page ``frame``."""
+    table = core.frames[frame * FOUR + np.uint64(S.FRAME_TABLE)]
+    level, space = table >> EIGHT & np.uint64(0xF), table >> U32
+    index = at & np.uint64(511)
+    page = ZERO
+    if space:
+        first = core.frames[frame * FOUR + np.uint64(S.FRAME_FIRST_VPN)]
+        page = page_id(core, first + (index << (np.uint64(9) * level)), space, 0)
+    extra(core, neutral_entry(old))
+    extra(core, neutral_entry(new))
+    extra(core, frame)
+    put(core, ENTRY, index | level << U12, page)
+
+
+@kernel
+def forget_code(core, frame):
+    """Drop the lowered code of a physical page that is being overwritten."""
+    for word in range(1024):
+        core.entries[frame << np.uint64(10) | np.uint64(word)] = 0
+    core.frames[frame * FOUR] = ZERO
+    core.frames[frame * FOUR + THREE] = ZERO
+
+
+@kernel
+def commit(core, va, kind, data, mask, flags, raw):
+    """Write the bytes under ``mask`` of the aligned 8-byte word around ``va``: translation, row, and what the page is.
+
+    ``raw`` is what the instruction stores, for devices; ``flags`` go to the row's info.  Gives a Leave.
+    """
+    s = core.s
+    value = translate(core, va, STORE)
+    if value == ZERO:
+        return FAULT
+    put(core, kind, (va & OFFSET) | flags, value >> U32)
+    if value & PAGE_BITS == s[S.MEMORY_BYTES]:
+        return device_store(core, va, raw)
+    frame = (value & PAGE_BITS) >> U12
+    at = (value & PAGE_BITS | va & OFFSET) >> THREE
+    old = core.ram8[at]
+    new = (old & ~mask) | (data & mask)
+    core.ram8[at] = new
+    lines = core.frames[frame * FOUR]
+    if core.frames[frame * FOUR + ONE]:
+        record_entry(core, frame, at, old, new)
+    elif lines:
+        if lines >> (va >> U6 & U63) & ONE:
+            forget_code(core, frame)
+    else:
+        slot = np.uint64(S.WRITES) + (va >> np.uint64(11) & READ_MASK)
+        core.tags[slot] = tag(s, va)
+        core.tags[slot + ONE] = value
+    return ON
+
+
+@kernel
+def store(core, va, aligned, kind, value):
+    """A whole store that the write micro-TLB did not serve.  ``aligned``: address bits that must be zero; gives a Leave."""
+    if va & aligned:
+        fault(core.s, ADES, va, 0, STORE)
+        return FAULT
+    shift = (SEVEN - aligned - (va & SEVEN)) * EIGHT
+    mask = low_bytes(aligned + ONE)
+    return commit(core, va, kind, (value & mask) << shift, mask << shift, ZERO, value)
+
+
+@kernel
+def load_part(core, op, va, old, d):
+    """LWL, LWR, LDL, LDR: merge part of an aligned word into register ``d``; gives a Leave."""
+    value = load_value(core, va, ZERO)
+    if value == ZERO:
+        return FAULT
+    wide = op >= LDL
+    last = SEVEN if wide else THREE
+    kind = LOAD8 if wide else LOAD4
+    put(core, kind, va & OFFSET & ~last, value >> U32)
+    word = core.ram8[(value & PAGE_BITS | va & OFFSET) >> THREE]
+    if not wide:
+        word = word >> ((FOUR - (va & FOUR)) * EIGHT) & LOW32
+    place = va & last
+    if op == LWL or op == LDL:
+        merged = word << (place * EIGHT) | old & low_bytes(place)
+    else:
+        shift = (last - place) * EIGHT
+        merged = word >> shift | old & ~low_bytes(place + ONE)
+    core.r[d] = merged if wide else np.uint64(np.int64(np.int32(merged)))
+    return ON
+
+
+@kernel
+def store_part(core, op, va, value):
+    """SWL, SWR, SDL, SDR: write part of register ``value`` into an aligned word; gives a Leave."""
+    wide = op >= SDL
+    last = SEVEN if wide else THREE
+    kind = STORE8 if wide else STORE4
+    place = va & last
+    if op == SWL or op == SDL:
+        data, mask = value >> (place * EIGHT), low_bytes(last + ONE - place)
+        if not wide:
+            data = (value & LOW32) >> (place * EIGHT)
+    else:
+        shift = (last - place) * EIGHT
+        data, mask = value << shift, low_bytes(place + ONE) << shift
+    if not wide:
+        base = (FOUR - (va & FOUR)) * EIGHT
+        data, mask = data << base, mask << base
+    return commit(core, va & ~last, kind, data, mask, ZERO, value)
+
+
+@kernel
+def load_linked(core, kind, va, d):
+    """LL, LLD: an atomic load that arms the next store-conditional; gives a Leave."""
+    aligned = SEVEN if kind == LOAD8 else THREE
+    value = load_value(core, va, aligned)
+    if value == ZERO:
+        return FAULT
+    s = core.s
+    put(core, kind, (va & OFFSET) | ATOMIC_INFO, value >> U32)
+    pa = value & PAGE_BITS | va & OFFSET
+    word = core.ram8[pa >> THREE]
+    if kind == LOAD4:
+        word = np.uint64(np.int64(np.int32(word >> ((FOUR - (va & FOUR)) * EIGHT))))
+    core.r[d] = word
+    s[S.LINKED] = ONE
+    s[S.LL_ADDR] = pa >> FOUR
+    return ON
+
+
+@kernel
+def store_conditional(core, kind, va, d, value):
+    """SC, SCD: store if nothing broke the link, and tell register ``d``; gives a Leave."""
+    aligned = SEVEN if kind == STORE8 else THREE
+    if va & aligned:
+        fault(core.s, ADES, va, 0, STORE)
+        return FAULT
+    s = core.s
+    leave = ON
+    if s[S.LINKED]:
+        shift = (SEVEN - aligned - (va & SEVEN)) * EIGHT
+        mask = low_bytes(aligned + ONE)
+        leave = commit(core, va, kind, (value & mask) << shift, mask << shift, ATOMIC_INFO, value)
+        if leave == FAULT:
+            return leave
+    core.r[d] = s[S.LINKED]
+    s[S.LINKED] = ZERO
+    return leave

@@ -1,0 +1,115 @@
+"""Announcements: what the guest tells the recorder with ``ori $0, $0, CODE``, at no cost to itself."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from replay.jit import kernel
+from replay.trace.schema import Kind
+from tracegen.abi import Announce
+from tracegen.cpu import state as S
+from tracegen.cpu.cp0 import switch_base
+from tracegen.cpu.recorder import event, extra, link_table, service_enter, service_exit
+from tracegen.cpu.state import Leave
+from tracegen.cpu.translation import forget_all, forget_writes
+
+ON = int(Leave.ON)
+SERVICE_ENTER, SERVICE_EXIT, SPACE_CREATE, SPACE_DESTROY, TABLE_ALLOC, TABLE_FREE = (
+    int(a) for a in list(Announce)[:6]
+)
+TABLE_LINK, TABLE_UNLINK, SPACE_ASID, THREAD_SWITCH, THREAD_SPACE = (int(a) for a in list(Announce)[6:11])
+ZEROED, FILLED, MARK_BEGIN, MARK_END = (int(a) for a in list(Announce)[11:15])
+K = Kind
+K_SPACE_CREATE, K_SPACE_DESTROY, K_TABLE_ALLOC, K_TABLE_FREE, K_TABLE_LINK, K_TABLE_UNLINK = (
+    int(k) for k in (K.SPACE_CREATE, K.SPACE_DESTROY, K.TABLE_ALLOC, K.TABLE_FREE, K.TABLE_LINK, K.TABLE_UNLINK)
+)
+K_THREAD_SWITCH, K_THREAD_SPACE, K_ZEROED, K_FILLED, K_MARK_BEGIN, K_MARK_END = (
+    int(k) for k in (K.THREAD_SWITCH, K.THREAD_SPACE, K.ZEROED, K.FILLED, K.MARK_BEGIN, K.MARK_END)
+)
+A0, A1, A2, A3 = 4, 5, 6, 7
+ZERO, ONE, FOUR, EIGHT, U9, U32 = (np.uint64(n) for n in (0, 1, 4, 8, 9, 32))
+MASK32, MASK48, BYTE = np.uint64(0xFFFFFFFF), np.uint64((1 << 48) - 1), np.uint64(0xFF)
+SPACE_MASK = np.uint64((1 << 30) - 1)
+TABLE_IS = np.uint64(S.TABLE_IS)
+
+
+@kernel
+def set_table(core, code):
+    """TABLE_ALLOC, FREE, LINK, UNLINK: what each physical page is, and which table maps which virtual pages."""
+    r, frames = core.r, core.frames
+    frame = r[A0]
+    if frame >= core.s[S.MEMORY_BYTES] >> np.uint64(12):
+        return
+    at = frame * FOUR + np.uint64(S.FRAME_TABLE)
+    space, first = frames[at] >> U32, frames[at + ONE]
+    if code == TABLE_ALLOC:
+        frames[at] = TABLE_IS | (r[A1] & np.uint64(0xF)) << EIGHT
+        forget_writes(core.tags)
+    elif code == TABLE_FREE:
+        frames[at] = ZERO
+    elif code == TABLE_LINK:
+        new_space, level = r[A1] & SPACE_MASK, r[A3] & np.uint64(0xF)
+        frames[at] = TABLE_IS | level << EIGHT | new_space << U32
+        frames[at + ONE] = r[A2]
+        if level == ZERO:
+            link_table(core, new_space, r[A2] >> U9, frame + ONE)
+    if (code == TABLE_UNLINK or code == TABLE_FREE) and space:
+        if frames[at] >> EIGHT & np.uint64(0xF) == ZERO:
+            link_table(core, space, first >> U9, ZERO)
+        frames[at] &= MASK32
+
+
+@kernel
+def set_asid(core):
+    """SPACE_ASID: from here on the hardware ASID a1 names the space a0."""
+    s, r = core.s, core.r
+    place = np.uint64(S.SPACE_OF) + (r[A1] & BYTE)
+    space = r[A0] & SPACE_MASK
+    if s[place] != space:
+        s[place] = space
+        forget_all(core.tags)
+        switch_base(core)
+
+
+@kernel
+def announce(core, code):
+    """Do what one announcement asks; unknown codes mean nothing."""
+    r = core.r
+    if code == SERVICE_ENTER:
+        service_enter(core, r[A0] & MASK32, ZERO)
+    elif code == SERVICE_EXIT:
+        service_exit(core)
+    elif code == SPACE_CREATE:
+        event(core, K_SPACE_CREATE, ZERO, r[A0] & MASK32)
+    elif code == SPACE_DESTROY:
+        event(core, K_SPACE_DESTROY, ZERO, r[A0] & MASK32)
+    elif code == TABLE_ALLOC:
+        event(core, K_TABLE_ALLOC, r[A1], r[A0] & MASK32)
+        set_table(core, code)
+    elif code == TABLE_FREE:
+        event(core, K_TABLE_FREE, ZERO, r[A0] & MASK32)
+        set_table(core, code)
+    elif code == TABLE_LINK:
+        extra(core, r[A2] & MASK48)
+        extra(core, r[A1] & MASK48)
+        event(core, K_TABLE_LINK, r[A3], r[A0] & MASK32)
+        set_table(core, code)
+    elif code == TABLE_UNLINK:
+        event(core, K_TABLE_UNLINK, ZERO, r[A0] & MASK32)
+        set_table(core, code)
+    elif code == SPACE_ASID:
+        set_asid(core)
+    elif code == THREAD_SWITCH:
+        event(core, K_THREAD_SWITCH, r[A0], r[A1] & MASK32)
+    elif code == THREAD_SPACE:
+        event(core, K_THREAD_SPACE, r[A1], r[A0] & MASK32)
+    elif code == ZEROED:
+        event(core, K_ZEROED, ZERO, r[A0] & MASK32)
+    elif code == FILLED:
+        extra(core, r[A1] & MASK48)
+        event(core, K_FILLED, ZERO, r[A0] & MASK32)
+    elif code == MARK_BEGIN:
+        event(core, K_MARK_BEGIN, ZERO, r[A0] & MASK32)
+    elif code == MARK_END:
+        event(core, K_MARK_END, ZERO, r[A0] & MASK32)
+    return ON

@@ -1,0 +1,322 @@
+"""Coprocessor 0: the registers, the TLB instructions, eret, wait.  Each gives a Leave and emits its own SENSITIVE row."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from replay.jit import inline, kernel
+from replay.trace.schema import TLB_RANDOM, Arrival, Kind, Mode, Sensitive, Wake
+from tracegen.cpu import state as S
+from tracegen.cpu.entries import neutral_half
+from tracegen.cpu.exceptions import (
+    CAUSE_TIMER,
+    CAUSE_IP,
+    NEVER,
+    ON,
+    REDIRECT,
+    STOP,
+    TIMER_PERIOD,
+    expire_timer,
+    raise_exception,
+    set_limit,
+)
+from tracegen.cpu.recorder import (
+    UNMAPPED_SPACE,
+    close_exception,
+    current_service,
+    event,
+    extra,
+    page_id,
+    put,
+    sensitive,
+)
+from tracegen.cpu.state import Exc, Stop
+from tracegen.cpu.translation import (
+    ASID_MASK,
+    MAPPED,
+    PAIR_MASK,
+    STATUS_ERL,
+    STATUS_EXL,
+    TLB_GLOBAL,
+    forget_page,
+    set_context,
+    set_status,
+    tlb_find,
+)
+from tracegen.ops.arithmetic import sext32
+
+MFC0, MTC0, TLBR, TLBWI, TLBWR, TLBP, ERET, WAIT, CACHE = (int(k) for k in list(Sensitive)[:9])
+BASE_SWITCH, TLB_WRITE, TLB_PROBE = int(Kind.BASE_SWITCH), int(Kind.TLB_WRITE), int(Kind.TLB_PROBE)
+RETURN, SERVICE_EXIT, IDLE = int(Kind.RETURN), int(Kind.SERVICE_EXIT), int(Kind.IDLE)
+TRAP, TIMER_WAKE = int(Arrival.TRAP), int(Wake.TIMER)
+KERNEL, USER = int(Mode.KERNEL), int(Mode.USER)
+COPROCESSOR_UNUSABLE, WAITS_FOREVER = np.uint64(Exc.CPU), np.uint64(Stop.WAITS_FOREVER)
+
+ZERO, ONE, SIX, U12, U13, U17, U32 = (np.uint64(n) for n in (0, 1, 6, 12, 13, 17, 32))
+LOW32 = np.uint64(0xFFFFFFFF)
+STATUS_CU0 = np.uint64(1 << 28)
+CP0_BASE = np.uint64(S.CP0)
+COUNT, COMPARE, ENTRY_HI, STATUS, CAUSE, RANDOM, PAGE_MASK, WIRED = (
+    np.uint64(n - S.CP0)
+    for n in (S.COUNT_REGISTER, S.COMPARE, S.ENTRY_HI, S.STATUS, S.CAUSE, S.RANDOM, S.PAGE_MASK, S.WIRED)
+)
+TLB_RANDOM_FLAG = np.uint64(TLB_RANDOM)
+PROBE_FAILED = np.uint64(1 << 31)
+INDEX_MASK = np.uint64(S.TLB_ENTRIES - 1)
+
+WRITABLE = np.zeros(32, np.uint64)
+"""Bits of each CP0 register that a move can change; registers that the CPU lacks read as zero and ignore writes."""
+for _register, _mask in {
+    S.INDEX: 0x8000003F,
+    S.ENTRY_LO0: 0x3FFFFFFFF,
+    S.ENTRY_LO1: 0x3FFFFFFFF,
+    S.CONTEXT_REGISTER: 0xFFFFFFFFFF800000,
+    S.WIRED: 0x3F,
+    S.COUNT_REGISTER: 0xFFFFFFFF,
+    S.ENTRY_HI: 0xC00000FFFFFFE0FF,
+    S.COMPARE: 0xFFFFFFFF,
+    S.STATUS: 0x1040FFFF,
+    S.CAUSE: 0x300,
+    S.EPC: (1 << 64) - 1,
+    S.CONFIG: 7,
+    S.LL_ADDR: 0xFFFFFFFF,
+    S.XCONTEXT: 0xFFFFFFFE00000000,
+    S.ERROR_EPC: (1 << 64) - 1,
+}.items():
+    WRITABLE[_register - S.CP0] = _mask
+
+
+@inline
+def usable(s):
+    """Whether coprocessor 0 may be used now."""
+    return s[S.MODE] == KERNEL or s[S.STATUS] & STATUS_CU0 != ZERO
+
+
+@inline
+def unusable(core):
+    """Fault: coprocessor 0 outside kernel mode."""
+    return raise_exception(core, COPROCESSOR_UNUSABLE, ZERO)
+
+
+@inline
+def read_register(s, register):
+    """A CP0 register's value now."""
+    if register == COUNT:
+        return ((s[S.COUNT] + s[S.TIME_BASE]) >> ONE) & LOW32
+    if register == RANDOM:
+        return s[S.WIRED] + (s[S.RANDOM_STATE] >> U32) % (np.uint64(S.TLB_ENTRIES) - s[S.WIRED])
+    return s[CP0_BASE + register]
+
+
+@kernel
+def move_from(core, register, d, wide):
+    """MFC0, DMFC0."""
+    s = core.s
+    expire_timer(s)
+    value = read_register(s, register)
+    core.r[d] = value if wide else sext32(value)
+    sensitive(core, MFC0, register, 0)
+    return ON
+
+
+@inline
+def schedule_timer(s):
+    """Find the COUNT at which Count reaches Compare: one full turn from now if it is there already."""
+    now = s[S.COUNT] + s[S.TIME_BASE]
+    ticks = (s[S.COMPARE] - (now >> ONE)) & LOW32
+    if ticks == ZERO:
+        s[S.TIMER_AT] = s[S.COUNT] + TIMER_PERIOD - (now & ONE)
+    else:
+        s[S.TIMER_AT] = s[S.COUNT] + (ticks << ONE) - (now & ONE)
+
+
+@inline
+def switch_base(core):
+    """Follow EntryHi's ASID: a BASE_SWITCH row if it stands for another address space."""
+    s = core.s
+    asid = s[S.ENTRY_HI] & ASID_MASK
+    space = s[np.uint64(S.SPACE_OF) + asid]
+    if space != s[S.SPACE]:
+        s[S.SPACE] = space
+        event(core, BASE_SWITCH, asid, space)
+
+
+@kernel
+def move_to(core, register, value):
+    """MTC0, DMTC0."""
+    s = core.s
+    expire_timer(s)
+    old = read_register(s, register)
+    mask = WRITABLE[register]
+    new = (old & ~mask) | (value & mask)
+    sensitive(core, MTC0, register, old != new)
+    s[CP0_BASE + register] = new
+    if register == STATUS:
+        set_status(core, new)
+    elif register == ENTRY_HI:
+        set_context(s)
+        switch_base(core)
+    elif register == COUNT:
+        s[S.TIME_BASE] = (new << ONE) - s[S.COUNT]
+        schedule_timer(s)
+    elif register == COMPARE:
+        s[S.CAUSE] &= ~CAUSE_TIMER
+        schedule_timer(s)
+    elif register == PAGE_MASK and value != ZERO:
+        s[S.WRITTEN_PAGE_MASK] = value
+    set_limit(s)
+    return ON
+
+
+@kernel
+def tlb_read(core):
+    """TLBR: the entry at Index into EntryHi, EntryLo0 and EntryLo1."""
+    s = core.s
+    i = s[S.INDEX] & INDEX_MASK
+    hi = s[np.uint64(S.TLB_HI) + i]
+    is_global = ONE if hi & TLB_GLOBAL else ZERO
+    sensitive(core, TLBR, 0, 0)
+    s[S.ENTRY_HI] = hi & ~TLB_GLOBAL
+    s[S.ENTRY_LO0] = s[np.uint64(S.TLB_LO0) + i] & ~ONE | is_global
+    s[S.ENTRY_LO1] = s[np.uint64(S.TLB_LO1) + i] & ~ONE | is_global
+    set_context(s)
+    switch_base(core)
+    return ON
+
+
+@inline
+def step_random(s):
+    """One step of the xorshift that chooses replacement victims."""
+    x = s[S.RANDOM_STATE]
+    x ^= x << U13
+    x ^= x >> np.uint64(7)
+    x ^= x << U17
+    s[S.RANDOM_STATE] = x
+
+
+@inline
+def record_tlb_write(core, info, is_global):
+    """The TLB_WRITE row: both halves, named by the even page."""
+    s = core.s
+    if s[S.RECORDING]:
+        space = UNMAPPED_SPACE if is_global else s[S.SPACE]
+        page = page_id(core, (s[S.ENTRY_HI] & PAIR_MASK_OF_VPN) >> U12 | high_bits(s[S.ENTRY_HI]), space, MAPPED)
+        extra(core, neutral_half(s[S.ENTRY_LO0]))
+        extra(core, neutral_half(s[S.ENTRY_LO1]))
+        event(core, TLB_WRITE, info, page)
+
+
+PAIR_MASK_OF_VPN = np.uint64(0xFFFFFFE000)
+"""VPN2 without the region."""
+
+
+@inline
+def high_bits(entry_hi):
+    """The virtual page number's bits above VPN2: the region, sign-filled where the compatibility segments live."""
+    region = entry_hi >> np.uint64(62)
+    if region == 3 and entry_hi & np.uint64(0xFF80000000) == np.uint64(0xFF80000000):
+        return np.uint64(0xFFFFFFFFFFFFF) & ~np.uint64(0xFFFFFFF)
+    return region << np.uint64(50)
+
+
+@kernel
+def tlb_write(core, klass):
+    """TLBWI at Index, TLBWR at a random index above the wired ones; what it evicts leaves the micro-TLBs."""
+    s = core.s
+    info = s[S.INDEX] & INDEX_MASK
+    if klass == TLBWR:
+        step_random(s)
+        info = read_register(s, RANDOM)
+    at = np.uint64(S.TLB_HI) + info
+    if klass == TLBWR:
+        info |= TLB_RANDOM_FLAG
+    evicted = s[at] & PAIR_MASK
+    forget_page(core.tags, evicted)
+    forget_page(core.tags, evicted | np.uint64(4096))
+    is_global = s[S.ENTRY_LO0] & s[S.ENTRY_LO1] & ONE
+    s[at] = (s[S.ENTRY_HI] & (PAIR_MASK | ASID_MASK)) | (TLB_GLOBAL if is_global else ZERO)
+    s[at + np.uint64(S.TLB_ENTRIES)] = s[S.ENTRY_LO0]
+    s[at + np.uint64(2 * S.TLB_ENTRIES)] = s[S.ENTRY_LO1]
+    sensitive(core, klass, 0, 0)
+    record_tlb_write(core, info, is_global)
+    return ON
+
+
+@kernel
+def tlb_probe(core):
+    """TLBP: Index of the entry that matches EntryHi, or bit 31."""
+    s = core.s
+    i = tlb_find(s, s[S.ENTRY_HI])
+    found = i < S.TLB_ENTRIES
+    s[S.INDEX] = i if found else PROBE_FAILED
+    sensitive(core, TLBP, 0, 0)
+    if s[S.RECORDING]:
+        is_global = found and s[np.uint64(S.TLB_HI) + (i & INDEX_MASK)] & TLB_GLOBAL != ZERO
+        vpn = (s[S.ENTRY_HI] & PAIR_MASK_OF_VPN) >> U12 | high_bits(s[S.ENTRY_HI])
+        page = page_id(core, vpn, UNMAPPED_SPACE if is_global else s[S.SPACE], MAPPED)
+        event(core, TLB_PROBE, found, page)
+    return ON
+
+
+@kernel
+def exception_return(core):
+    """ERET: back to EPC, or to ErrorEPC while ERL is set."""
+    s = core.s
+    sensitive(core, ERET, 0, 0)
+    s[S.COUNT] += ONE
+    status = s[S.STATUS]
+    if status & STATUS_ERL:
+        s[S.PC] = s[S.ERROR_EPC]
+        status &= ~STATUS_ERL
+    else:
+        s[S.PC] = s[S.EPC]
+        status &= ~STATUS_EXL
+    before = s[S.MODE]
+    set_status(core, status)
+    after = s[S.MODE]
+    s[S.MODE] = before
+    event(core, RETURN, after, ZERO)
+    s[S.MODE] = after
+    close_exception(core, after == USER)
+    put(core, SERVICE_EXIT, 0, current_service(core))
+    s[S.LINKED] = ZERO
+    s[S.ARRIVE] = np.uint64(TRAP)
+    set_limit(s)
+    return REDIRECT
+
+
+@kernel
+def wait(core):
+    """WAIT: with nothing pending, time moves on to the next timer match.  The instruction itself retires."""
+    s = core.s
+    sensitive(core, WAIT, 0, 0)
+    s[S.COUNT] += ONE
+    s[S.PC] += np.uint64(4)
+    s[S.ARRIVE] = np.uint64(STAY_OR_NEXT_LINE if s[S.PC] & np.uint64(63) else SEQUENTIAL)
+    expire_timer(s)
+    if s[S.CAUSE] & s[S.STATUS] & CAUSE_IP == ZERO:
+        if s[S.STATUS] & CAUSE_TIMER == ZERO:
+            s[S.STATUS_CODE] = WAITS_FOREVER
+            return STOP
+        units = s[S.TIMER_AT] - s[S.COUNT]
+        s[S.TIME_BASE] += units
+        s[S.TIMER_AT] -= units
+        s[S.IDLE_UNITS] += units
+        while units:
+            part = min(units, LOW32)
+            extra(core, part)
+            event(core, IDLE, TIMER_WAKE, part)
+            units -= part
+        expire_timer(s)
+    set_limit(s)
+    return REDIRECT
+
+
+STAY_OR_NEXT_LINE, SEQUENTIAL = 7, int(Arrival.SEQUENTIAL)
+
+
+@inline
+def cache(core):
+    """CACHE: there are no caches to manage, and stores to lowered code are seen anyway."""
+    sensitive(core, CACHE, 0, 0)
+    return ON

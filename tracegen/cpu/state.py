@@ -1,0 +1,139 @@
+"""The machine's state: arrays that compiled code shares, and the names of the places in them.
+
+Everything is unsigned 64-bit.  ``Core.s`` holds scalars, CP0, the TLB and small tables, at the places named below.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from tracegen.microops import REGISTERS
+
+
+class Core(NamedTuple):
+    """One vCPU with its memory and its recorder: what compiled code is handed."""
+
+    s: np.ndarray  # u64[S_WORDS] scalars, CP0, TLB: places named in this module
+    r: np.ndarray  # u64[REGISTERS] general registers, HI, LO, temporaries
+    tags: np.ndarray  # u64[MICRO_WORDS] micro-TLBs: (tag, value) pairs
+    ids: np.ndarray  # u64[2 * IDS] open-addressing hash of page ids, site ids and table links
+    frames: np.ndarray  # u64[4 * frames] what each physical page is: see FRAME_*
+    entries: np.ndarray  # u32[words of RAM] micro-op at which the block starting at that word begins, 0 for none
+    ops: np.ndarray  # u64[OPS_LIMIT] packed micro-ops
+    imms: np.ndarray  # u64[OPS_LIMIT] their immediates
+    ram1: np.ndarray  # u8 view of RAM
+    ram2: np.ndarray  # u16 view
+    ram4: np.ndarray  # u32 view
+    ram8: np.ndarray  # u64[(memory + one page of zeros) / 8]
+    rows: np.ndarray  # u64[ROWS] packed trace rows
+    counts: np.ndarray  # u8[ROWS] their n
+
+
+# -- Core.s: the loop
+PC, COUNT, POSITION, LAST, LIMIT, BUDGET_END, ARRIVE, SLOT, CONTEXT, MODE = range(10)
+"""COUNT: instructions retired.  LAST: COUNT at the last row with n.  LIMIT: COUNT at which the loop must look up, 0 for
+at once.  SLOT: the next instruction is a delay slot at the start of a page.  CONTEXT: what micro-TLB tags carry of mode
+and ASID.  MODE: a schema.Mode."""
+TIMER_AT, TIME_BASE, STATUS_CODE, EXIT_VALUE, RANDOM_STATE, LINKED = range(10, 16)
+"""TIMER_AT: COUNT at the next timer match.  TIME_BASE: what turns COUNT into twice the Count register."""
+FAULT_CODE, FAULT_ADDRESS, FAULT_REFILL, FAULT_TOUCH, FAULT_UNIT = range(16, 21)
+"""An exception about to be taken: ExcCode, address, 1 for a TLB miss, schema.Touch, coprocessor number."""
+RECORDING, SPACE, NEXT_PAGE, NEXT_SITE, IDS_USED, DEPTH, CONSOLE_LENGTH, MEMORY_BYTES = range(21, 29)
+STUCK_COUNT, STUCK, UTLB_REFILLS, NESTED_REFILLS, EXCEPTIONS, INTERRUPTS, IDLE_UNITS = range(29, 36)
+"""STUCK: exceptions taken since an instruction last retired.  Then statistics."""
+WRITTEN_PAGE_MASK, ROW_LIMIT, LOWER_AT = 36, 37, 38
+"""WRITTEN_PAGE_MASK: the last non-zero value written to PageMask, which this CPU does not support.  ROW_LIMIT: POSITION
+from which the loop returns.  LOWER_AT: physical address of the code to lower."""
+
+CP0 = 64
+INDEX, RANDOM, ENTRY_LO0, ENTRY_LO1, CONTEXT_REGISTER, PAGE_MASK, WIRED = range(CP0, CP0 + 7)
+BAD_VADDR, COUNT_REGISTER, ENTRY_HI, COMPARE, STATUS, CAUSE, EPC, PRID, CONFIG, LL_ADDR = range(CP0 + 8, CP0 + 18)
+XCONTEXT, ERROR_EPC = CP0 + 20, CP0 + 30
+
+TLB_HI, TLB_LO0, TLB_LO1 = 128, 192, 256
+TLB_ENTRIES = 64
+SPACE_OF = 320
+"""256 places: the address space that each ASID stands for."""
+STACK, STACK_DEPTH = 576, 64
+"""Services open on this vCPU: id, and 1 << 32 if an exception opened it."""
+CONSOLE, CONSOLE_BYTES, CONSOLE_FLUSH = 1024, 4096, 2048
+"""Console bytes, one a word; past CONSOLE_FLUSH the loop returns at its next look, long before the end."""
+S_WORDS = CONSOLE + CONSOLE_BYTES
+
+# -- Core.tags: direct-mapped micro-TLBs, indexed by virtual page number
+DATA_SLOTS, CODE_SLOTS = 4096, 1024
+READS, WRITES, FETCHES = 0, 2 * DATA_SLOTS, 4 * DATA_SLOTS
+MICRO_WORDS = FETCHES + 2 * CODE_SLOTS
+VALUE_VALID = 1
+"""A value is page id << 32 | physical page address | VALUE_VALID."""
+
+# -- Core.ids
+IDS = 1 << 21
+IDS_LIMIT = IDS * 3 // 4
+
+# -- Core.frames: four words a physical page
+FRAME_CODE_LINES, FRAME_TABLE, FRAME_FIRST_VPN, FRAME_SLOT_BLOCK = range(4)
+"""64-byte lines that hold lowered code; table: TABLE_IS | level << 8 | space << 32; the first virtual page that the
+table maps; the micro-op of the block that runs the page's first instruction as a delay slot."""
+TABLE_IS = 1
+
+OPS_LIMIT = 1 << 20
+ROW_MARGIN = 8192
+"""Rows that one stretch between two looks at the buffer can emit at most, with room to spare."""
+
+
+class Leave(IntEnum):
+    """How a helper lets the loop go on."""
+
+    ON, FAULT, REDIRECT, STOP = range(4)
+
+
+class Stop(IntEnum):
+    """Why the loop returned to Python (STATUS_CODE)."""
+
+    BUDGET, LOWER, ROWS_FULL, EXIT, CONSOLE_FULL, STUCK, WAITS_FOREVER = range(7)
+
+
+class Exc(IntEnum):
+    """MIPS exception codes (Cause.ExcCode)."""
+
+    INT, MOD, TLBL, TLBS, ADEL, ADES, IBE, DBE, SYS, BP, RI, CPU, OV, TR = range(14)
+
+
+def new_core(memory_bytes: int, row_capacity: int) -> Core:
+    """All state of a machine at power-on, zero where the machine does not say otherwise."""
+    frames = memory_bytes >> 12
+    ram = np.zeros((memory_bytes + 4096) // 8, np.uint64)
+    tags = np.empty(MICRO_WORDS, np.uint64)
+    core = Core(
+        s=np.zeros(S_WORDS, np.uint64),
+        r=np.zeros(REGISTERS, np.uint64),
+        tags=tags,
+        ids=np.zeros(2 * IDS, np.uint64),
+        frames=np.zeros(4 * frames, np.uint64),
+        entries=np.zeros(memory_bytes // 4, np.uint32),
+        ops=np.zeros(OPS_LIMIT, np.uint64),
+        imms=np.zeros(OPS_LIMIT, np.uint64),
+        ram1=ram.view(np.uint8),
+        ram2=ram.view(np.uint16),
+        ram4=ram.view(np.uint32),
+        ram8=ram,
+        rows=np.zeros(row_capacity + ROW_MARGIN, np.uint64),
+        counts=np.zeros(row_capacity + ROW_MARGIN, np.uint8),
+    )
+    clear_micro_tlbs(tags)
+    return core
+
+
+def clear_micro_tlbs(tags: np.ndarray) -> None:
+    """Make every micro-TLB slot unreachable: a slot's tag then belongs to the slot after it."""
+    for base, slots in ((READS, DATA_SLOTS), (WRITES, DATA_SLOTS), (FETCHES, CODE_SLOTS)):
+        tags[base : base + 2 * slots : 2] = np.arange(1, slots + 1, dtype=np.uint64) << np.uint64(12)
+
+
+def clear_write_tags(tags: np.ndarray) -> None:
+    """Send every page's next store down the slow path, which knows code and table pages."""
+    tags[WRITES : WRITES + 2 * DATA_SLOTS : 2] = np.arange(1, DATA_SLOTS + 1, dtype=np.uint64) << np.uint64(12)

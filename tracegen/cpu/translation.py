@@ -1,0 +1,233 @@
+"""From virtual to physical: segments, the TLB of page pairs, and the micro-TLBs in front of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from replay.jit import inline, kernel
+from replay.trace.schema import Mode, Segment, Touch
+from tracegen.abi import DEVICE_BASE
+from tracegen.cpu import state as S
+from tracegen.cpu.recorder import MAPPED, UNMAPPED_SPACE, mapped_page_id, page_id
+from tracegen.cpu.state import Exc
+
+USER, KERNEL = int(Mode.USER), int(Mode.KERNEL)
+FETCH, LOAD, STORE = int(Touch.FETCH), int(Touch.LOAD), int(Touch.STORE)
+UNMAPPED, UNCACHED, DEVICE = int(Segment.UNMAPPED), int(Segment.UNCACHED), int(Segment.DEVICE)
+TLBL, TLBS, MOD, ADEL, ADES = (int(e) for e in (Exc.TLBL, Exc.TLBS, Exc.MOD, Exc.ADEL, Exc.ADES))
+IBE, DBE = int(Exc.IBE), int(Exc.DBE)
+
+ONE, U6, U11, U12, U32, U62 = (np.uint64(n) for n in (1, 6, 11, 12, 32, 62))
+PAGE_MASK = np.uint64(0xFFFFFFFFFFFFF000)
+PAIR_MASK = np.uint64(0xC00000FFFFFFE000)
+"""The bits of an address, and of EntryHi, that name a page pair: region and VPN2 of a 40-bit segment."""
+TLB_GLOBAL = np.uint64(1 << 12)
+ASID_MASK = np.uint64(0xFF)
+FRAME_MASK = np.uint64(0xFFFFFFF)
+OFFSET = np.uint64(0xFFF)
+DEVICE_PAGE = np.uint64(DEVICE_BASE)
+SEGMENT_LIMIT = np.uint64(1 << 40)
+COMPATIBILITY = np.uint64(0xFFFFFFFF80000000)
+XKSEG = np.uint64(0xC000000000000000)
+XKSEG_END = np.uint64(0xC00000FF80000000)
+PHYSICAL_40 = np.uint64((1 << 40) - 1)
+PHYSICAL_29 = np.uint64((1 << 29) - 1)
+
+BAD, UNMAPPED_AT, MAPPED_AT = range(3)
+
+STATUS_EXL, STATUS_ERL, STATUS_UX, STATUS_SX, STATUS_KX = (np.uint64(1 << n) for n in (1, 2, 5, 6, 7))
+
+READ_MASK, CODE_MASK = np.uint64(2 * S.DATA_SLOTS - 2), np.uint64(2 * S.CODE_SLOTS - 2)
+
+
+@inline
+def segment_of(s, va):
+    """(kind, physical address, schema.Segment) of an address: BAD, UNMAPPED_AT or MAPPED_AT, by mode and Status."""
+    mode, status = s[S.MODE], s[S.STATUS]
+    kind, pa, segment = BAD, np.uint64(0), MAPPED
+    if va < SEGMENT_LIMIT:
+        if va <= np.uint64(0x7FFFFFFF) or status & STATUS_UX:
+            kind = MAPPED_AT
+            if status & STATUS_ERL:
+                kind, pa, segment = UNMAPPED_AT, va, UNCACHED
+    elif mode == USER:
+        kind = BAD
+    elif va >= COMPATIBILITY:
+        part = va >> np.uint64(29) & np.uint64(3)
+        if part == 2:
+            kind = MAPPED_AT
+        elif mode == KERNEL:
+            if part == 3:
+                kind = MAPPED_AT
+            else:
+                kind, pa, segment = UNMAPPED_AT, va & PHYSICAL_29, UNMAPPED if part == 0 else UNCACHED
+    elif va >> U62 == 1:
+        if va & np.uint64(0x3FFFFFFFFFFFFFFF) < SEGMENT_LIMIT and status & STATUS_SX:
+            kind = MAPPED_AT
+    elif mode == KERNEL and status & STATUS_KX:
+        if va >= XKSEG:
+            kind = MAPPED_AT if va < XKSEG_END else BAD
+        elif va & np.uint64(0x07FFFF0000000000) == 0:
+            cached = va >> np.uint64(59) & np.uint64(7) != 2
+            kind, pa, segment = UNMAPPED_AT, va & PHYSICAL_40, UNMAPPED if cached else UNCACHED
+    return kind, pa, segment
+
+
+@inline
+def region_is_64(s, va):
+    """Whether a TLB miss on ``va`` goes to the XTLB vector: the X bit of the segment's owner is set."""
+    if va < SEGMENT_LIMIT:
+        return s[S.STATUS] & STATUS_UX != 0
+    if va >> U62 == 1 or (va >= COMPATIBILITY and va >> np.uint64(29) & np.uint64(3) == 2):
+        return s[S.STATUS] & STATUS_SX != 0
+    return s[S.STATUS] & STATUS_KX != 0
+
+
+@inline
+def tlb_find(s, key):
+    """Index of the TLB entry that matches an address or EntryHi with the ASID in its low 8 bits; TLB_ENTRIES for none."""
+    for i in range(S.TLB_ENTRIES):
+        difference = s[np.uint64(S.TLB_HI + i)] ^ key
+        if difference & PAIR_MASK == 0:
+            if difference & ASID_MASK == 0 or s[np.uint64(S.TLB_HI + i)] & TLB_GLOBAL:
+                return np.uint64(i)
+    return np.uint64(S.TLB_ENTRIES)
+
+
+@inline
+def fault(s, code, va, refill, touch):
+    """Note the exception that the loop will take; gives the value that stands for a fault."""
+    s[S.FAULT_CODE] = code
+    s[S.FAULT_ADDRESS] = va
+    s[S.FAULT_REFILL] = refill
+    s[S.FAULT_TOUCH] = touch
+    return np.uint64(0)
+
+
+@kernel
+def translate(core, va, touch):
+    """The micro-TLB value of the page of ``va`` (page id << 32 | physical page | valid), or 0 with a fault noted.
+
+    For a store the entry must also be dirty.  A page beyond RAM that is no device raises a bus error.
+    """
+    s = core.s
+    kind, pa, segment = segment_of(s, va)
+    store = touch == STORE
+    if kind == BAD:
+        return fault(s, ADES if store else ADEL, va, 0, touch)
+    is_global = True
+    if kind == MAPPED_AT:
+        i = tlb_find(s, (va & PAIR_MASK) | (s[S.ENTRY_HI] & ASID_MASK))
+        if i == S.TLB_ENTRIES:
+            return fault(s, TLBS if store else TLBL, va, 1, touch)
+        lo = s[np.uint64(S.TLB_LO1 if va & np.uint64(0x1000) else S.TLB_LO0) + i]
+        if lo & np.uint64(2) == 0:
+            return fault(s, TLBS if store else TLBL, va, 0, touch)
+        if store and lo & np.uint64(4) == 0:
+            return fault(s, MOD, va, 0, touch)
+        pa = (lo >> U6 & FRAME_MASK) << U12
+        is_global = s[np.uint64(S.TLB_HI) + i] & TLB_GLOBAL != 0
+    pa &= PAGE_MASK
+    if pa >= s[S.MEMORY_BYTES]:
+        if pa != DEVICE_PAGE or touch == FETCH:
+            return fault(s, IBE if touch == FETCH else DBE, va, 0, touch)
+        pa, segment = s[S.MEMORY_BYTES], DEVICE
+    page = np.uint64(0)
+    if s[S.RECORDING]:
+        if is_global or segment == DEVICE:
+            page = page_id(core, va >> U12, UNMAPPED_SPACE, segment)
+        else:
+            page = mapped_page_id(core, va, False)
+    return page << U32 | pa | ONE
+
+
+@inline
+def tag(s, va):
+    """What a micro-TLB slot of this page holds in the present mode and address space."""
+    return (va & PAGE_MASK) | s[S.CONTEXT]
+
+
+@kernel
+def load_value(core, va, aligned):
+    """Translate a load and fill the read micro-TLB; 0 with a fault noted.  ``aligned``: address bits that must be zero."""
+    if va & aligned:
+        return fault(core.s, ADEL, va, 0, LOAD)
+    value = translate(core, va, LOAD)
+    if value:
+        at = va >> U11 & READ_MASK
+        core.tags[at] = tag(core.s, va)
+        core.tags[at + ONE] = value
+    return value
+
+
+@kernel
+def fetch_value(core, va):
+    """Translate a fetch and fill the code micro-TLB; 0 with a fault noted."""
+    if va & np.uint64(3):
+        return fault(core.s, ADEL, va, 0, FETCH)
+    value = translate(core, va, FETCH)
+    if value:
+        at = np.uint64(S.FETCHES) + (va >> U11 & CODE_MASK)
+        core.tags[at] = tag(core.s, va)
+        core.tags[at + ONE] = value
+    return value
+
+
+@inline
+def forget_slot(tags, base, at):
+    """Make the slot at word ``at`` of one micro-TLB unreachable."""
+    tags[base + at] = (at + np.uint64(2)) << U11
+
+
+@inline
+def forget_page(tags, va):
+    """Make one virtual page unreachable in all three micro-TLBs, in every mode and address space."""
+    forget_slot(tags, np.uint64(S.READS), va >> U11 & READ_MASK)
+    forget_slot(tags, np.uint64(S.WRITES), va >> U11 & READ_MASK)
+    forget_slot(tags, np.uint64(S.FETCHES), va >> U11 & CODE_MASK)
+
+
+@kernel
+def forget_all(tags):
+    """Make every slot of the micro-TLBs unreachable."""
+    for i in range(S.DATA_SLOTS):
+        forget_slot(tags, np.uint64(S.READS), np.uint64(2 * i))
+        forget_slot(tags, np.uint64(S.WRITES), np.uint64(2 * i))
+    for i in range(S.CODE_SLOTS):
+        forget_slot(tags, np.uint64(S.FETCHES), np.uint64(2 * i))
+
+
+@kernel
+def forget_writes(tags):
+    """Send every page's next store down the slow path."""
+    for i in range(S.DATA_SLOTS):
+        forget_slot(tags, np.uint64(S.WRITES), np.uint64(2 * i))
+
+
+@inline
+def set_context(s):
+    """Derive MODE and the tags' CONTEXT from Status and EntryHi; True if the micro-TLBs must be emptied."""
+    status = s[S.STATUS]
+    before = s[S.MODE]
+    if status & (STATUS_EXL | STATUS_ERL):
+        mode = np.uint64(KERNEL)
+    else:
+        field = status >> np.uint64(3) & np.uint64(3)
+        mode = np.uint64(USER) if field == 2 else np.uint64(1) if field == 1 else np.uint64(KERNEL)
+    s[S.MODE] = mode
+    kernel_bit = np.uint64(1 << 11) if mode == KERNEL else np.uint64(0)
+    s[S.CONTEXT] = kernel_bit | (s[S.ENTRY_HI] & ASID_MASK) << np.uint64(3)
+    return before != mode and (before == 1 or mode == 1)
+
+
+TRANSLATION_BITS = STATUS_ERL | STATUS_UX | STATUS_SX | STATUS_KX
+
+
+@inline
+def set_status(core, value):
+    """Write Status and everything derived from it."""
+    s = core.s
+    changed = s[S.STATUS] ^ value
+    s[S.STATUS] = value
+    if set_context(s) or changed & TRANSLATION_BITS:
+        forget_all(core.tags)

@@ -1,0 +1,23 @@
+// Where the machine starts: kernel mode, no TLB entry valid, a0 = physical address of the boot argument string,
+// a1 = bytes of RAM.  RAM outside the image reads zero, so the bss needs no clearing.
+#include "cp0.h"
+#include "memlayout.h"
+#include "param.h"
+
+        .set    noreorder
+
+        .section .text.entry, "ax"
+        .globl  __start
+__start:
+        li      $t0, STATUS_UX          // ERL, EXL, BEV and IE clear: vectors in kseg0, no interrupts
+        mtc0    $t0, CP0_STATUS
+        lui     $sp, %hi(kernel_stack_top)
+        daddiu  $sp, $sp, %lo(kernel_stack_top)
+        jal     start
+        nop
+
+        .section .bss
+        .balign 16
+        .globl  kernel_stack_top
+        .space  KERNEL_STACK_BYTES
+kernel_stack_top:

@@ -1,0 +1,15 @@
+// Boot, in the order in which things become possible.  A recording starts inside service BOOT; it ends at the first
+// return to user mode.
+#include "kernel.h"
+
+extern char end[]; // kernel.ld
+
+// Called once by entry.S.  `argument` is the physical address of the boot argument string, in RAM's last page.
+_Noreturn void start(u64 argument, u64 memory_bytes) {
+    tlb_init();
+    page_init(PHYSICAL(end), memory_bytes - PAGE_BYTES);
+    vm_init();
+    timer_init();
+    proc_start(KERNEL(argument));
+    panic("proc_start returned", 0);
+}

@@ -1,0 +1,38 @@
+// What a user program may use.
+#pragma once
+#include "announce.h"
+#include "lib.h"
+
+// System calls (crt0.S); -1 where the kernel refuses.
+_Noreturn void sys_exit(u64 status);
+i64 sys_write(u64 descriptor, const void *from, u64 bytes);
+i64 sys_sbrk(u64 bytes);
+u64 sys_time(void);
+i64 sys_yield(void);
+i64 sys_getarg(u64 index, char *to, u64 bytes);
+
+// print.c: text collects in a line and goes out with its newline, in one system call.
+void print(const char *text);
+void print_decimal(u64 value);
+void print_hex(u64 value);
+
+// start.c
+#define EXIT_OK 0
+#define EXIT_WRONG 1 // the workload's answer was wrong
+#define EXIT_USAGE 2
+#define EXIT_MEMORY 3 // the kernel refused memory
+#define ARGUMENT_BYTES 64
+
+u64 number_argument(u64 index);            // a missing argument or no number ends the program with EXIT_USAGE
+void *allocate(u64 bytes);                 // zeroed, page-aligned; no memory ends the program with EXIT_MEMORY
+_Noreturn void stop(const char *why, u64 status); // prints one line and exits
+
+// The programs; start.c lists them.
+int gups(void);
+int radix(void);
+int usertests(void);
+
+// The measured region of a workload: the recorder marks it.
+#define MEASURED 1
+#define MARK_BEGIN() ANNOUNCE1(ANNOUNCE_MARK_BEGIN, MEASURED)
+#define MARK_END() ANNOUNCE1(ANNOUNCE_MARK_END, MEASURED)

@@ -1,0 +1,174 @@
+// usertests [NAME]: the guest's own tests.  Without a name, all that a process survives; with one, a fatal one.
+#include "user.h"
+#include "abi.h"
+
+void store_in_delay_slot(u64 *at, u64 value);
+void reserved_instruction(void);
+void privileged_instruction(void);
+void break_instruction(void);
+void overflow(void);
+i64 unknown_call(void);
+u64 spin(u64 turns);
+
+#define KERNEL_ADDRESS ((char *)KSEG0)
+#define HOLE ((char *)0x70000000) // between heap and stack
+#define BEYOND (1UL << 32) // the refill hardware drops this bit: an alias of a good address must still fault
+
+static u64 initialised = 0x123456789abcdef0;
+static u64 zeroed[3 * PAGE_BYTES / 8];
+
+static int data(void) {
+    for (u64 i = 0; i < sizeof zeroed / 8; i++)
+        if (zeroed[i])
+            return 0;
+    initialised++;
+    return initialised == 0x123456789abcdef1;
+}
+
+static int heap(void) {
+    u64 *first = allocate(5 * PAGE_BYTES), *second = allocate(1);
+    if ((u64)first % PAGE_BYTES || second != first + 5 * PAGE_BYTES / 8)
+        return 0;
+    for (u64 i = 0; i < 5 * PAGE_BYTES / 8; i++)
+        if (first[i])
+            return 0;
+    return sys_sbrk(USER_TOP) == -1 && sys_sbrk((u64)-PAGE_BYTES) == -1;
+}
+
+// More pages than the TLB and one table page can map, in an order that reaches each pair's halves far apart.
+static int sweep(void) {
+    const u64 pages = 1500;
+    u8 *block = allocate(pages * PAGE_BYTES);
+    for (u64 i = 0; i < pages; i++)
+        *(u64 *)(block + (i * 7 % pages) * PAGE_BYTES) = i;
+    for (u64 i = 0; i < pages; i++)
+        if (*(u64 *)(block + (i * 7 % pages) * PAGE_BYTES) != i)
+            return 0;
+    return 1;
+}
+
+static int delay_slot(void) {
+    u64 *page = allocate(PAGE_BYTES);
+    store_in_delay_slot(page, 42);
+    return page[0] == 42;
+}
+
+static u64 depth(u64 n) {
+    volatile u64 frame[64];
+    frame[0] = n;
+    return n ? depth(n - 1) + frame[0] - n + 1 : 0;
+}
+
+static int stack(void) {
+    return depth(1000) == 1000; // about half a megabyte
+}
+
+static int interrupts(void) {
+    u64 before = sys_time();
+    if (!spin(3000000))
+        return 0;
+    return sys_time() - before >= 20000000; // 6 million instructions at 200 MHz are 30 ms: two ticks or three
+}
+
+// What the kernel must refuse, without harm to itself; and what it must bring in for itself.
+static int refusals(void) {
+    char text[8];
+    return sys_write(2, "x", 1) == -1 && sys_write(1, KERNEL_ADDRESS, 1) == -1 && sys_write(1, HOLE, 1) == -1 &&
+           sys_write(1, (char *)USER_TOP - 1, 2) == -1 && sys_write(1, text + BEYOND, 1) == -1 &&
+           sys_getarg(0, KERNEL_ADDRESS, 8) == -1 && sys_getarg(0, (char *)usertests, 8) == -1 &&
+           sys_getarg(9, text, 8) == -1 && sys_getarg(0, text, 8) == 9 && unknown_call() == -1 && sys_yield() == 0;
+}
+
+static int copies(void) {
+    char *page = allocate(3 * PAGE_BYTES), *straddling = page + PAGE_BYTES - 4;
+    return sys_getarg(0, straddling, 64) == 9 && strcmp(straddling, "usertests") == 0 &&
+           sys_write(1, page + 2 * PAGE_BYTES, 0) == 0;
+}
+
+static void fatal_null(void) {
+    *(volatile u64 *)0 = 1;
+}
+
+static void fatal_misaligned(void) {
+    char *volatile odd = (char *)&initialised + 1; // volatile: the compiler may not see that it is odd
+    (void)*(volatile u64 *)odd;
+}
+
+static void fatal_kernel(void) {
+    (void)*(volatile u64 *)KERNEL_ADDRESS;
+}
+
+static void fatal_window(void) {
+    (void)*(volatile u64 *)WINDOW;
+}
+
+static void fatal_text(void) {
+    *(volatile u32 *)usertests = 0;
+}
+
+static void fatal_beyond(void) {
+    (void)*(volatile u64 *)((char *)&initialised + BEYOND);
+}
+
+static void fatal_jump(void) {
+    ((void (*)(void))HOLE)();
+}
+
+static void fatal_stack(void) {
+    depth(1000000);
+}
+
+// Promises exceed memory as long as nothing is touched; then everything is.
+static void fatal_memory(void) {
+    const u64 step = 4 << 20;
+    u8 *first = allocate(step);
+    u64 bytes = step;
+    while (bytes < 1UL << 30 && sys_sbrk(step) != -1)
+        bytes += step;
+    for (u64 at = 0; at < bytes; at += PAGE_BYTES)
+        first[at] = 1;
+}
+
+static const struct {
+    const char *name;
+    int (*holds)(void);
+} tests[] = {
+    {"data", data},   {"heap", heap},   {"sweep", sweep},           {"delay_slot", delay_slot},
+    {"stack", stack}, {"copies", copies}, {"interrupts", interrupts}, {"refusals", refusals},
+};
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} fatal[] = {
+    {"null", fatal_null},         {"misaligned", fatal_misaligned},
+    {"kernel", fatal_kernel},     {"window", fatal_window},
+    {"text", fatal_text},         {"beyond", fatal_beyond},
+    {"jump", fatal_jump},         {"stack", fatal_stack},
+    {"memory", fatal_memory},     {"reserved", reserved_instruction},
+    {"break", break_instruction}, {"privileged", privileged_instruction},
+    {"overflow", overflow},
+};
+
+static int run_all(void) {
+    int failures = 0;
+    for (u64 i = 0; i < sizeof tests / sizeof *tests; i++) {
+        int holds = tests[i].holds();
+        failures += !holds;
+        print(tests[i].name);
+        print(holds ? ": ok\n" : ": FAILED\n");
+    }
+    return failures ? EXIT_WRONG : EXIT_OK;
+}
+
+int usertests(void) {
+    char name[ARGUMENT_BYTES];
+    if (sys_getarg(1, name, sizeof name) < 0)
+        return run_all();
+    for (u64 i = 0; i < sizeof fatal / sizeof *fatal; i++)
+        if (strcmp(name, fatal[i].name) == 0) {
+            fatal[i].run();
+            stop("survived a fatal test", EXIT_WRONG);
+        }
+    stop("no such test", EXIT_USAGE);
+}

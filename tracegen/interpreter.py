@@ -1,0 +1,47 @@
+"""Compiled emulation loops: generated text, kept in the kernel cache under its content's hash, imported and compiled."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from replay.jit import kernel_folder
+from tracegen.generate import loop_source
+
+
+@cache
+def _scratch_folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="vmreplay-loop-"))
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Create the file whole or not at all; two processes at once write the same bytes."""
+    if path.exists():
+        return
+    aside = path.with_name(f".{path.name}-{os.getpid()}")
+    aside.write_text(text)
+    os.replace(aside, path)
+
+
+@cache
+def load_loop(traced: bool) -> Callable[[Any], None]:
+    """The compiled ``run(core)``: runs a ``state.Core`` until it needs Python and leaves a ``state.Stop`` in it."""
+    text = loop_source(traced)
+    name = f"vmreplay_loop_{'traced' if traced else 'plain'}_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    path = (kernel_folder() or _scratch_folder()) / f"{name}.py"
+    _write_once(path, text)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"cannot import the generated loop {path}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    run: Callable[[Any], None] = module.run
+    return run

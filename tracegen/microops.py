@@ -1,0 +1,69 @@
+"""Micro-ops: how one is packed, which registers it may name, and the number of each operation.
+
+A micro-op is two 64-bit words: the packed fields below, and an immediate.  The operations themselves, each with the
+text of what it does, stand in the tables of ``tracegen.ops``; ``tracegen.generate`` turns them into one loop.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tracegen.ops import alu, branch, memory, system
+
+# -- bit position of each field of the packed word
+D_SHIFT, A_SHIFT, B_SHIFT = 8, 16, 24
+"""Destination and source registers, 8 bits each above the 8 bits of the operation."""
+OFFSET_SHIFT, OFFSET_BITS = 32, 10
+"""The guest instruction's place in its page, in 4-byte words: makes EPC."""
+SLOT_SHIFT = 42
+"""Set on micro-ops of a delay slot: EPC is then the branch before it, with Cause.BD."""
+RETIRED_SHIFT, RETIRED_BITS = 43, 12
+"""Instructions of this block that have retired before this micro-op; a branch counts itself and its delay slot."""
+EXTRA_SHIFT, EXTRA_MASK = 55, 7
+"""Memory: the address bits that must be zero.  Branch: a Style."""
+ARRIVAL_SHIFT, ARRIVAL_MASK = 58, 7
+"""Branch: how fetching reaches the target, a ``schema.Arrival``, or STAY."""
+
+STAY = 7
+"""Instead of an Arrival: control goes on in the line where it is, so that no FETCH row is due."""
+
+# -- registers: 0-31 are the guest's
+HI, LO = 32, 33
+TEMPORARY = (34, 35)
+TARGET, TARGET_ARRIVAL = 36, 37
+"""Where a branch goes whose delay slot lies on the next page."""
+SINK = 38
+"""Takes what the guest writes to register 0."""
+REGISTERS = 64
+
+CLASSES = (
+    ("alu", alu.TABLE),
+    ("load", memory.LOADS),
+    ("store", memory.STORES),
+    ("branch", branch.TABLE),
+    ("line", branch.LINE),
+    ("partial", memory.PARTIAL),
+    ("system", system.TABLE),
+    ("privileged", system.PRIVILEGED),
+)
+"""(class, table) in the order of the loop's tests: an operation's class is known from its number alone."""
+
+OPERATIONS = {name: number for number, name in enumerate(name for _, table in CLASSES for name in table)}
+
+
+class MicroOp(NamedTuple):
+    """One micro-op before packing; ``imm`` may have either sign."""
+
+    op: str
+    d: int = SINK
+    a: int = 0
+    b: int = 0
+    imm: int = 0
+    extra: int = 0
+    arrival: int = 0
+
+    def pack(self, offset: int, slot: bool, retired: int) -> tuple[int, int]:
+        """The two words of this micro-op of the instruction at word ``offset`` of its page."""
+        fields = OPERATIONS[self.op] | self.d << D_SHIFT | self.a << A_SHIFT | self.b << B_SHIFT
+        fields |= offset << OFFSET_SHIFT | slot << SLOT_SHIFT | retired << RETIRED_SHIFT
+        return fields | self.extra << EXTRA_SHIFT | self.arrival << ARRIVAL_SHIFT, self.imm & (1 << 64) - 1

@@ -1,0 +1,112 @@
+"""Record: run a workload on an emulated machine and stream what the hardware would have seen into a trace file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from replay.errors import unknown
+from replay.trace.meta import Handler, RecorderTlb, Refill, Service, TraceMeta
+from replay.trace.schema import ServiceClass
+from tracegen import abi, build, template, workloads
+from tracegen.cpu.state import TLB_ENTRIES
+from tracegen.machine import Machine
+from tracegen.writer import TraceWriter
+
+CPUS = ("mips64",)
+"""Guest architectures that can be recorded."""
+
+INSTRUCTIONS_PER_SECOND = 200_000_000
+"""Nominal speed of the recorded machine; Count advances once every two instructions."""
+
+WIRED = 0
+"""TLB entries that this guest keeps from random replacement."""
+
+Progress = Callable[[int], None]
+"""Called with the instructions retired so far."""
+
+
+@dataclass(frozen=True)
+class RecordSummary:
+    """How a recording went; ``status`` is the guest's exit status, ``reason`` why the machine stopped."""
+
+    path: Path
+    rows: int
+    instructions: int
+    bytes: int
+    status: int | None
+    reason: str
+    console: str
+    digest: str
+
+
+def record(
+    workload: str,
+    arguments: Mapping[str, int] | None = None,
+    *,
+    cpu: str = "mips64",
+    memory_bytes: int = 64 << 20,
+    seed: int = 1,
+    output: str | Path,
+    max_instructions: int | None = None,
+    progress: Progress | None = None,
+) -> RecordSummary:
+    """Run ``workload`` with ``arguments`` (name -> value, the rest at their defaults) and write its trace to ``output``.
+
+    ``memory_bytes`` is the guest's memory, ``seed`` seeds TLB replacement and the workload.  Raises UserError for
+    wrong names, sizes and places, and leaves no file behind on any error or interrupt.
+    """
+    if cpu not in CPUS:
+        raise unknown("CPU", cpu, CPUS)
+    words = workloads.find(workload).command_line(arguments or {}).split()
+    image = build.image(cpu)
+    meta = _meta(image, words, cpu, memory_bytes, seed)
+    with TraceWriter(output, meta) as writer:
+        machine = Machine(image.data, memory_bytes=memory_bytes, seed=seed, arguments=words)
+        result = machine.run(sink=writer.write, max_instructions=max_instructions, progress=progress)
+        complete = result.reason == "exit"
+        closing = writer.commit({"complete": complete, "status": result.status, "reason": result.reason})
+    path = Path(output)
+    return RecordSummary(
+        path,
+        closing.rows,
+        result.instructions,
+        path.stat().st_size,
+        result.status,
+        result.reason,
+        result.console.decode("ascii", "backslashreplace"),
+        closing.digest,
+    )
+
+
+def _meta(image: build.Image, words: list[str], cpu: str, memory_bytes: int, seed: int) -> TraceMeta:
+    return TraceMeta(
+        architecture=cpu,
+        vcpus=1,
+        memory_bytes=memory_bytes,
+        instructions_per_second=INSTRUCTIONS_PER_SECOND,
+        workload=words[0],
+        arguments=tuple(words[1:]),
+        seed=seed,
+        tlb=RecorderTlb(TLB_ENTRIES, pair=True, wired=WIRED, replacement="random", seed=seed),
+        tool_version=_tool_version(),
+        image_digest=image.digest,
+        services=tuple(Service(s.id, s.name, ServiceClass[s.klass]) for s in abi.services()),
+        symbols=tuple((s.name, s.address) for s in image.symbols),
+        refill=_refill(template.refill_template(image)),
+    )
+
+
+def _refill(document: dict[str, Any]) -> Refill:
+    paths = {name: Handler(**document[name]) for name in ("full", "aborted", "nested")}
+    return Refill(**{**document, **paths})
+
+
+def _tool_version() -> str:
+    try:
+        return version("vmreplay")
+    except PackageNotFoundError:
+        return "a checkout"

@@ -1,0 +1,88 @@
+"""The workloads: programs of the guest, each the counterpart of one in the papers, with their sizes and bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from replay.errors import UserError, unknown
+
+SEE = "tracegen workloads"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One size of a workload: an integer of ``unit`` from ``low`` to ``high``, perhaps only powers of two."""
+
+    name: str
+    default: int
+    low: int
+    high: int
+    unit: str
+    summary: str
+    power_of_two: bool = False
+
+    def check(self, value: int, workload: str) -> None:
+        """Raise UserError where ``value`` is out of range."""
+        whole = self.power_of_two and value & (value - 1) != 0
+        if not self.low <= value <= self.high or whole:
+            kind = "a power of two" if self.power_of_two else "an integer"
+            raise UserError(
+                f"{workload}: {self.name} should be {kind} from {self.low} to {self.high}, is {value} (see `{SEE}`)"
+            )
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A program of the guest: what it does, which published workload it stands for, and its parameters in order."""
+
+    name: str
+    summary: str
+    paper: str
+    parameters: tuple[Parameter, ...]
+
+    def command_line(self, arguments: Mapping[str, int] | None = None) -> str:
+        """The guest's boot argument string; what ``arguments`` lacks is at its default.  Raises UserError."""
+        given = dict(arguments or {})
+        known = [p.name for p in self.parameters]
+        for name in given:
+            if name not in known:
+                raise unknown(f"argument of {self.name}", name, known, SEE)
+        values = []
+        for parameter in self.parameters:
+            value = given.get(parameter.name, parameter.default)
+            parameter.check(value, self.name)
+            values.append(str(value))
+        return " ".join([self.name, *values])
+
+
+_ALL = (
+    Workload(
+        name="gups",
+        summary="random updates of a table of 8-byte words",
+        paper="HPCC RandomAccess",
+        parameters=(
+            Parameter("words", 1 << 19, 1 << 9, 1 << 22, "words", "8-byte words in the table", power_of_two=True),
+            Parameter("updates", 100_000, 1, 100_000_000, "updates", "words updated, then updated back"),
+        ),
+    ),
+    Workload(
+        name="radix",
+        summary="integer radix sort on one processor",
+        paper="SPLASH-2 radix (Disco's figure 7 runs it on eight)",
+        parameters=(
+            Parameter("keys", 1 << 18, 1, 1 << 22, "keys", "4-byte keys to sort"),
+            Parameter("radix", 1 << 10, 2, 1 << 16, "digits", "digits of a pass", power_of_two=True),
+        ),
+    ),
+)
+
+WORKLOADS: dict[str, Workload] = {w.name: w for w in _ALL}
+"""Name -> workload.  The sizes' upper bounds fit the default machine's memory."""
+
+
+def find(name: str) -> Workload:
+    """The workload called ``name``.  Raises UserError with the nearest name."""
+    if name not in WORKLOADS:
+        raise unknown("workload", name, WORKLOADS, SEE)
+    return WORKLOADS[name]
