@@ -16,11 +16,11 @@ from benchmarks.result import Result
 REPEATS = 5
 BIN = Path(sys.executable).parent
 
-SMALL_TRACE = ("radix", "--keys", "8192", "-o", "small.arrow")
+SMALL_TRACE = ("radix", "--keys", "20000", "-o", "small.arrow")
 """About a million rows."""
 
 
-def measure() -> list[Result]:
+def results() -> list[Result]:
     """Wall-clock seconds of whole processes: medians of REPEATS runs, the cold one a single run."""
     with tempfile.TemporaryDirectory() as folder:
         command = _in_folder(Path(folder))

@@ -23,11 +23,11 @@ References    Bugnion, Devine, Rosenblum, "Disco: running commodity operating sy
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import auto
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from replay import model
 from replay.hw import tlb
 from replay.hw.tlb import Tlb
 from replay.jit import inline
@@ -35,50 +35,20 @@ from replay.kernel import KEPT, NEVER, add, bind, tick
 from replay.mmu import l2tlb, pmap
 from replay.mmu.l2tlb import L2Tlb
 from replay.mmu.pmap import Pmap
-from replay.model import (
-    DEVICES,
-    FAULTS,
-    INTERRUPTS,
-    INVALIDATIONS,
-    MARKS,
-    OTHER_CAUSES,
-    SERVICES,
-    SPACES,
-    SYSTEM_CALLS,
-    TABLE_CHANGES,
-    THREADS,
-    TLB_CAUSES,
-    X86_PRIVILEGED,
-    X86_UNPRIVILEGED,
-    Access,
-    Counter,
-    Model,
-    Reaction,
-    Row,
-    price,
-)
+from replay.model import Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared
 from replay.records import Parameter
 from replay.trace.meta import Handler
-from replay.trace.schema import (
-    CAUSE_MASK,
-    ENTRY_FRAME_SHIFT,
-    ENTRY_VALID,
-    TLB_RANDOM,
-    TOUCH_SHIFT,
-    Cause,
-    Kind,
-    Segment,
-    Sensitive,
-    ServiceClass,
-)
+from replay.trace.schema import ENTRY_FRAME_SHIFT, ENTRY_VALID, TLB_RANDOM, Kind, Segment, Sensitive, ServiceClass
 
 # -- parameters -------------------------------------------------------------------------------------------------------
 
 PARAMETERS = (
     *tlb.PARAMETERS,
     *l2tlb.PARAMETERS,
-    Parameter("vcpus_per_cpu", 1, "count", 1, 64, "assumed", "virtual CPUs that share the CPU; the TLB is flushed if > 1"),
+    Parameter(
+        "vcpus_per_cpu", 1, "count", 1, 64, "assumed", "virtual CPUs that share the CPU; the TLB is flushed if > 1"
+    ),
     Parameter(
         "quantum", 4_000_000, "instructions", 1000, 2**40, "assumed", "between VCPU switches; 10 ms at 400 MHz, CPI 1"
     ),
@@ -86,84 +56,53 @@ PARAMETERS = (
 
 # -- events -----------------------------------------------------------------------------------------------------------
 
-
-class Event(Counter):
-    L2TLB_HIT = auto()
-    REFILL_FORWARDED = auto()
-    NESTED_FORWARDED = auto()
-    REFILL_INSTRUCTION = auto()
-    KERNEL_TLB_FAULT = auto()
-    PAGE_ALLOCATION = auto()
-    INTERRUPT = auto()
-    FAULT = auto()
-    SYSTEM_CALL = auto()
-    OTHER_EXCEPTION = auto()
-    MFC0_EMULATION = auto()
-    MTC0_EMULATION = auto()
-    TLB_WRITE_EMULATION = auto()
-    TLB_PROBE_EMULATION = auto()
-    TLB_READ_EMULATION = auto()
-    ERET_EMULATION = auto()
-    WAIT_EMULATION = auto()
-    CACHE_EMULATION = auto()
-    OTHER_EMULATION = auto()
-    PROGRAMMED_IO = auto()
-    ZEROED_PAGE_CALL = auto()
-    VCPU_SWITCH = auto()
-    IDLE = auto()
-
-
 EVENTS = {
-    Event.L2TLB_HIT: "TLB misses that the second-level software TLB serves",
-    Event.REFILL_FORWARDED: "TLB misses forwarded to the guest's refill handler",
-    Event.NESTED_FORWARDED: "misses on a page of the guest's page table, forwarded to its nested handler",
-    Event.REFILL_INSTRUCTION: "instructions that the guest's refill handlers retire when re-entered",
-    Event.KERNEL_TLB_FAULT: "misses on the guest kernel's unmapped segments, served from the pmap",
-    Event.PAGE_ALLOCATION: "machine pages allocated at a frame's first mapping",
-    Event.INTERRUPT: "interrupts re-delivered to the guest",
-    Event.FAULT: "page faults re-delivered to the guest",
-    Event.SYSTEM_CALL: "system calls re-delivered to the guest",
-    Event.OTHER_EXCEPTION: "exceptions of other causes, re-delivered to the guest",
-    Event.MFC0_EMULATION: "reads of coprocessor 0 registers emulated",
-    Event.MTC0_EMULATION: "writes of coprocessor 0 registers emulated",
-    Event.TLB_WRITE_EMULATION: "TLB writes emulated through the pmap",
-    Event.TLB_PROBE_EMULATION: "TLB probes emulated",
-    Event.TLB_READ_EMULATION: "TLB reads emulated",
-    Event.ERET_EMULATION: "returns from exception emulated",
-    Event.WAIT_EMULATION: "waits for an interrupt emulated",
-    Event.CACHE_EMULATION: "cache instructions emulated",
-    Event.OTHER_EMULATION: "other privileged instructions emulated",
-    Event.PROGRAMMED_IO: "loads and stores to device registers trapped",
-    Event.ZEROED_PAGE_CALL: "monitor calls for a zeroed page",
-    Event.VCPU_SWITCH: "times another virtual CPU was scheduled and the TLB flushed",
-    Event.IDLE: "device-time units spent waiting for an interrupt",
+    "l2tlb_hit": "TLB misses that the second-level software TLB serves",
+    "refill_forwarded": "TLB misses forwarded to the guest's refill handler",
+    "nested_forwarded": "misses on a page of the guest's page table, forwarded to its nested handler",
+    "refill_instruction": "instructions that the guest's refill handlers retire when re-entered",
+    "kernel_tlb_fault": "misses on the guest kernel's unmapped segments, served from the pmap",
+    "page_allocation": "machine pages allocated at a frame's first mapping",
+    "interrupt": "interrupts re-delivered to the guest",
+    "fault": "page faults re-delivered to the guest",
+    "system_call": "system calls re-delivered to the guest",
+    "other_exception": "exceptions of other causes, re-delivered to the guest",
+    "mfc0_emulation": "reads of coprocessor 0 registers emulated",
+    "mtc0_emulation": "writes of coprocessor 0 registers emulated",
+    "tlb_write_emulation": "TLB writes emulated through the pmap",
+    "tlb_probe_emulation": "TLB probes emulated",
+    "tlb_read_emulation": "TLB reads emulated",
+    "eret_emulation": "returns from exception emulated",
+    "wait_emulation": "waits for an interrupt emulated",
+    "cache_emulation": "cache instructions emulated",
+    "other_emulation": "other privileged instructions emulated",
+    "programmed_io": "loads and stores to device registers trapped",
+    "zeroed_page_call": "monitor calls for a zeroed page",
+    "vcpu_switch": "times another virtual CPU was scheduled and the TLB flushed",
+    "idle": "device-time units spent waiting for an interrupt",
 }
 
 # -- reactions --------------------------------------------------------------------------------------------------------
 
-REFILLING = (
+REFILLING: tuple[str, ...] = (
     "l2tlb_hit",
     "refill_forwarded",
     "nested_forwarded",
     "refill_instruction",
     "kernel_tlb_fault",
-    "page_allocation",
-    "mfc0_emulation",
-    "mtc0_emulation",
-    "tlb_write_emulation",
-    "eret_emulation",
 )
+REFILLING += ("page_allocation", "mfc0_emulation", "mtc0_emulation", "tlb_write_emulation", "eret_emulation")
 
 REACTIONS = (
     Row((Access.HIT,), Reaction.DIRECT, may=("vcpu_switch",)),
     Row((Access.MISS,), Reaction.TRAPPED, may=REFILLING),
     Row((Access.UNMAPPED,), Reaction.TRAPPED, may=("kernel_tlb_fault", "page_allocation")),
     Row((Access.DEVICE,), Reaction.TRAPPED, may=("programmed_io",)),
-    Row(TLB_CAUSES, Reaction.REPLACED),
-    Row(INTERRUPTS, Reaction.TRAPPED, "interrupt"),
-    Row(FAULTS, Reaction.TRAPPED, "fault"),
-    Row(SYSTEM_CALLS, Reaction.TRAPPED, "system_call"),
-    Row(OTHER_CAUSES, Reaction.TRAPPED, "other_exception"),
+    Row(model.TLB_CAUSES, Reaction.REPLACED),
+    Row(model.INTERRUPTS, Reaction.TRAPPED, "interrupt"),
+    Row(model.FAULTS, Reaction.TRAPPED, "fault"),
+    Row(model.SYSTEM_CALLS, Reaction.TRAPPED, "system_call"),
+    Row(model.OTHER_CAUSES, Reaction.TRAPPED, "other_exception"),
     Row((Kind.RETURN,), Reaction.DIRECT),
     Row((Sensitive.MFC0,), Reaction.TRAPPED, "mfc0_emulation"),
     Row((Sensitive.MTC0,), Reaction.TRAPPED, "mtc0_emulation"),
@@ -173,25 +112,25 @@ REACTIONS = (
     Row((Sensitive.ERET,), Reaction.TRAPPED, "eret_emulation"),
     Row((Sensitive.WAIT,), Reaction.TRAPPED, "wait_emulation"),
     Row((Sensitive.CACHE,), Reaction.TRAPPED, "cache_emulation"),
-    Row(X86_PRIVILEGED, Reaction.TRAPPED, "other_emulation"),
-    Row(X86_UNPRIVILEGED, Reaction.DIRECT),
+    Row(model.X86_PRIVILEGED, Reaction.TRAPPED, "other_emulation"),
+    Row(model.X86_UNPRIVILEGED, Reaction.DIRECT),
     Row((Kind.TLB_WRITE,), Reaction.TRAPPED, may=("page_allocation",)),
-    Row((Kind.TLB_PROBE, *INVALIDATIONS), Reaction.TRAPPED),
-    Row((*TABLE_CHANGES, *SPACES), Reaction.DIRECT),
+    Row((Kind.TLB_PROBE, *model.INVALIDATIONS), Reaction.TRAPPED),
+    Row((*model.TABLE_CHANGES, *model.SPACES), Reaction.DIRECT),
     Row((Kind.ZEROED,), Reaction.HYPERCALL, may=("zeroed_page_call", "page_allocation")),
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
     Row((Kind.PORT,), Reaction.TRAPPED, "programmed_io"),
-    Row((*DEVICES, *SERVICES, *THREADS, Kind.FILLED, Kind.HASHED, *MARKS), Reaction.DIRECT),
+    Row((*model.DEVICES, *model.SERVICES, *model.THREADS, Kind.FILLED, Kind.HASHED, *model.MARKS), Reaction.DIRECT),
 )
 
 # -- state and hooks --------------------------------------------------------------------------------------------------
 
 MAPPED, DEVICE = int(Segment.MAPPED), int(Segment.DEVICE)
-NESTED_REFILL = int(Cause.NESTED_REFILL)
-L2TLB_HITS, KERNEL_TLB_FAULTS = int(Event.L2TLB_HIT), int(Event.KERNEL_TLB_FAULT)
-REFILLS_FORWARDED, NESTED_REFILLS_FORWARDED = int(Event.REFILL_FORWARDED), int(Event.NESTED_FORWARDED)
-PAGE_ALLOCATIONS, ZEROED_PAGE_CALLS = int(Event.PAGE_ALLOCATION), int(Event.ZEROED_PAGE_CALL)
-PROGRAMMED_IOS, VCPU_SWITCHES, IDLE_UNITS = int(Event.PROGRAMMED_IO), int(Event.VCPU_SWITCH), int(Event.IDLE)
+L2TLB_HITS, KERNEL_TLB_FAULTS = counter(EVENTS, "l2tlb_hit"), counter(EVENTS, "kernel_tlb_fault")
+REFILLS_FORWARDED, NESTED_REFILLS_FORWARDED = counter(EVENTS, "refill_forwarded"), counter(EVENTS, "nested_forwarded")
+PAGE_ALLOCATIONS, ZEROED_PAGE_CALLS = counter(EVENTS, "page_allocation"), counter(EVENTS, "zeroed_page_call")
+PROGRAMMED_IOS, VCPU_SWITCHES = counter(EVENTS, "programmed_io"), counter(EVENTS, "vcpu_switch")
+IDLE_UNITS = counter(EVENTS, "idle")
 FULL, ABORTED, NESTED = 0, 1, 2
 ONE = np.uint64(1)
 
@@ -227,7 +166,7 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
         counts=counts,
         tlb=tlb.make_tlb(meta.vcpus, pages.segment, settings, ()),
         l2tlb=l2tlb.make_l2tlb(meta.vcpus, pages.vpn, pages.space, settings),
-        pmap=pmap.make_pmap(meta.memory_bytes, pages.frame),
+        pmap=pmap.make_pmap(meta.memory_bytes, pages.frame.size),
         table=pages.table,
         segment=pages.segment,
         space=pages.space,
@@ -242,7 +181,7 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
 def _ticks_of(run: Handler) -> list[int]:
     """What re-entering a handler ticks: its instructions, and its privileged ones by the reaction table."""
     ticks = [0] * len(MODEL.counters)
-    ticks[Event.REFILL_INSTRUCTION] = run.instructions
+    ticks[MODEL.index("refill_instruction")] = run.instructions
     for name, times in run.sensitive.items():
         ticks[MODEL.index(MODEL.reaction(Sensitive[name]).ticks)] += times
     return ticks
@@ -253,15 +192,21 @@ def reference(m, at, page):
     """A reference that the hardware TLB holds runs directly; any other enters the monitor."""
     pair = tlb.pair_of(page)
     if not tlb.hit(m.tlb, at, pair):
-        segment = m.segment[np.uint64(page)]
-        if segment == DEVICE:
-            tick(m, at, PROGRAMMED_IOS)
-        elif segment != MAPPED:
-            kernel_tlb_fault(m, at, pair)
-        else:
-            while m.tlb.slot[at.vcpu * m.tlb.pairs + pair] == tlb.ABSENT:
-                if not second_level(m, at, pair):
-                    forward(m, at, pair)
+        miss(m, at, page, pair)
+
+
+@inline
+def miss(m, at, page, pair):
+    """What the monitor does about a miss depends on how the guest's hardware would have translated the page."""
+    segment = m.segment[np.uint64(page)]
+    if segment == DEVICE:
+        tick(m.counts, at, PROGRAMMED_IOS)
+    elif segment != MAPPED:
+        kernel_tlb_fault(m, at, pair)
+    else:
+        while m.tlb.slot[at.lane + pair] == tlb.ABSENT:
+            if not second_level(m, at, pair):
+                forward(m, at, pair)
 
 
 @inline
@@ -269,7 +214,7 @@ def second_level(m, at, pair):
     """Whether the second-level TLB serves a miss on ``pair``."""
     if not l2tlb.find(m.l2tlb, at.vcpu, pair):
         return False
-    tick(m, at, L2TLB_HITS)
+    tick(m.counts, at, L2TLB_HITS)
     tlb.insert(m.tlb, at, pair)
     return True
 
@@ -277,18 +222,17 @@ def second_level(m, at, pair):
 @inline
 def forward(m, at, pair):
     """Re-enter the guest's refill handler, which writes ``pair`` to the TLB or is cut off by a miss on its table."""
-    tick(m, at, REFILLS_FORWARDED)
+    tick(m.counts, at, REFILLS_FORWARDED)
     kernel_code(m, at, m.handler[0])
+    run, written = FULL, pair
     table = np.uint64(m.table[pair])
-    if table == 0 or tlb.touch(m.tlb, at, table) or second_level(m, at, table):
-        run_handler(m, at, FULL)
-        write_tlb(m, at, pair)
-    else:
-        run_handler(m, at, ABORTED)
-        tick(m, at, NESTED_REFILLS_FORWARDED)
+    if table != 0 and not tlb.touch(m.tlb, at, table) and not second_level(m, at, table):
+        run_handler(m.counts, m.runs, at, ABORTED)
+        tick(m.counts, at, NESTED_REFILLS_FORWARDED)
         kernel_code(m, at, m.handler[1])
-        run_handler(m, at, NESTED)
-        write_tlb(m, at, table)
+        run, written = NESTED, table
+    run_handler(m.counts, m.runs, at, run)
+    write_tlb(m, at, written)
 
 
 @inline
@@ -300,16 +244,16 @@ def kernel_code(m, at, page):
 
 
 @inline
-def run_handler(m, at, run):
+def run_handler(counts, runs, at, run):
     """Tick what one run of a guest handler ticks."""
-    for counter in range(m.runs.shape[1]):
-        m.counts[at.base + np.uint64(counter)] += m.runs[np.uint64(run), np.uint64(counter)]
+    for k in range(runs.shape[1]):
+        counts[at.base + np.uint64(k)] += runs[np.uint64(run), np.uint64(k)]
 
 
 @inline
 def kernel_tlb_fault(m, at, pair):
     """The monitor maps a pair of an unmapped segment from the pmap."""
-    tick(m, at, KERNEL_TLB_FAULTS)
+    tick(m.counts, at, KERNEL_TLB_FAULTS)
     map_pair(m, at, pair)
     tlb.insert(m.tlb, at, pair)
 
@@ -329,16 +273,13 @@ def map_pair(m, at, pair):
     for half in range(2):
         page = (pair << ONE) + np.uint64(half)
         if pmap.map_page(m.pmap, page, m.entry[page]):
-            tick(m, at, PAGE_ALLOCATIONS)
+            tick(m.counts, at, PAGE_ALLOCATIONS)
 
 
 @inline
 def happen(m, at, row):
     """Events that the monitor's structures take part in; the reaction table counts the others."""
-    if row.kind == Kind.EXCEPTION:
-        if (row.info >> TOUCH_SHIFT) & 3 != 0 and (row.info & CAUSE_MASK) != NESTED_REFILL:
-            reference(m, at, row.page)
-    elif row.kind == Kind.ENTRY:
+    if row.kind == Kind.ENTRY:
         if row.page != 0:
             m.entry[np.uint64(row.page)] = frame_of(row.payload[1])
     elif row.kind == Kind.TLB_WRITE:
@@ -347,11 +288,11 @@ def happen(m, at, row):
         m.probed[at.vcpu] = tlb.pair_of(row.page) if row.info != 0 else np.uint64(0)
     elif row.kind == Kind.ZEROED:
         if at.skip != KEPT:
-            tick(m, at, ZEROED_PAGE_CALLS)
+            tick(m.counts, at, ZEROED_PAGE_CALLS)
             if pmap.use(m.pmap, np.uint64(row.page) + ONE):
-                tick(m, at, PAGE_ALLOCATIONS)
+                tick(m.counts, at, PAGE_ALLOCATIONS)
     elif row.kind == Kind.IDLE:
-        add(m, at, IDLE_UNITS, np.int64(row.page))
+        add(m.counts, at, IDLE_UNITS, np.int64(row.page))
     else:
         invalidate(m, at, row)
 
@@ -399,7 +340,7 @@ def invalidate(m, at, row):
 @inline
 def switch(m, at):
     """Another virtual CPU had its turn: the hardware TLB is empty when this one continues."""
-    tick(m, at, VCPU_SWITCHES)
+    tick(m.counts, at, VCPU_SWITCHES)
     tlb.flush(m.tlb, at.vcpu)
     return m.quantum
 

@@ -15,49 +15,18 @@ References    MIPS R10000 User's Manual, chapter on memory management; Bugnion e
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import auto
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from replay import model
 from replay.hw import tlb
 from replay.hw.tlb import Tlb
 from replay.jit import inline
 from replay.kernel import add, bind, tick
-from replay.model import (
-    CONTENT,
-    DEVICES,
-    FAULTS,
-    INTERRUPTS,
-    INVALIDATIONS,
-    MARKS,
-    MIPS_PRIVILEGED,
-    OTHER_CAUSES,
-    SERVICES,
-    SPACES,
-    SYSTEM_CALLS,
-    TABLE_CHANGES,
-    THREADS,
-    TLB_CAUSES,
-    X86_PRIVILEGED,
-    X86_UNPRIVILEGED,
-    Access,
-    Counter,
-    Model,
-    Reaction,
-    Row,
-    price,
-)
+from replay.model import Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared
-from replay.trace.schema import (
-    CAUSE_MASK,
-    TLB_RANDOM,
-    TOUCH_SHIFT,
-    Cause,
-    Kind,
-    Segment,
-    ServiceClass,
-)
+from replay.trace.schema import CAUSE_MASK, TLB_RANDOM, Cause, Kind, Segment, ServiceClass
 
 # -- parameters -------------------------------------------------------------------------------------------------------
 
@@ -65,31 +34,17 @@ PARAMETERS = tlb.PARAMETERS
 
 # -- events -----------------------------------------------------------------------------------------------------------
 
-
-class Event(Counter):
-    UTLB_REFILL = auto()
-    NESTED_REFILL = auto()
-    REFILL_INSTRUCTION = auto()
-    DEVICE_ACCESS = auto()
-    INTERRUPT = auto()
-    FAULT = auto()
-    SYSTEM_CALL = auto()
-    OTHER_EXCEPTION = auto()
-    PRIVILEGED = auto()
-    IDLE = auto()
-
-
 EVENTS = {
-    Event.UTLB_REFILL: "entries to the refill vector, those cut off by a nested refill included",
-    Event.NESTED_REFILL: "refills of a page of the page table itself, inside the refill handler",
-    Event.REFILL_INSTRUCTION: "instructions that the refill handlers retire",
-    Event.DEVICE_ACCESS: "loads and stores to device registers",
-    Event.INTERRUPT: "interrupts taken",
-    Event.FAULT: "page faults taken: not present, soft reference and dirty, copy-on-write, protection",
-    Event.SYSTEM_CALL: "system calls",
-    Event.OTHER_EXCEPTION: "exceptions of other causes",
-    Event.PRIVILEGED: "privileged and sensitive instructions, outside refill handlers",
-    Event.IDLE: "device-time units spent waiting for an interrupt",
+    "utlb_refill": "entries to the refill vector, those cut off by a nested refill included",
+    "nested_refill": "refills of a page of the page table itself, inside the refill handler",
+    "refill_instruction": "instructions that the refill handlers retire",
+    "device_access": "loads and stores to device registers",
+    "interrupt": "interrupts taken",
+    "fault": "page faults taken: not present, soft reference and dirty, copy-on-write, protection",
+    "system_call": "system calls",
+    "other_exception": "exceptions of other causes",
+    "privileged": "privileged and sensitive instructions, outside refill handlers",
+    "idle": "device-time units spent waiting for an interrupt",
 }
 
 # -- reactions --------------------------------------------------------------------------------------------------------
@@ -98,27 +53,26 @@ REACTIONS = (
     Row((Access.HIT, Access.UNMAPPED), Reaction.DIRECT),
     Row((Access.MISS,), Reaction.DIRECT, may=("utlb_refill", "nested_refill", "refill_instruction")),
     Row((Access.DEVICE,), Reaction.DIRECT, may=("device_access",)),
-    Row(TLB_CAUSES, Reaction.REPLACED),
-    Row(INTERRUPTS, Reaction.DIRECT, "interrupt"),
-    Row(FAULTS, Reaction.DIRECT, "fault"),
-    Row(SYSTEM_CALLS, Reaction.DIRECT, "system_call"),
-    Row(OTHER_CAUSES, Reaction.DIRECT, "other_exception"),
+    Row(model.TLB_CAUSES, Reaction.REPLACED),
+    Row(model.INTERRUPTS, Reaction.DIRECT, "interrupt"),
+    Row(model.FAULTS, Reaction.DIRECT, "fault"),
+    Row(model.SYSTEM_CALLS, Reaction.DIRECT, "system_call"),
+    Row(model.OTHER_CAUSES, Reaction.DIRECT, "other_exception"),
     Row((Kind.RETURN,), Reaction.DIRECT),
-    Row((*MIPS_PRIVILEGED, *X86_PRIVILEGED, *X86_UNPRIVILEGED), Reaction.DIRECT, "privileged"),
-    Row((Kind.TLB_WRITE, Kind.TLB_PROBE, *INVALIDATIONS), Reaction.DIRECT),
-    Row((*TABLE_CHANGES, *SPACES), Reaction.DIRECT),
+    Row((*model.MIPS_PRIVILEGED, *model.X86_PRIVILEGED, *model.X86_UNPRIVILEGED), Reaction.DIRECT, "privileged"),
+    Row((Kind.TLB_WRITE, Kind.TLB_PROBE, *model.INVALIDATIONS), Reaction.DIRECT),
+    Row((*model.TABLE_CHANGES, *model.SPACES), Reaction.DIRECT),
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
-    Row((Kind.PORT, *DEVICES), Reaction.DIRECT),
-    Row((*SERVICES, *THREADS, *CONTENT, *MARKS), Reaction.DIRECT),
+    Row((Kind.PORT, *model.DEVICES), Reaction.DIRECT),
+    Row((*model.SERVICES, *model.THREADS, *model.CONTENT, *model.MARKS), Reaction.DIRECT),
 )
 
 # -- state and hooks --------------------------------------------------------------------------------------------------
 
 DEVICE = int(Segment.DEVICE)
-REFILL, NESTED_REFILL = int(Cause.REFILL), int(Cause.NESTED_REFILL)
-UTLB_REFILLS, NESTED_REFILLS = int(Event.UTLB_REFILL), int(Event.NESTED_REFILL)
-REFILL_INSTRUCTIONS = int(Event.REFILL_INSTRUCTION)
-DEVICE_ACCESSES, IDLE_UNITS = int(Event.DEVICE_ACCESS), int(Event.IDLE)
+UTLB_REFILLS, NESTED_REFILLS = counter(EVENTS, "utlb_refill"), counter(EVENTS, "nested_refill")
+REFILL_INSTRUCTIONS = counter(EVENTS, "refill_instruction")
+DEVICE_ACCESSES, IDLE_UNITS = counter(EVENTS, "device_access"), counter(EVENTS, "idle")
 FULL, ABORTED, NESTED = 0, 1, 2
 
 
@@ -153,36 +107,43 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
 
 @inline
 def reference(m, at, page):
-    """A reference that the TLB holds costs nothing more; otherwise the instruction restarts until it does."""
+    """A reference that the TLB holds costs nothing more; device registers are never in it."""
     pair = tlb.pair_of(page)
     if not tlb.hit(m.tlb, at, pair):
         if m.segment[np.uint64(page)] == DEVICE:
-            tick(m, at, DEVICE_ACCESSES)
+            tick(m.counts, at, DEVICE_ACCESSES)
         else:
-            while m.tlb.slot[at.vcpu * m.tlb.pairs + pair] == tlb.ABSENT:
-                refill(m, at, pair)
+            restart(m, at, pair)
+
+
+@inline
+def restart(m, at, pair):
+    """Refill until the instruction gets past its miss; where the recorder missed too, its restart is in the trace."""
+    while m.tlb.slot[at.lane + pair] == tlb.ABSENT:
+        refill(m, at, pair)
+        if at.recorded_refill:
+            break
 
 
 @inline
 def refill(m, at, pair):
     """One entry to the refill vector: it maps ``pair``, or is cut off and maps the table page instead."""
-    tick(m, at, UTLB_REFILLS)
+    tick(m.counts, at, UTLB_REFILLS)
     table = np.uint64(m.table[pair])
     if table == 0 or tlb.touch(m.tlb, at, table):
-        add(m, at, REFILL_INSTRUCTIONS, m.handler[FULL])
-        tlb.insert(m.tlb, at, pair)
+        add(m.counts, at, REFILL_INSTRUCTIONS, m.handler[FULL])
+        mapped = pair
     else:
-        tick(m, at, NESTED_REFILLS)
-        add(m, at, REFILL_INSTRUCTIONS, m.handler[ABORTED] + m.handler[NESTED])
-        tlb.insert(m.tlb, at, table)
+        tick(m.counts, at, NESTED_REFILLS)
+        add(m.counts, at, REFILL_INSTRUCTIONS, m.handler[ABORTED] + m.handler[NESTED])
+        mapped = table
+    tlb.insert(m.tlb, at, mapped)
 
 
 @inline
 def happen(m, at, row):
     """Events that the TLB takes part in; the reaction table counts the others."""
-    if row.kind == Kind.EXCEPTION:
-        fault(m, at, row)
-    elif row.kind == Kind.TLB_WRITE:
+    if row.kind == Kind.TLB_WRITE:
         write_entry(m, at, row)
     elif row.kind == Kind.TLB_PROBE:
         m.probed[at.vcpu] = tlb.pair_of(row.page) if row.info != 0 else np.uint64(0)
@@ -193,23 +154,7 @@ def happen(m, at, row):
     elif row.kind == Kind.INVALIDATE_ALL:
         tlb.flush(m.tlb, at.vcpu)
     elif row.kind == Kind.IDLE:
-        add(m, at, IDLE_UNITS, np.int64(row.page))
-
-
-@inline
-def fault(m, at, row):
-    """The access that faulted looked its page up too.
-
-    At a recorded refill one entry to the vector is due: its restart is in the trace, whatever came of it.  A
-    nested refill is part of one.
-    """
-    cause = row.info & CAUSE_MASK
-    if (row.info >> TOUCH_SHIFT) & 3 == 0 or cause == NESTED_REFILL:
-        return
-    if cause != REFILL:
-        reference(m, at, row.page)
-    elif m.segment[np.uint64(row.page)] != DEVICE and not tlb.hit(m.tlb, at, tlb.pair_of(row.page)):
-        refill(m, at, tlb.pair_of(row.page))
+        add(m.counts, at, IDLE_UNITS, np.int64(row.page))
 
 
 @inline

@@ -20,8 +20,8 @@ from replay.trace.schema import Cause, Kind, Sensitive, ServiceClass
 Progress = Callable[[int, int], None]
 """Called with (rows done, rows in all)."""
 
-CHUNK_ROWS = 1 << 23
-"""Rows a kernel call counts: some tens of milliseconds, so that Ctrl-C works."""
+CHUNK_ROWS = 1 << 20
+"""Rows a kernel call counts: some milliseconds, so that Ctrl-C works."""
 
 Settings = dict[str, int | str]
 
@@ -90,18 +90,18 @@ def make_engine(prepared: Prepared, model: Model, settings: Settings) -> Engine:
     return Engine(
         counts=np.zeros(meta.vcpus * services * counters, np.int64),
         service=np.full(meta.vcpus, index[0], np.uint32),
-        index=index,
+        service_index=index,
         skip=np.array([_skip(model, s.klass) for s in meta.services], np.uint8),
         on_kind=_ticks(model, [k for k in Kind if k not in NO_REACTION], 256),
         on_cause=_ticks(model, list(Cause), 32),
         on_sensitive=_ticks(model, list(Sensitive), 256),
         site_class=prepared.sites.klass,
-        payload=np.zeros(PAYLOADS, np.uint64),
-        payloads=np.zeros(1, np.int64),
+        payload=np.zeros(PAYLOADS + 1, np.uint64),
         retired=np.zeros(meta.vcpus, np.int64),
         slice_end=np.full(meta.vcpus, model.first_slice(settings) if model.first_slice else NEVER, np.int64),
         counters=np.uint64(counters),
         services=np.uint64(services),
+        pairs=np.uint64(prepared.pages.table.size),
     )
 
 
@@ -123,7 +123,8 @@ def refuse_unfit(model: Model, meta: TraceMeta) -> None:
     if meta.architecture not in model.fidelity:
         known = ", ".join(sorted(model.fidelity))
         raise UserError(
-            f"model {model.name} takes traces of {known}, not of {meta.architecture}; choose another (see `replay models`)"
+            f"model {model.name} takes traces of {known}, not of {meta.architecture}; "
+            "choose another (see `replay models`)"
         )
     lacking = [group for group in model.needs if group not in meta.groups]
     if lacking:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from replay.jit import inline, kernel, types_by_hook
-from replay.trace.schema import EVENT_FIRST, Kind
+from replay.trace.schema import CAUSE_MASK, EVENT_FIRST, TOUCH_SHIFT, Cause, Kind
 
 INSTRUCTIONS, REFERENCES = np.uint64(0), np.uint64(1)
 KEPT, REPLACED, REPLACED_REFILL = 0, 1, 2
@@ -23,7 +23,7 @@ KEPT, REPLACED, REPLACED_REFILL = 0, 1, 2
 NEVER = np.int64(2**62)
 """A number of instructions that no trace reaches."""
 
-PAYLOADS = 4
+PAYLOADS = PENDING = 4
 """Payload rows kept for the next row; the schema gives none more."""
 
 NO_VCPU = np.uint64(255)
@@ -32,7 +32,7 @@ VCPU_MASK = 15
 EXTRA, EXCEPTION, SENSITIVE = int(Kind.EXTRA), int(Kind.EXCEPTION), int(Kind.SENSITIVE)
 RETURN, TLB_WRITE, TLB_PROBE = int(Kind.RETURN), int(Kind.TLB_WRITE), int(Kind.TLB_PROBE)
 SERVICE_ENTER, SERVICE_EXIT = int(Kind.SERVICE_ENTER), int(Kind.SERVICE_EXIT)
-CAUSES = 31
+REFILL, NESTED_REFILL = int(Cause.REFILL), int(Cause.NESTED_REFILL)
 
 
 class Engine(NamedTuple):
@@ -40,27 +40,29 @@ class Engine(NamedTuple):
 
     counts: np.ndarray  # i64
     service: np.ndarray  # u32[vcpus]: current service, as an index into the services
-    index: np.ndarray  # u32 by service id: that index
+    service_index: np.ndarray  # u32 by service id: that index
     skip: np.ndarray  # u8 by service index: KEPT, REPLACED or REPLACED_REFILL
     on_kind: np.ndarray  # u8[256]: counter that a row of this kind ticks
     on_cause: np.ndarray  # u8[32]: counter that an exception with this cause ticks
     on_sensitive: np.ndarray  # u8[256]: counter that an instruction of this class ticks
     site_class: np.ndarray  # u8 by site id: the instruction's class
-    payload: np.ndarray  # u64[PAYLOADS]
-    payloads: np.ndarray  # i64[1]: how many are pending
+    payload: np.ndarray  # u64[PAYLOADS + 1]; the last says how many are pending
     retired: np.ndarray  # i64[vcpus]: instructions of kept services
     slice_end: np.ndarray  # i64[vcpus]: value of ``retired`` at which the slice hook runs
     counters: np.uint64  # counters per service, the unread one included
     services: np.uint64
+    pairs: np.uint64  # page pairs of the trace, 0 unused
 
 
 class At(NamedTuple):
     """Where the kernel is: hooks tick ``counts[at.base + counter]``."""
 
     vcpu: np.uint64
+    lane: np.uint64  # first pair of the vCPU in arrays by vCPU and pair
     base: np.uint64
     now: np.uint64  # row number shifted: later rows have greater values
     skip: np.uint8  # of the current service
+    recorded_refill: bool  # an access that the recorder's TLB missed: its restart is in the trace
 
 
 class Event(NamedTuple):
@@ -73,7 +75,7 @@ class Event(NamedTuple):
 
 
 def access(state: Any, at: Any, page: Any) -> Any:
-    """Hook: a reference to page id ``page`` by a service that is not replaced."""
+    """Hook: a reference to page id ``page``, completed or cut off by an exception."""
     raise TypeError(f"compiled code only: {state} {at} {page}")
 
 
@@ -103,51 +105,60 @@ def bind(
 
 
 @inline
-def _no_slices(state, at):
+def _no_slices(_state, _at):
     return NEVER
 
 
 @inline
-def tick(state, at, counter):
+def tick(counts, at, counter):
     """Count one more of ``counter`` in the current service of ``at.vcpu``."""
-    state.counts[at.base + np.uint64(counter)] += 1
+    counts[at.base + np.uint64(counter)] += 1
 
 
 @inline
-def add(state, at, counter, n):
+def add(counts, at, counter, n):
     """Count ``n`` more of ``counter`` in the current service of ``at.vcpu``."""
-    state.counts[at.base + np.uint64(counter)] += n
+    counts[at.base + np.uint64(counter)] += n
 
 
 @inline
-def _base(engine, vcpu):
-    return (vcpu * engine.services + np.uint64(engine.service[vcpu])) * engine.counters
+def _enter(engine, vcpu):
+    """(base, skip, instructions left in the slice) of the service that ``vcpu`` is in."""
+    service = np.uint64(engine.service[vcpu])
+    skip = engine.skip[service]
+    left = engine.slice_end[vcpu] - engine.retired[vcpu] if skip == KEPT else NEVER
+    return (vcpu * engine.services + service) * engine.counters, skip, left
 
 
 @inline
-def _settle(engine, vcpu, base, skip, instructions, references):
+def _settle(engine, vcpu, base, skip, left, references):
     """Write the tallies of a stretch in one service; those of a replaced service are nobody's."""
     if vcpu != NO_VCPU and skip == KEPT:
+        instructions = engine.slice_end[vcpu] - engine.retired[vcpu] - left
         engine.counts[base + INSTRUCTIONS] += instructions
         engine.counts[base + REFERENCES] += references
         engine.retired[vcpu] += instructions
 
 
 @inline
-def _limit(engine, vcpu, skip):
-    return engine.slice_end[vcpu] - engine.retired[vcpu] if skip == KEPT else NEVER
+def _keep(payload, page, info):
+    """Keep a payload row for the next row; what that row lacks reads as 0."""
+    pending = payload[PENDING]
+    if pending == 0:
+        payload[:] = 0
+    if pending < PAYLOADS:
+        payload[pending] = np.uint64(page) | (np.uint64(info) << np.uint64(32))
+        payload[PENDING] = pending + np.uint64(1)
 
 
 @inline
-def _table_tick(engine, base, kind, info, page):
-    """Tick the counter that the reaction table gives this row."""
+def _table_counter(engine, kind, info, page):
+    """The counter that the reaction table lets this row tick."""
     if kind == SENSITIVE:
-        counter = engine.on_sensitive[np.uint64(engine.site_class[np.uint64(page)])]
-    elif kind == EXCEPTION:
-        counter = engine.on_cause[np.uint64(info & CAUSES)]
-    else:
-        counter = engine.on_kind[np.uint64(kind)]
-    engine.counts[base + np.uint64(counter)] += 1
+        return np.uint64(engine.on_sensitive[np.uint64(engine.site_class[np.uint64(page)])])
+    if kind == EXCEPTION:
+        return np.uint64(engine.on_cause[np.uint64(info & CAUSE_MASK)])
+    return np.uint64(engine.on_kind[np.uint64(kind)])
 
 
 @inline
@@ -159,52 +170,54 @@ def _is_skipped(kind, skip):
 
 
 @inline
-def _consume(engine):
-    """Payload belongs to one row; the next has none left over."""
-    if engine.payloads[0] != 0:
-        engine.payload[:] = 0
-        engine.payloads[0] = 0
+def _interrupted_access(info):
+    """Whether an exception cut off an access of the guest, which emits no row; a nested refill's is the handler's."""
+    return (info >> TOUCH_SHIFT) & 3 != 0 and info & CAUSE_MASK != NESTED_REFILL
 
 
 @kernel
 def count_rows(state, engine, columns, first, last):
-    """Charge rows ``first`` to ``last`` (exclusive) of ``columns`` to ``state`` and ``engine``."""
-    vcpu, base, skip, limit = NO_VCPU, np.uint64(0), np.uint8(KEPT), NEVER
-    instructions, references = np.int64(0), np.int64(0)
+    """Charge rows ``first`` to ``last`` (exclusive) of ``columns`` to ``state`` and ``engine``.
+
+    ``left`` counts the slice's instructions down: what a stretch retired is what it is less by.
+    """
+    vcpu, lane, base, skip = NO_VCPU, np.uint64(0), np.uint64(0), np.uint8(KEPT)
+    left, references = NEVER, np.int64(0)
     for row in range(np.uint64(first), np.uint64(last)):
         this = np.uint64(columns.ctx[row] & VCPU_MASK)
         if this != vcpu:
-            _settle(engine, vcpu, base, skip, instructions, references)
-            vcpu, instructions, references = this, np.int64(0), np.int64(0)
-            base, skip = _base(engine, vcpu), engine.skip[np.uint64(engine.service[vcpu])]
-            limit = _limit(engine, vcpu, skip)
-        instructions += columns.n[row]
-        if instructions >= limit:
-            _settle(engine, vcpu, base, skip, instructions, references)
-            instructions, references = np.int64(0), np.int64(0)
-            engine.slice_end[vcpu] += slice_ended(state, At(vcpu, base, row << NOW_SHIFT, skip))
-            limit = _limit(engine, vcpu, skip)
+            _settle(engine, vcpu, base, skip, left, references)
+            vcpu, lane, references = this, this * engine.pairs, np.int64(0)
+            base, skip, left = _enter(engine, vcpu)
+        left -= columns.n[row]
+        if left <= 0:
+            _settle(engine, vcpu, base, skip, left, references)
+            references = np.int64(0)
+            engine.slice_end[vcpu] += slice_ended(state, At(vcpu, lane, base, row << NOW_SHIFT, skip, False))
+            left = engine.slice_end[vcpu] - engine.retired[vcpu]
         kind, page = columns.kind[row], columns.page[row]
+        recorded_refill = False
         if kind < EVENT_FIRST:
-            if skip == KEPT:
-                references += 1
-                access(state, At(vcpu, base, row << NOW_SHIFT, skip), page)
-        elif kind == EXTRA:
-            pending = np.uint64(engine.payloads[0])
-            if pending < PAYLOADS:
-                engine.payload[pending] = np.uint64(page) | (np.uint64(columns.info[row]) << np.uint64(32))
-                engine.payloads[0] += 1
-        elif kind == SERVICE_ENTER or kind == SERVICE_EXIT:
-            _settle(engine, vcpu, base, skip, instructions, references)
-            instructions, references = np.int64(0), np.int64(0)
-            engine.service[vcpu] = engine.index[np.uint64(page)]
-            base, skip = _base(engine, vcpu), engine.skip[np.uint64(engine.service[vcpu])]
-            limit = _limit(engine, vcpu, skip)
-            _consume(engine)
+            if skip != KEPT:
+                continue
+            references += 1
         else:
-            if not _is_skipped(kind, skip):
-                _table_tick(engine, base, kind, columns.info[row], page)
-                at = At(vcpu, base, row << NOW_SHIFT, skip)
-                event(state, at, Event(kind, columns.info[row], page, engine.payload))
-            _consume(engine)
-    _settle(engine, vcpu, base, skip, instructions, references)
+            info = columns.info[row]
+            if kind == SERVICE_ENTER or kind == SERVICE_EXIT:
+                _settle(engine, vcpu, base, skip, left, references)
+                references = np.int64(0)
+                engine.service[vcpu] = engine.service_index[np.uint64(page)]
+                base, skip, left = _enter(engine, vcpu)
+            elif kind == EXTRA:
+                _keep(engine.payload, page, info)
+            elif not _is_skipped(kind, skip):
+                engine.counts[base + _table_counter(engine, kind, info, page)] += 1
+                at = At(vcpu, lane, base, row << NOW_SHIFT, skip, False)
+                event(state, at, Event(kind, info, page, engine.payload))
+            if kind != EXTRA:
+                engine.payload[PENDING] = 0
+            if not (kind == EXCEPTION and _interrupted_access(info)):
+                continue
+            recorded_refill = info & CAUSE_MASK == REFILL
+        access(state, At(vcpu, lane, base, row << NOW_SHIFT, skip, recorded_refill), page)
+    _settle(engine, vcpu, base, skip, left, references)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from replay.records import Parameter
@@ -119,12 +119,9 @@ def price(name: str) -> Cost:
     return Cost(((name, 1),))
 
 
-class Counter(IntEnum):
-    """Base of a model's counters: members are numbered from FIRST_COUNTER on, in order."""
-
-    @staticmethod
-    def _generate_next_value_(_name: str, _start: int, count: int, _last: list[Any]) -> int:
-        return FIRST_COUNTER + count
+def counter(events: Mapping[str, str], name: str) -> int:
+    """The number that hooks tick the event ``name`` by."""
+    return FIRST_COUNTER + list(events).index(name)
 
 
 @dataclass(frozen=True)
@@ -134,7 +131,8 @@ class Model:
     name: str
     summary: str
     parameters: tuple[Parameter, ...]
-    events: Mapping[Counter, str]
+    events: Mapping[str, str]
+    """Counter -> what it counts; the order numbers them."""
     reactions: tuple[Row, ...]
     state: Callable[..., Any]
     """``state(prepared, settings, counts)`` makes the state that the kernel's hooks are chosen by."""
@@ -152,7 +150,7 @@ class Model:
     counters: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        names = (*COMMON, *(event.name.lower() for event in self.events))
+        names = (*COMMON, *self.events)
         object.__setattr__(self, "counters", names)
         self._check()
 

@@ -24,6 +24,9 @@ DEVICE_UNIT = "device_unit"
 RANK = ("cited", "given", "derived", "assumed")
 """Sources from the strongest to the weakest; a sum is as weak as its weakest part."""
 
+MOST_STEPS = 64
+"""Dinkelbach's iteration takes a handful; a price of 0 everywhere must not make it run on."""
+
 Prices = dict[str, Record]
 """Primitive -> its price in cycles."""
 
@@ -168,19 +171,21 @@ def _extreme(
     ours: dict[str, float], bare: dict[str, float], prices: Prices, side: Callable[[float, float], float]
 ) -> float:
     """Least or greatest ratio of two sums whose prices move together, by Dinkelbach's iteration."""
-    names = {*ours, *bare}
-    ratio, previous = 1.0, None
-    while ratio != previous:
-        previous = ratio
+    names = sorted({*ours, *bare})
+    ratio = 1.0
+    for _ in range(MOST_STEPS):
         chosen = {}
         for name in names:
-            slope = ours.get(name, 0) - previous * bare.get(name, 0)
+            slope = ours.get(name, 0) - ratio * bare.get(name, 0)
             record = prices[name]
-            chosen[name] = record.low if side(slope * record.low, slope * record.high) == slope * record.low else record.high
+            chosen[name] = (
+                record.low if side(slope * record.low, slope * record.high) == slope * record.low else record.high
+            )
         below = sum(chosen[n] * bare.get(n, 0) for n in names)
         above = sum(chosen[n] * ours.get(n, 0) for n in names)
-        better = above / below if below else 1.0
-        ratio = better if abs(better - previous) > 1e-12 * previous else previous
+        previous, ratio = ratio, above / below if below else 1.0
+        if abs(ratio - previous) <= 1e-12 * previous:
+            break
     return ratio
 
 

@@ -81,11 +81,11 @@ class Parameter:
 
 
 def _whole(value: Any) -> int | None:
-    if isinstance(value, bool):
-        return None
+    """``value``, a number or its text, if it is whole."""
     try:
-        number = float(value)
-        return int(str(value), 0) if isinstance(value, str) else int(number) if number == int(number) else None
+        if isinstance(value, str):
+            return int(value, 0)
+        return int(value) if not isinstance(value, bool) and value == int(value) else None
     except (TypeError, ValueError, OverflowError):
         return None
 
@@ -133,7 +133,8 @@ def _check_words(fields: Mapping[str, Any], place: str) -> None:
     source, note = fields["source"], fields["note"]
     if not (isinstance(source, str) and SOURCE.fullmatch(source)) or source == "given":
         raise UserError(
-            f"{place}.source is {source!r}; write 'cited: <paper>, <Table n or section n>', 'derived: <the same>' or 'assumed'"
+            f"{place}.source is {source!r}; "
+            "write 'cited: <paper>, <Table n or section n>', 'derived: <the same>' or 'assumed'"
         )
     if not isinstance(note, str) or (not note.strip() and not source.startswith("cited")):
         raise UserError(f"{place}.note is empty; say what the value was derived from, or why it is assumed")

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-import time
+import threading
 from collections.abc import Sequence
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -139,31 +139,34 @@ class Progress:
     """A bar on stderr for work that lasts; silent where stderr is no terminal.
 
     Call it with what is done, and in all if that is known.  ``scale`` units of work make one ``unit`` to show.
+    A timer opens the bar, so that a first run's compiling shows too.
     """
 
     def __init__(self, label: str, unit: str = "rows", scale: int = 1) -> None:
         self._label, self._unit, self._scale = label, unit, scale
         self._bar: rich.progress.Progress | None = None
+        self._timer = threading.Timer(PATIENCE_SECONDS, self._open)
+        self._timer.daemon = True
 
     def __enter__(self) -> Self:
-        self._start = time.monotonic()
-        self._wanted = sys.stderr.isatty()
+        if sys.stderr.isatty():
+            self._timer.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._timer.cancel()
+        if self._timer.is_alive():
+            self._timer.join()
         if self._bar is not None:
             self._bar.stop()
 
     def __call__(self, done: int, total: int | None = None) -> None:
         """Show that ``done`` of ``total`` are finished; without a total, a bar that only moves and how many."""
-        if not self._wanted or (self._bar is None and time.monotonic() - self._start < PATIENCE_SECONDS):
-            return
-        if self._bar is None:
-            self._bar = self._open()
-        label = self._label if total else f"{self._label}, {done // self._scale:,} {self._unit}"
-        self._bar.update(self._task, completed=done, total=total or None, description=label)
+        if self._bar is not None:
+            label = self._label if total else f"{self._label}, {done // self._scale:,} {self._unit}"
+            self._bar.update(self._task, completed=done, total=total or None, description=label)
 
-    def _open(self) -> rich.progress.Progress:
+    def _open(self) -> None:
         import rich.console
         import rich.progress as bars
 
@@ -174,9 +177,9 @@ class Progress:
             bars.TimeElapsedColumn(),
         )
         bar = bars.Progress(*columns, console=rich.console.Console(stderr=True), transient=True)
-        self._task = bar.add_task(self._label, total=None)
+        self._task = bar.add_task(f"{self._label}, compiling what is new", total=None)
         bar.start()
-        return bar
+        self._bar = bar
 
 
 def _fail(message: str, code: int) -> int:

@@ -28,11 +28,12 @@ class Part:
 
 @dataclass
 class Line(Part):
-    """One counter at one price, summed over services."""
+    """One counter at one price, summed over the services that have that price."""
 
     price: float = 0.0
     source: str = ""
     count: int = 0
+    services: list[str] = field(default_factory=list)
 
     @property
     def mark(self) -> str:
@@ -53,7 +54,7 @@ def mechanism_of(row: Mapping[str, Any]) -> str:
 
 
 def by_mechanism(document: Document) -> list[Mechanism]:
-    """Mechanisms in the order of the document, each with its counters."""
+    """Mechanisms, dearest first, each with its counters, dearest first."""
     found: dict[str, Mechanism] = {}
     lines: dict[tuple[str, float], Line] = {}
     for row in document["rows"]:
@@ -63,11 +64,22 @@ def by_mechanism(document: Document) -> list[Mechanism]:
             lines[key] = Line(row["counter"], price=row["price"], source=row["source"])
             group.lines.append(lines[key])
         lines[key].count += row["count"]
+        lines[key].services.append(row["service"])
         lines[key].add(row)
         group.add(row)
     for group in found.values():
         group.lines.sort(key=lambda line: -line.cycles)
-    return list(found.values())
+        _tell_apart(group.lines)
+    return sorted(found.values(), key=lambda group: -group.cycles)
+
+
+def _tell_apart(lines: list[Line]) -> None:
+    """Lines of one counter differ in price because services do: all but the dearest name theirs."""
+    seen: set[str] = set()
+    for line in lines:
+        if line.name in seen:
+            line.name += f" in {', '.join(line.services)}"
+        seen.add(line.name)
 
 
 def by_service(document: Document) -> list[tuple[Part, list[Part]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,12 +40,13 @@ def run_screen(document: Document, width: int) -> Screen:
 def compare_screen(documents: Sequence[Document]) -> Screen:
     """Every model's charge to one trace, side by side; the first document is bare hardware."""
     bare = documents[0]
-    made = table("model", ">cycles", ">seconds", ">overhead", ">bounds", "what it adds most")
+    made = table("model", "", ">cycles", ">seconds", ">overhead", ">bounds", "what it adds most")
     for document in documents:
         total = document["total"]
         parts = breakdown.added(document, bare)
         made.add_row(
             document["model"],
+            document.get("fidelity", "") if document is not bare else "",
             figure(total["cycles"], total["low"], total["high"]),
             _seconds(total["seconds"], total),
             _overhead(total),
@@ -73,10 +75,6 @@ def _heading(document: Document) -> str:
     return f"{_trace(document)}, charged to {document['model']} on {document['machine']}\n{settings}".rstrip()
 
 
-def _words(counter: str) -> str:
-    return counter.replace("_", " ")
-
-
 def _mechanisms(document: Document, *, wide: bool) -> rich.table.Table:
     limits = [">bounds"] if wide else []
     made = table("mechanism", ">count", ">cycles each", "source", ">cycles", ">share", *limits)
@@ -86,7 +84,7 @@ def _mechanisms(document: Document, *, wide: bool) -> rich.table.Table:
         if not single:
             made.add_row(group.name, "", "", "", *_amount(group, whole, wide=wide), style="bold")
         for line in group.lines:
-            name = _words(line.name) if single else f"  {_words(line.name)}"
+            name = line.name if single else f"  {line.name}"
             made.add_row(name, f"{line.count:,}", f"{line.price:,.4g}", line.mark, *_amount(line, whole, wide=wide))
     return made
 
@@ -141,16 +139,21 @@ def _services(document: Document) -> rich.table.Table:
 
 
 def _top(parts: Sequence[Part], whole: int) -> str:
-    return ", ".join(f"{_words(part.name)} {share(part.cycles, whole)}" for part in parts[:TOP])
+    return ", ".join(f"{part.name} {share(part.cycles, whole)}" for part in parts[:TOP])
 
 
 def _footer(documents: Sequence[Document]) -> Screen:
-    """What a reader has to know before believing the figures: each price that nobody published."""
+    """What a reader has to know before believing the figures: each value that nobody published."""
     records = breakdown.assumptions(documents)
     if not records:
         return []
     made = table("assumed", ">value", "unit", ">bounds", "why")
     for record in records:
-        value = (record["value"], record["low"], record["high"])
-        made.add_row(record["name"], f"{record['value']:g}", record["unit"], bounds(*value), record["note"])
-    return ["Nobody published these; change one with --price NAME=VALUE and see what moves.", made]
+        limits = f"{record['low']:g} to {record['high']:g}"
+        made.add_row(record["name"], f"{record['value']:g}", record["unit"], limits, _first_sentence(record["note"]))
+    seen = ", ".join(dict.fromkeys(f"replay machines {document['machine']}" for document in documents))
+    return [f"Nobody published these; change one with --price NAME=VALUE. All values and sources: {seen}", made]
+
+
+def _first_sentence(note: str) -> str:
+    return re.split(r"(?<=\.) (?=[A-Z])", note, maxsplit=1)[0]

@@ -10,6 +10,9 @@ import rich.console
 from replay.shell import table
 from reports.numbers import share, size
 
+DIGEST_SHOWN = 16
+"""Hex digits of a digest that a screen shows; --json gives all."""
+
 
 def screen(facts: Mapping[str, Any]) -> list[rich.console.RenderableType]:
     """The facts of ``replay.info.describe``: what was recorded, then its rows by group."""
@@ -39,8 +42,8 @@ def _facts(facts: Mapping[str, Any]) -> rich.console.RenderableType:
         "pages": f"{facts['pages']:,}",
         "sensitive sites": f"{facts['sites']:,}",
         "services": ", ".join(service["name"] for service in facts["services"]),
-        "image": facts["image_digest"],
-        "contents": facts["digest"],
+        "image": facts["image_digest"][:DIGEST_SHOWN],
+        "contents": facts["digest"][:DIGEST_SHOWN],
         "schema": f"{facts['schema']}, written by vmreplay {facts['tool_version']}",
     }
     made = table("", "")

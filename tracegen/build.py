@@ -33,7 +33,9 @@ COMPILER_VERSION = "0.17.0"
 
 FLAGS = (
     *("-target", "mips64-freestanding", "-mcpu=mips4", "-mno-abicalls", "-msoft-float", "-G0"),
-    *("-std=c17", "-O2", "-g0", "-fomit-frame-pointer", "-ffreestanding", "-fno-builtin", "-fno-stack-protector"),
+    # Kernel and user addresses are sign-extended 32-bit ones: two instructions make them, not six.
+    *("-Xclang", "-target-feature", "-Xclang", "+sym32", "-Xclang", "-target-feature", "-Xclang", "+noabicalls"),
+    *("-std=c23", "-O2", "-g0", "-fomit-frame-pointer", "-ffreestanding", "-fno-builtin", "-fno-stack-protector"),
     *("-fno-sanitize=all", "-fno-pic", "-fno-pie", "-nostdlib", "-static", "-Wall", "-Wextra", "-Werror"),
     *("-Wl,--no-gc-sections", "-Wl,--build-id=none", "-Wl,-z,max-page-size=4096"),
 )

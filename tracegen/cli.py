@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -60,13 +60,14 @@ def workloads(json: Json = False) -> None:
     if json:
         shell.write_json({"workloads": [asdict(workload) for workload in found]})
         return
-    table = shell.table("workload", "argument", ">default", "takes", "what it is")
+    parts: list[Any] = []
     for workload in found:
-        table.add_row(workload.name, "", "", "", f"{workload.summary}; {workload.paper}", style="bold")
+        table = shell.table("argument", ">default", "takes", "what it is")
         for p in workload.parameters:
             whole = ", a power of 2" if p.power_of_two else ""
-            table.add_row("", p.name, f"{p.default:,}", f"{p.low:,} to {p.high:,}{whole}", p.summary)
-    shell.show(table)
+            table.add_row(p.name, f"{p.default:,}", f"{p.low:,} to {p.high:,}{whole}", p.summary)
+        parts += [f"{workload.name}: {workload.summary}; {workload.paper}", table]
+    shell.show(*parts)
 
 
 def _complete_workload(incomplete: str) -> list[tuple[str, str]]:
@@ -124,6 +125,9 @@ def run(
     arguments = parse_arguments(context.args, [parameter.name for parameter in chosen.parameters])
     chosen.command_line(arguments)  # refuses what is out of range before anything heavy is loaded
     memory_bytes = parse_size(memory)
+    place = output or Path(f"{workload}.arrow")
+    if place.is_dir():
+        raise UserError(f"{place} is a folder; name a file, for example -o {place / f'{workload}.arrow'}")
     from tracegen.record import record
 
     with shell.Progress(f"running {workload}", "M instructions", 1_000_000) as progress:
@@ -133,7 +137,7 @@ def run(
             cpu=cpu,
             memory_bytes=memory_bytes,
             seed=seed,
-            output=output or Path(f"{workload}.arrow"),
+            output=place,
             max_instructions=max_instructions,
             progress=progress,
         )

@@ -1,11 +1,13 @@
 """Writes the text of the emulation loop from the op tables, in two variants: with and without a trace.
 
-The loop runs micro-ops until it needs Python: a block to lower, a full row buffer, the end of its budget, the guest's exit.
+The loop runs micro-ops until it needs Python: a block to lower, a full row buffer, the end of its budget, an exit.
 Outer loop: program counter -> micro-TLB -> block.  Inner loop: one micro-op, told apart first by class and then by
 number, which compiles to one range test and one jump table.
 """
 
 from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping
 
 from tracegen.microops import (
     A_SHIFT,
@@ -24,26 +26,13 @@ from tracegen.microops import (
     SLOT_SHIFT,
 )
 
-IMPORTS = """\
+Table = Mapping[str, str | tuple[str, str]]
+
+CONSTANTS = """\
 import numpy as np
 
 from replay.jit import kernel
 from tracegen.cpu import state as S
-from tracegen.cpu.access import (
-    LDL, LDR, LOAD4, LOAD8, LWL, LWR, SDL, SDR, STORE4, STORE8, SWL, SWR,
-    load_linked, load_part, store, store_conditional, store_part,
-)
-from tracegen.cpu.announce import announce
-from tracegen.cpu.cp0 import (
-    TLBWI, TLBWR, cache, exception_return, move_from, move_to, tlb_probe, tlb_read, tlb_write, unusable, usable, wait,
-)
-from tracegen.cpu.exceptions import (
-    ADD_TRAP, ADDW_TRAP, SUB_TRAP, SUBW_TRAP, attend, checked, enter_slot, leave_slot, raise_exception, raise_if, take,
-)
-from tracegen.cpu.translation import fetch_value, load_value
-from tracegen.ops.arithmetic import (
-    LOW32, M31, M63, ZERO, mulh, mulhu, quotient, remainder, sext32, signed_quotient, signed_remainder, slt, sltu, sra,
-)
 
 HI = np.uint64(32)
 M32, ONE, TWO, THREE, FOUR, SIX, SEVEN = (np.uint64(n) for n in (32, 1, 2, 3, 4, 6, 7))
@@ -54,13 +43,40 @@ REGION = np.uint64(0xFFFFFFFFF0000000)
 READS_MASK, CODE_MASK = np.uint64(2 * S.DATA_SLOTS - 2), np.uint64(2 * S.CODE_SLOTS - 2)
 WRITES, FETCHES = np.uint64(S.WRITES), np.uint64(S.FETCHES)
 STAY = np.uint64(7)
+LOWER, ROWS_FULL = np.uint64(S.Stop.LOWER), np.uint64(S.Stop.ROWS_FULL)
 ON, FAULT, REDIRECT, STOP = range(4)
+"""
+
+LOOP_IMPORTS = """\
+from tracegen.cpu.access import store
+from tracegen.cpu.exceptions import attend, take
+from tracegen.cpu.translation import fetch_value, load_value
+from tracegen.ops.arithmetic import (
+    LOW32, M31, M63, ZERO, mulh, mulhu, quotient, remainder, sext32, signed_quotient, signed_remainder, slt, sltu, sra,
+)
+from {RARE} import rare
+"""
+
+RARE_IMPORTS = """\
+from tracegen.cpu.access import (
+    LDL, LDR, LOAD4, LOAD8, LWL, LWR, SDL, SDR, STORE4, STORE8, SWL, SWR,
+    load_linked, load_part, store_conditional, store_part,
+)
+from tracegen.cpu.announce import announce
+from tracegen.cpu.cp0 import (
+    NARROW, TLBWI, TLBWR, WIDE, cache, exception_return, move_from, move_to, tlb_probe, tlb_read, tlb_write,
+    unusable, usable, wait,
+)
+from tracegen.cpu.exceptions import (
+    ADD_TRAP, ADDW_TRAP, SUB_TRAP, SUBW_TRAP, checked, enter_slot, leave_slot, raise_exception, raise_if,
+)
+from tracegen.ops.arithmetic import sext32
 """
 
 START = """\
 @kernel
-def run(core):
-    s, r, tags, entries, ops, imms = core.s, core.r, core.tags, core.entries, core.ops, core.imms
+def run(core, views):
+    s, r, tags, entries, ops, imms = core.s, core.r, core.tags, core.entries, views.ops, views.imms
     count, limit, pc, arrive, context = s[S.COUNT], s[S.LIMIT], s[S.PC], s[S.ARRIVE], s[S.CONTEXT]
 T   rows, counts = core.rows, core.counts
 T   position, last, mode, row_limit = s[S.POSITION], s[S.LAST], s[S.MODE] << U12, s[S.ROW_LIMIT]
@@ -85,7 +101,7 @@ T           return
             value = fetch_value(core, pc)
 T           position = s[S.POSITION]
             if value == ZERO:
-                leave = take(core, pc - slot * FOUR, slot != ZERO)
+                leave = take(core, pc - slot * FOUR, slot)
                 $RELOAD
                 if leave == STOP:
                     return
@@ -144,7 +160,7 @@ at = va >> U11 & READS_MASK
 value = tags[WRITES + at + ONE]
 if tags[WRITES + at] != ((va & (PAGE | aligned)) | context):
     s[S.COUNT] = count + (u >> {RETIRED} & {RETIRED_MASK})
-T   s[S.POSITION] = position
+T   s[S.POSITION], s[S.LAST] = position, last
     leave = store(core, va, aligned, u >> {B} & BYTE, w)
 T   position = s[S.POSITION]
     limit = s[S.LIMIT]
@@ -161,24 +177,6 @@ x = r[u >> {A} & BYTE]
 y = r[u >> {B} & BYTE]
 """,
     "line": "",
-    "partial": """\
-va = r[u >> {A} & BYTE] + imm
-b = u >> {B} & BYTE
-$ENTER
-""",
-    "system": """\
-a = u >> {A} & BYTE
-b = u >> {B} & BYTE
-$ENTER
-""",
-    "privileged": """\
-a = u >> {A} & BYTE
-b = u >> {B} & BYTE
-$ENTER
-if not usable(s):
-    leave = unusable(core)
-    break
-""",
 }
 
 CLASS_VALUE = {"alu": "v", "load": "v", "branch": "taken", "partial": "leave", "system": "leave", "privileged": "leave"}
@@ -222,25 +220,9 @@ Tlast += fresh
 Tposition += ONE
 ip += ONE
 """,
-    "partial": "$LEAVE",
-    "system": "$LEAVE",
-    "privileged": "$LEAVE",
 }
 
 FRAGMENTS = {
-    "$ENTER": """\
-d = u >> {D} & BYTE
-s[S.COUNT] = count + (u >> {RETIRED} & {RETIRED_MASK})
-s[S.PC] = page + ((u >> {OFFSET} & {OFFSET_MASK}) << TWO)
-Ts[S.POSITION], s[S.LAST] = position, last
-""",
-    "$LEAVE": """\
-limit, context = s[S.LIMIT], s[S.CONTEXT]
-Tposition, last, mode = s[S.POSITION], s[S.LAST], s[S.MODE] << U12
-if leave != ON:
-    break
-ip += ONE
-""",
     "$RELOAD": """\
 count, limit, pc, arrive, context = s[S.COUNT], s[S.LIMIT], s[S.PC], s[S.ARRIVE], s[S.CONTEXT]
 Tposition, last, mode = s[S.POSITION], s[S.LAST], s[S.MODE] << U12
@@ -248,13 +230,33 @@ Tposition, last, mode = s[S.POSITION], s[S.LAST], s[S.MODE] << U12
 }
 """Text that several places share."""
 
+RARE = """\
+            else:  # rare
+                s[S.COUNT] = count + (u >> {RETIRED} & {RETIRED_MASK})
+                s[S.PC] = page + ((u >> {OFFSET} & {OFFSET_MASK}) << TWO)
+T               s[S.POSITION], s[S.LAST] = position, last
+                leave = rare(core, op, u >> {D} & BYTE, u >> {A} & BYTE, u >> {B} & BYTE, imm, page)
+                limit, context = s[S.LIMIT], s[S.CONTEXT]
+T               position, last, mode = s[S.POSITION], s[S.LAST], s[S.MODE] << U12
+                if leave != ON:
+                    break
+                ip += ONE
+"""
+
+RARE_START = {
+    "partial": "va = r[a] + imm\n",
+    "system": "",
+    "privileged": "if not usable(core.s):\n    return unusable(core)\n",
+}
+"""Class of rare operations -> what comes before its tests."""
+
 END = """\
         if leave == FAULT:
             u = ops[ip]
             slot = u >> {SLOT} & ONE
             s[S.COUNT] = count + (u >> {RETIRED} & {RETIRED_MASK})
 T           s[S.POSITION], s[S.LAST] = position, last
-            leave = take(core, page + ((u >> {OFFSET} & {OFFSET_MASK}) << TWO) - slot * FOUR, slot != ZERO)
+            leave = take(core, page + ((u >> {OFFSET} & {OFFSET_MASK}) << TWO) - slot * FOUR, slot)
         if leave != ON:
             $RELOAD
             if leave == STOP:
@@ -285,7 +287,8 @@ def _fields(text: str) -> str:
 def _lines(text: str, indent: int, traced: bool) -> list[str]:
     """The lines of a template: a leading T marks those of the recording loop, N those of the other."""
     result: list[str] = []
-    for line in text.splitlines():
+    for written in text.splitlines():
+        line = written
         if line[:1] in ("T", "N"):
             if (line[0] == "T") != traced:
                 continue
@@ -300,33 +303,54 @@ def _lines(text: str, indent: int, traced: bool) -> list[str]:
     return result
 
 
-def _chain(name: str, table: dict[str, str | tuple[str, str]], indent: int) -> list[str]:
+def _chain(name: str, table: Table, indent: int) -> list[str]:
     """The tests of one class's operations, the last one taken for granted."""
     result: list[str] = []
     value = f"{CLASS_VALUE[name]} = " if name in CLASS_VALUE else ""
     for place, (op, text) in enumerate(table.items()):
         test = "if" if place == 0 else "elif" if place < len(table) - 1 else "else"
         result.append(" " * indent + (test if test == "else" else f"{test} op == {OPERATIONS[op]}") + f":  # {op}")
-        first, text = text if isinstance(text, tuple) else ("", text)
+        first, last = text if isinstance(text, tuple) else ("", text)
         if first:
             result.append(" " * (indent + 4) + first)
-        result.append(" " * (indent + 4) + value + text)
+        result.append(" " * (indent + 4) + value + last)
     return result
 
 
-def loop_source(traced: bool) -> str:
-    """The Python source of the module that holds ``run(core)``, recording rows or not."""
-    lines = IMPORTS.splitlines()
-    lines += ["LOWER, ROWS_FULL = np.uint64(S.Stop.LOWER), np.uint64(S.Stop.ROWS_FULL)", "", ""]
-    lines += _lines(START, 0, traced)
-    first = 0
-    for place, (name, table) in enumerate(CLASSES):
-        first += len(table)
-        test = "if" if place == 0 else "elif" if place < len(CLASSES) - 1 else "else"
-        lines.append(" " * 12 + (test if test == "else" else f"{test} op < {first}") + f":  # {name}")
+def _classes(names: Container[str]) -> Iterator[tuple[str, Table, int]]:
+    """(class, table, number after its last operation) of the named classes."""
+    end = 0
+    for name, table in CLASSES:
+        end += len(table)
+        if name in names:
+            yield name, table, end
+
+
+def loop_source(traced: bool, rare_module: str) -> str:
+    """The Python source of the module that holds ``run(core, views)``, recording rows or not.
+
+    Rare operations are a call of ``rare`` in the module ``rare_module``.
+    """
+    lines = _lines(CONSTANTS + LOOP_IMPORTS.replace("{RARE}", rare_module) + "\n\n" + START, 0, traced)
+    for place, (name, table, end) in enumerate(_classes(CLASS_START)):
+        lines.append(" " * 12 + f"{'elif' if place else 'if'} op < {end}:  # {name}")
         lines += _lines(CLASS_START[name], 16, traced)
         if name != "line":
             lines += _chain(name, table, 16)
         lines += _lines(CLASS_END[name], 16, traced)
-    lines += _lines(END, 0, traced)
+    lines += _lines(RARE + END, 0, traced)
     return _fields("\n".join(lines)) + "\n"
+
+
+def rare_source() -> str:
+    """The Python source of the module that holds ``rare(core, op, d, a, b, imm, page)``, which gives a Leave.
+
+    It is compiled once for both loops, and keeps them small.
+    """
+    lines = (CONSTANTS + RARE_IMPORTS).splitlines()
+    lines += ["", "", "@kernel", "def rare(core, op, d, a, b, imm, page):", "    r = core.r"]
+    for place, (name, table, end) in enumerate(_classes(RARE_START)):
+        lines.append(" " * 4 + f"{'elif' if place else 'if'} op < {end}:  # {name}")
+        lines += _lines(RARE_START[name], 8, traced=False)
+        lines += _chain(name, table, 8)
+    return _fields("\n".join([*lines, "    return leave"])) + "\n"

@@ -1,4 +1,4 @@
-"""Compiled emulation loops: generated text, kept in the kernel cache under its content's hash, imported and compiled."""
+"""Compiled emulation loops: generated text, kept in the kernel cache under its content's hash."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from replay.jit import kernel_folder
-from tracegen.generate import loop_source
+from tracegen.generate import loop_source, rare_source
 
 
 @cache
@@ -27,21 +28,33 @@ def _write_once(path: Path, text: str) -> None:
         return
     aside = path.with_name(f".{path.name}-{os.getpid()}")
     aside.write_text(text)
-    os.replace(aside, path)
+    aside.replace(path)
 
 
-@cache
-def load_loop(traced: bool) -> Callable[[Any], None]:
-    """The compiled ``run(core)``: runs a ``state.Core`` until it needs Python and leaves a ``state.Stop`` in it."""
-    text = loop_source(traced)
-    name = f"vmreplay_loop_{'traced' if traced else 'plain'}_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+def _module(kind: str, text: str) -> ModuleType:
+    """The module made of ``text``, imported from a file that is written only when absent."""
+    name = f"vmreplay_{kind}_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     path = (kernel_folder() or _scratch_folder()) / f"{name}.py"
     _write_once(path, text)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ImportError(f"cannot import the generated loop {path}")
+        raise ImportError(f"cannot import the generated module {path}")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
-    run: Callable[[Any], None] = module.run
+    return module
+
+
+@cache
+def _rare_module() -> str:
+    return _module("rare", rare_source()).__name__
+
+
+@cache
+def load_loop(traced: bool) -> Callable[[Any, Any], None]:
+    """The compiled ``run(core, views)``.
+
+    It runs a ``state.Core`` until it needs Python and leaves a ``state.Stop`` in it; compiled at its first call.
+    """
+    run: Callable[[Any, Any], None] = _module("traced" if traced else "plain", loop_source(traced, _rare_module())).run
     return run

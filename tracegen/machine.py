@@ -14,11 +14,11 @@ from tracegen.cpu import state as S
 from tracegen.cpu.state import Core, Stop, clear_micro_tlbs, clear_write_tags, new_core
 from tracegen.elf import read_elf
 from tracegen.interpreter import load_loop
-from tracegen.lower.mips64 import lower_block, lower_slot
+from tracegen.lower.block import lower_block, lower_slot
 
 Sink = Callable[[np.ndarray, np.ndarray], None]
-"""Takes (words u64, counts u8) of each filled chunk.  Two buffers alternate: a sink may read a chunk until its *next* call
-returns, so it can hand a chunk to a thread and wait for that thread in its next call."""
+"""Takes (words u64, counts u8) of each filled chunk.  Two buffers alternate: a sink may read a chunk until its *next*
+call returns, so it can hand a chunk to a thread and wait for that thread in its next call."""
 
 ROWS = 1 << 20
 """Rows in a chunk, about."""
@@ -46,8 +46,8 @@ class RunResult(NamedTuple):
 class Machine:
     """One guest on one CPU.
 
-    ``image`` is an ELF file's bytes; ``arguments`` reach the guest as one string in the last page of RAM, whose physical
-    address is in a0 at entry; ``seed`` chooses TLB victims.  Raises UserError if the image does not fit.
+    ``image`` is an ELF file's bytes; ``arguments`` reach the guest as one string in the last page of RAM, whose
+    physical address is in a0 at entry; ``seed`` chooses TLB victims.  Raises UserError if the image does not fit.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Machine:
         if memory_bytes % PAGE or not 2 * PAGE <= memory_bytes <= abi.DEVICE_BASE:
             raise UserError(f"memory of {memory_bytes} bytes: give a multiple of {PAGE} up to {abi.DEVICE_BASE}")
         self.memory_bytes = memory_bytes
-        self.core: Core = new_core(memory_bytes, ROWS)
+        self.core, self.views = new_core(memory_bytes, ROWS)
         self._console = bytearray()
         self._on_console = on_console
         self._ops_used = 1
@@ -73,13 +73,13 @@ class Machine:
     # -- memory ----------------------------------------------------------------------------------------------------
 
     def write(self, physical: int, data: bytes) -> None:
-        """Put bytes into guest memory (before the run: lowered code is not looked at)."""
+        """Put bytes into guest memory (over code that has run: call ``forget_code`` too)."""
         places = np.arange(physical, physical + len(data)) ^ 7
-        self.core.ram1[places] = np.frombuffer(data, np.uint8)
+        self.views.ram1[places] = np.frombuffer(data, np.uint8)
 
     def read(self, physical: int, size: int) -> bytes:
         """Bytes of guest memory."""
-        return self.core.ram1[np.arange(physical, physical + size) ^ 7].tobytes()
+        return bytes(self.views.ram1[np.arange(physical, physical + size) ^ 7])
 
     def _load(self, image: bytes) -> None:
         self._entry, segments = read_elf(image)
@@ -106,7 +106,9 @@ class Machine:
         s[S.SPACE_OF : S.SPACE_OF + 256] = UNANNOUNCED_SPACE + np.arange(256, dtype=np.uint64)
         s[S.SPACE] = UNANNOUNCED_SPACE
         # The pairs of the empty TLB are distinct and lie where no address can match them.
-        s[S.TLB_HI : S.TLB_HI + S.TLB_ENTRIES] = (1 << 62) + (np.arange(S.TLB_ENTRIES, dtype=np.uint64) << np.uint64(44))
+        s[S.TLB_HI : S.TLB_HI + S.TLB_ENTRIES] = (1 << 62) + (
+            np.arange(S.TLB_ENTRIES, dtype=np.uint64) << np.uint64(44)
+        )
 
     # -- running ---------------------------------------------------------------------------------------------------
 
@@ -116,10 +118,10 @@ class Machine:
         max_instructions: int | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> RunResult:
-        """Run until the guest stores to the exit register, or ``max_instructions`` more have retired, or it cannot go on.
+        """Run until the guest stores to the exit register, ``max_instructions`` more have retired, or it cannot go on.
 
-        With a ``sink`` the run is recorded, from power-on to the END row.  ``progress`` is told the instructions retired
-        so far after each step.  Raises UserError if the guest needs something that this machine does not have.
+        With a ``sink`` the run is recorded, from power-on to the END row.  ``progress`` is told the instructions
+        retired so far after each step.  Raises UserError if the guest needs something that this machine does not have.
         """
         s = self.core.s
         self._set_traced(sink is not None)
@@ -130,7 +132,7 @@ class Machine:
         while not reason:
             s[S.BUDGET_END] = min(end, int(s[S.COUNT]) + STEP)
             s[S.LIMIT] = 0
-            loop(buffers.core)
+            loop(buffers.core, self.views)
             reason = self._attend(Stop(int(s[S.STATUS_CODE])), buffers, end)
             if progress:
                 progress(int(s[S.COUNT]))
@@ -141,6 +143,10 @@ class Machine:
             raise UserError(f"the guest wrote {value:#x} to CP0 PageMask; this machine has 4 KiB pages only: keep it 0")
         status = int(s[S.EXIT_VALUE]) if reason == "exit" else None
         return RunResult(status, int(s[S.COUNT]), bytes(self._console), reason)
+
+    def restart(self, pc: int) -> None:
+        """Go on from ``pc`` after the guest's exit, with memory, registers and lowered code as they are."""
+        self.core.s[S.PC], self.core.s[S.ARRIVE], self.core.s[S.SLOT] = pc, Arrival.TRAP, 0
 
     def _attend(self, stop: Stop, buffers: _Buffers, end: int) -> str:
         """Do what the loop stopped for; the reason to end the run, or nothing."""
@@ -166,7 +172,7 @@ class Machine:
     def _set_traced(self, traced: bool) -> None:
         s = self.core.s
         if traced != self._traced:
-            self._forget_code()
+            self.forget_code()
             self._traced = traced
             clear_micro_tlbs(self.core.tags)
         s[S.RECORDING] = traced
@@ -195,11 +201,11 @@ class Machine:
         page = self.core.ram8[frame << 9 : (frame + 1) << 9].byteswap().tobytes()
         block = lower_slot(page) if slot else lower_block(page, place, self._traced)
         if self._ops_used + len(block.words) > S.OPS_LIMIT:
-            self._forget_code()
+            self.forget_code()
         core, at = self.core, self._ops_used
         self._ops_used = end = at + len(block.words)
-        core.ops[at:end] = block.words
-        core.imms[at:end] = block.imms
+        self.views.ops[at:end] = block.words
+        self.views.imms[at:end] = block.imms
         if slot:
             core.frames[4 * frame + S.FRAME_SLOT_BLOCK] = at
         else:
@@ -210,7 +216,8 @@ class Machine:
             self._coded.add(frame)
             clear_write_tags(core.tags)
 
-    def _forget_code(self) -> None:
+    def forget_code(self) -> None:
+        """Drop all lowered code, as after memory was written from outside."""
         for frame in self._coded:
             self.core.entries[frame << 10 : (frame + 1) << 10] = 0
             self.core.frames[4 * frame + S.FRAME_CODE_LINES] = 0
@@ -224,6 +231,11 @@ class Machine:
     def registers(self) -> list[int]:
         """General registers 0-31, then HI and LO."""
         return [int(v) for v in self.core.r[:34]]
+
+    @property
+    def instructions(self) -> int:
+        """Instructions retired since power-on."""
+        return int(self.core.s[S.COUNT])
 
     @property
     def pc(self) -> int:

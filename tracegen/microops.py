@@ -6,6 +6,7 @@ text of what it does, stand in the tables of ``tracegen.ops``; ``tracegen.genera
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from tracegen.ops import alu, branch, memory, system
@@ -36,7 +37,7 @@ SINK = 38
 """Takes what the guest writes to register 0."""
 REGISTERS = 64
 
-CLASSES = (
+CLASSES: tuple[tuple[str, Mapping[str, str | tuple[str, str]]], ...] = (
     ("alu", alu.TABLE),
     ("load", memory.LOADS),
     ("store", memory.STORES),

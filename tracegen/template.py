@@ -6,12 +6,12 @@ once for each of its own misses.
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Any
 
 from replay.trace.schema import Sensitive
 from tracegen import abi
 from tracegen.build import Image
+from tracegen.elf import read_elf
 
 if TYPE_CHECKING:
     from capstone import CsInsn
@@ -54,7 +54,7 @@ def _path(image: Image, start: int) -> list[CsInsn]:
     import capstone
 
     decoder = capstone.Cs(capstone.CS_ARCH_MIPS, capstone.CS_MODE_MIPS64 | capstone.CS_MODE_BIG_ENDIAN)
-    code = _loaded(image.data, start, LONGEST * INSTRUCTION_BYTES)
+    code = _loaded(image, start, LONGEST * INSTRUCTION_BYTES)
     path: list[CsInsn] = []
     for instruction in decoder.disasm(code, start):
         path.append(instruction)
@@ -76,12 +76,10 @@ def _handler(path: list[CsInsn], retired: int) -> dict[str, Any]:
     return {"instructions": retired, "lines": len(lines), "sensitive": sensitive}
 
 
-def _loaded(elf: bytes, address: int, size: int) -> bytes:
-    """``size`` bytes (fewer at the segment's end) of what ``elf`` puts at a virtual address."""
-    (start,) = struct.unpack_from(">Q", elf, 32)
-    (count,) = struct.unpack_from(">H", elf, 56)
-    for i in range(count):
-        offset, low, _, length = struct.unpack_from(">QQQQ", elf, start + i * 56 + 8)
-        if low <= address < low + length:
-            return elf[offset + address - low : offset + min(address + size - low, length)]
+def _loaded(image: Image, address: int, size: int) -> bytes:
+    """``size`` bytes (fewer at the segment's end) of what ``image`` puts at an address in kseg0."""
+    for segment in read_elf(image.data).segments:
+        at = address - abi.KSEG0 - segment.physical
+        if 0 <= at < len(segment.data):
+            return segment.data[at : at + size]
     raise ValueError(f"nothing is loaded at {address:#x}")

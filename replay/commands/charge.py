@@ -68,10 +68,12 @@ def run(
     import models
     from replay import results
     from replay.machine import load_machine
+    from replay.price import primitives
 
     chosen = models.load(model)
     prepared = _prepare(trace, cache=cache)
     hardware = load_machine(machine or _default_machine(chosen, prepared))
+    primitives(hardware, prepared.meta, paid)  # refuses a wrong price before anything is counted
     with shell.Progress(f"charging {chosen.name}") as progress:
         document, counts = results.run(prepared, chosen, models.load(BARE), hardware, given, paid, progress)
     if output is not None:
@@ -115,12 +117,13 @@ def _charge_all(
     """A document for each model that takes this architecture; bare hardware, the first, is counted once a machine."""
     from replay.count import count
     from replay.machine import load_machine
-    from replay.price import price
+    from replay.price import price, primitives
 
     bare: dict[str, Any] = {}
     documents = []
     for model in [m for m in found if prepared.meta.architecture in m.fidelity]:
         hardware = load_machine(machine or _default_machine(model, prepared))
+        primitives(hardware, prepared.meta, paid)
         with shell.Progress(f"charging {model.name}") as progress:
             if hardware.name not in bare:
                 bare[hardware.name] = count(prepared, found[0], hardware, _taken(given, found[0]), progress)

@@ -154,7 +154,7 @@ def _sections(docstring: str) -> Any:
 def _model(model: Model) -> dict[str, Any]:
     from replay.model import COMMON
 
-    meanings = COMMON | {event.name.lower(): text for event, text in model.events.items()}
+    meanings = COMMON | dict(model.events)
     return {
         "name": model.name,
         "summary": model.summary,

@@ -4,8 +4,9 @@ Residency is a table by pair: ``slot[pair]`` is the entry that holds it, so that
 well-predicted load.  Entry 0 stands for "absent" and entry 1 for "pinned": pages that the hardware translates
 without the TLB, always present and never replaced.  Real entries follow, those of each vCPU in a row.
 
-Random replacement is the recorder's: entry ``wired + (x >> 32) % (entries - wired)``, where x steps through a
-64-bit xorshift at each random write, so that a replay with the recorder's geometry and seed repeats its misses.
+A least recently used victim is found by a scan of the entries, which costs misses only.  Random replacement is the
+recorder's: entry ``wired + (x >> 32) % (entries - wired)``, where x steps through a 64-bit xorshift at each random
+write, so that a replay with the recorder's geometry and seed repeats its misses.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ LCG, MASK = 0x9E3779B97F4A7C15, (1 << 64) - 1
 
 
 class Tlb(NamedTuple):
-    """The TLBs of all vCPUs.  ``lane``-indexed arrays hold one run of pairs or entries per vCPU."""
+    """The TLBs of all vCPUs; ``At.lane`` is where a vCPU's pairs start."""
 
     slot: np.ndarray  # u16[vcpus * pairs]: entry that holds the pair, ABSENT or PINNED
     pair: np.ndarray  # u32[FIRST + vcpus * entries]: pair in the entry; 0 none
@@ -86,7 +87,7 @@ def pair_of(page):
 @inline
 def hit(tlb, at, pair):
     """Whether the TLB of ``at.vcpu`` holds ``pair``; its entry is then the most recently used."""
-    slot = np.uint64(tlb.slot[at.vcpu * tlb.pairs + pair])
+    slot = np.uint64(tlb.slot[at.lane + pair])
     tlb.stamp[slot] = at.now  # of an absent pair: entry 0, which nobody reads
     return slot != ABSENT
 
@@ -94,7 +95,7 @@ def hit(tlb, at, pair):
 @inline
 def touch(tlb, at, pair):
     """As ``hit``, for a second reference of the same row."""
-    slot = np.uint64(tlb.slot[at.vcpu * tlb.pairs + pair])
+    slot = np.uint64(tlb.slot[at.lane + pair])
     tlb.stamp[slot] = _next_stamp(tlb, at)
     return slot != ABSENT
 
@@ -164,7 +165,7 @@ def _empty(tlb, vcpu, slot):
 def _fill(tlb, at, slot, pair):
     drop(tlb, at.vcpu, pair)
     _empty(tlb, at.vcpu, slot)
-    tlb.slot[at.vcpu * tlb.pairs + pair] = slot
+    tlb.slot[at.lane + pair] = slot
     tlb.pair[slot] = pair
     tlb.stamp[slot] = _next_stamp(tlb, at)
 

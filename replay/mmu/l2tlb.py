@@ -19,7 +19,9 @@ PARAMETERS = (
     Parameter(
         "l2tlb.entries", 4096, "entries", 1, 1 << 24, "assumed", "page pairs it holds; the paper gives no size at all"
     ),
-    Parameter("l2tlb.ways", 1, "ways", 1, 64, "assumed", "associativity; the paper gives none, direct mapping is fastest"),
+    Parameter(
+        "l2tlb.ways", 1, "ways", 1, 64, "assumed", "associativity; the paper gives none, direct mapping is fastest"
+    ),
 )
 
 ONE = np.uint64(1)

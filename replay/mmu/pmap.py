@@ -25,13 +25,13 @@ class Pmap(NamedTuple):
     allocated: np.ndarray  # u32[1]: machine pages in use
 
 
-def make_pmap(memory_bytes: int, frame: np.ndarray) -> Pmap:
-    """An empty pmap for a VM of that size; ``frame`` is by page id, the frames that need no page table."""
-    frames = min(max(memory_bytes >> 12, int(frame.max(initial=0))), MAX_FRAMES)
+def make_pmap(memory_bytes: int, pages: int) -> Pmap:
+    """An empty pmap for a VM of that size whose trace names ``pages`` page ids; frames beyond have no entry."""
+    frames = min(memory_bytes >> 12, MAX_FRAMES)
     return Pmap(
         np.zeros(frames, np.uint32),
         np.zeros(frames, np.uint32),
-        np.zeros(frame.size, np.uint32),
+        np.zeros(pages, np.uint32),
         np.zeros(1, np.uint32),
     )
 

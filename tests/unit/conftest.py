@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ import pytest
 from replay.trace.container import TraceFile
 from replay.trace.meta import Handler, RecorderTlb, Refill, Service, TraceMeta
 from replay.trace.schema import COLUMNS, Kind, Segment, ServiceClass
+from tracegen.machine import Machine, RunResult
 
 ROW = ("kind", "ctx", "info", "page", "n")
 
@@ -95,3 +99,60 @@ def write(tmp_path: Path, columns: Callable[..., dict[str, np.ndarray]]) -> Call
         return path
 
     return make
+
+
+LINKER_SCRIPT = """SECTIONS {
+  . = 0xffffffff80000000;
+  .text : { *(.vectors) *(.text*) *(.data*) }
+  /DISCARD/ : { *(.reginfo) *(.MIPS.*) *(.comment) *(.pdr) *(.gnu.attributes) }
+}"""
+ASSEMBLER = (
+    "-target mips64-freestanding -mcpu=mips4 -mno-abicalls -msoft-float -G0 -g0 -fno-pic -fno-pie -nostdlib -static "
+    "-Wl,--no-gc-sections -Wl,-e,_start"
+).split()
+
+
+@pytest.fixture(scope="session")
+def assemble(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], bytes]:
+    """A function from MIPS64 assembly (vectors first, at kseg0's start) to the bytes of an ELF image."""
+    folder = tmp_path_factory.mktemp("guests")
+    (folder / "flat.ld").write_text(LINKER_SCRIPT)
+
+    def build(text: str) -> bytes:
+        source, output = folder / "guest.S", folder / "guest"
+        source.write_text(f'.set noreorder\n.set noat\n.section .vectors, "ax"\n{text}\n')
+        script = f"-Wl,-T,{folder / 'flat.ld'}"
+        command = [sys.executable, "-m", "ziglang", "cc", *ASSEMBLER, script, str(source), "-o", str(output)]
+        subprocess.run(command, check=True, capture_output=True)
+        return output.read_bytes()
+
+    return build
+
+
+class Recorded(NamedTuple):
+    """A guest that ran with a trace."""
+
+    machine: Machine
+    result: RunResult
+    rows: list[tuple[int, int, int, int, int]]  # kind, ctx, info, page, n
+
+    def of(self, kind: Kind) -> list[tuple[int, int]]:
+        """(info, page) of the rows of one kind."""
+        return [(info, page) for k, _, info, page, _ in self.rows if k == kind]
+
+
+@pytest.fixture(scope="session")
+def record() -> Callable[..., Recorded]:
+    """A function that runs an image with a trace: (image, max_instructions=..., seed=...) -> Recorded."""
+
+    def run(image: bytes, max_instructions: int = 100_000, seed: int = 1) -> Recorded:
+        machine = Machine(image, memory_bytes=4 << 20, seed=seed)
+        rows: list[tuple[int, int, int, int, int]] = []
+
+        def sink(words: np.ndarray, counts: np.ndarray) -> None:
+            for word, n in zip(words.tolist(), counts.tolist(), strict=True):
+                rows.append((word & 0xFF, word >> 8 & 0xFF, word >> 16 & 0xFFFF, word >> 32, n))
+
+        return Recorded(machine, machine.run(sink=sink, max_instructions=max_instructions), rows)
+
+    return run

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import errno
+import importlib.metadata
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import typer
 
-from replay import shell
+from replay import cli, shell
 from replay.commands.charge import pairs, refuse_untaken
 from replay.commands.lists import complete_machine, complete_model
 from replay.errors import UserError
@@ -130,6 +133,25 @@ def test_foreseen_failures_are_one_line(
     out, err = capsys.readouterr()
     assert out == ""
     assert [line] == [text[: len(line)] for text in err.strip().splitlines()]
+
+
+def test_third_parties_add_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Another distribution's command runs by its name, and one that does not load is a notice, not a failure."""
+    guest = ModuleType("third_party")
+    guest.app = typer.Typer()
+    guest.app.callback(invoke_without_command=True)(lambda: print("hello"))
+    monkeypatch.setitem(sys.modules, "third_party", guest)
+    points = [EntryPoint("hello", "third_party:app", cli.ENTRY_POINTS), EntryPoint("gone", "no_such:app", "")]
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: points)
+    app = typer.Typer()
+    app.callback()(lambda: None)
+
+    cli.add_third_parties(app)
+
+    assert 0 == shell.run(app, "replay", ["hello"])
+    out, err = capsys.readouterr()
+    assert "hello\n" == out
+    assert "notice: command gone does not load from no_such:app (No module named 'no_such')\n" == err
 
 
 def test_progress_stays_silent_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:

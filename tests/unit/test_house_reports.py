@@ -70,8 +70,8 @@ def document() -> dict[str, Any]:
     return {"rows": rows, "assumptions": [{"name": "b"}, {"name": "a"}]}
 
 
-def test_mechanisms_keep_their_order_and_sum_services(document: dict[str, Any]) -> None:
-    """Each mechanism holds its counters over all services, dearest first, and their cycles."""
+def test_mechanisms_sum_services(document: dict[str, Any]) -> None:
+    """Each mechanism holds its counters over all services and their cycles; dearest come first."""
     native, tlb = breakdown.by_mechanism(document)
 
     assert ("ran natively", 1500, 1) == (native.name, native.cycles, len(native.lines))

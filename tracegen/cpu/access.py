@@ -9,16 +9,17 @@ from replay.trace.schema import ATOMIC, INFO_FLAG_SHIFT, Kind
 from tracegen.abi import CONSOLE_OUT, DEVICE_EXIT
 from tracegen.cpu import state as S
 from tracegen.cpu.entries import neutral_entry
-from tracegen.cpu.recorder import extra, page_id, put
+from tracegen.cpu.recorder import MAPPED, extra, page_id, put
 from tracegen.cpu.state import Leave, Stop
-from tracegen.cpu.translation import ADEL, ADES, LOAD, OFFSET, READ_MASK, STORE, fault, load_value, tag, translate
+from tracegen.cpu.translation import ADES, OFFSET, READ_MASK, STORE, fault, load_value, tag, translate
 
 ON, FAULT, STOP = int(Leave.ON), int(Leave.FAULT), int(Leave.STOP)
-EXIT = int(Stop.EXIT)
-LOAD4, LOAD8, STORE4, STORE8 = int(Kind.LOAD4), int(Kind.LOAD8), int(Kind.STORE4), int(Kind.STORE8)
-STORE1, ENTRY = int(Kind.STORE1), int(Kind.ENTRY)
-LWL, LWR, LDL, LDR = range(4)
-SWL, SWR, SDL, SDR = range(4)
+EXIT = np.uint64(Stop.EXIT)
+LOAD4, LOAD8, STORE4, STORE8, ENTRY = (
+    np.uint64(k) for k in (Kind.LOAD4, Kind.LOAD8, Kind.STORE4, Kind.STORE8, Kind.ENTRY)
+)
+LWL, LWR, LDL, LDR = (np.uint64(n) for n in range(4))
+SWL, SWR, SDL, SDR = LWL, LWR, LDL, LDR
 ATOMIC_INFO = np.uint64(ATOMIC << INFO_FLAG_SHIFT)
 
 ZERO, ONE, TWO, THREE, FOUR, SEVEN, EIGHT = (np.uint64(n) for n in (0, 1, 2, 3, 4, 7, 8))
@@ -54,13 +55,15 @@ def device_store(core, va, value):
 @kernel
 def record_entry(core, frame, at, old, new):
     """The ENTRY row of a store to word ``at`` of the table page ``frame``."""
+    if core.s[S.RECORDING] == ZERO:
+        return
     table = core.frames[frame * FOUR + np.uint64(S.FRAME_TABLE)]
     level, space = table >> EIGHT & np.uint64(0xF), table >> U32
     index = at & np.uint64(511)
     page = ZERO
     if space:
         first = core.frames[frame * FOUR + np.uint64(S.FRAME_FIRST_VPN)]
-        page = page_id(core, first + (index << (np.uint64(9) * level)), space, 0)
+        page = page_id(core, first + (index << (np.uint64(9) * level)), space, MAPPED)
     extra(core, neutral_entry(old))
     extra(core, neutral_entry(new))
     extra(core, frame)
@@ -109,9 +112,9 @@ def commit(core, va, kind, data, mask, flags, raw):
 
 @kernel
 def store(core, va, aligned, kind, value):
-    """A whole store that the write micro-TLB did not serve.  ``aligned``: address bits that must be zero; gives a Leave."""
+    """A store that the write micro-TLB did not serve.  ``aligned``: address bits that must be zero; gives a Leave."""
     if va & aligned:
-        fault(core.s, ADES, va, 0, STORE)
+        fault(core.s, ADES, va, ZERO, STORE)
         return FAULT
     shift = (SEVEN - aligned - (va & SEVEN)) * EIGHT
     mask = low_bytes(aligned + ONE)
@@ -185,7 +188,7 @@ def store_conditional(core, kind, va, d, value):
     """SC, SCD: store if nothing broke the link, and tell register ``d``; gives a Leave."""
     aligned = SEVEN if kind == STORE8 else THREE
     if va & aligned:
-        fault(core.s, ADES, va, 0, STORE)
+        fault(core.s, ADES, va, ZERO, STORE)
         return FAULT
     s = core.s
     leave = ON

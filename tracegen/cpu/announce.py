@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from replay.jit import kernel
+from replay.jit import inline, kernel
 from replay.trace.schema import Kind
 from tracegen.abi import Announce
 from tracegen.cpu import state as S
@@ -15,18 +15,15 @@ from tracegen.cpu.translation import forget_all, forget_writes
 
 ON = int(Leave.ON)
 SERVICE_ENTER, SERVICE_EXIT, SPACE_CREATE, SPACE_DESTROY, TABLE_ALLOC, TABLE_FREE = (
-    int(a) for a in list(Announce)[:6]
+    np.uint64(a) for a in list(Announce)[:6]
 )
-TABLE_LINK, TABLE_UNLINK, SPACE_ASID, THREAD_SWITCH, THREAD_SPACE = (int(a) for a in list(Announce)[6:11])
-ZEROED, FILLED, MARK_BEGIN, MARK_END = (int(a) for a in list(Announce)[11:15])
-K = Kind
-K_SPACE_CREATE, K_SPACE_DESTROY, K_TABLE_ALLOC, K_TABLE_FREE, K_TABLE_LINK, K_TABLE_UNLINK = (
-    int(k) for k in (K.SPACE_CREATE, K.SPACE_DESTROY, K.TABLE_ALLOC, K.TABLE_FREE, K.TABLE_LINK, K.TABLE_UNLINK)
+TABLE_LINK, TABLE_UNLINK, SPACE_ASID, THREAD_SWITCH, THREAD_SPACE = (np.uint64(a) for a in list(Announce)[6:11])
+FILLED = np.uint64(Announce.FILLED)
+KIND_OF = np.array(
+    [0] + [0 if a.name.startswith("SERVICE") or a is Announce.SPACE_ASID else Kind[a.name] for a in Announce], np.uint64
 )
-K_THREAD_SWITCH, K_THREAD_SPACE, K_ZEROED, K_FILLED, K_MARK_BEGIN, K_MARK_END = (
-    int(k) for k in (K.THREAD_SWITCH, K.THREAD_SPACE, K.ZEROED, K.FILLED, K.MARK_BEGIN, K.MARK_END)
-)
-A0, A1, A2, A3 = 4, 5, 6, 7
+"""Announcement -> the row that says it; 0 for those with a rule of their own."""
+A0, A1, A2, A3 = (np.uint64(n) for n in (4, 5, 6, 7))
 ZERO, ONE, FOUR, EIGHT, U9, U32 = (np.uint64(n) for n in (0, 1, 4, 8, 9, 32))
 MASK32, MASK48, BYTE = np.uint64(0xFFFFFFFF), np.uint64((1 << 48) - 1), np.uint64(0xFF)
 SPACE_MASK = np.uint64((1 << 30) - 1)
@@ -71,45 +68,39 @@ def set_asid(core):
         switch_base(core)
 
 
+@inline
+def subject(core, code):
+    """(info, page) of an announcement's row, after its EXTRA rows."""
+    a0, a1 = core.r[A0], core.r[A1]
+    info, page = ZERO, a0
+    if code == TABLE_ALLOC:
+        info = a1
+    elif code == TABLE_LINK:
+        extra(core, core.r[A2] & MASK48)
+        extra(core, a1 & MASK48)
+        info = core.r[A3]
+    elif code == FILLED:
+        extra(core, a1 & MASK48)
+    elif code == THREAD_SWITCH:
+        info, page = a0, a1
+    elif code == THREAD_SPACE:
+        info = a1
+    return info, page & MASK32
+
+
 @kernel
 def announce(core, code):
-    """Do what one announcement asks; unknown codes mean nothing."""
+    """Do what one announcement asks; unknown codes mean nothing.  Gives a Leave."""
     r = core.r
     if code == SERVICE_ENTER:
         service_enter(core, r[A0] & MASK32, ZERO)
     elif code == SERVICE_EXIT:
         service_exit(core)
-    elif code == SPACE_CREATE:
-        event(core, K_SPACE_CREATE, ZERO, r[A0] & MASK32)
-    elif code == SPACE_DESTROY:
-        event(core, K_SPACE_DESTROY, ZERO, r[A0] & MASK32)
-    elif code == TABLE_ALLOC:
-        event(core, K_TABLE_ALLOC, r[A1], r[A0] & MASK32)
-        set_table(core, code)
-    elif code == TABLE_FREE:
-        event(core, K_TABLE_FREE, ZERO, r[A0] & MASK32)
-        set_table(core, code)
-    elif code == TABLE_LINK:
-        extra(core, r[A2] & MASK48)
-        extra(core, r[A1] & MASK48)
-        event(core, K_TABLE_LINK, r[A3], r[A0] & MASK32)
-        set_table(core, code)
-    elif code == TABLE_UNLINK:
-        event(core, K_TABLE_UNLINK, ZERO, r[A0] & MASK32)
-        set_table(core, code)
     elif code == SPACE_ASID:
         set_asid(core)
-    elif code == THREAD_SWITCH:
-        event(core, K_THREAD_SWITCH, r[A0], r[A1] & MASK32)
-    elif code == THREAD_SPACE:
-        event(core, K_THREAD_SPACE, r[A1], r[A0] & MASK32)
-    elif code == ZEROED:
-        event(core, K_ZEROED, ZERO, r[A0] & MASK32)
-    elif code == FILLED:
-        extra(core, r[A1] & MASK48)
-        event(core, K_FILLED, ZERO, r[A0] & MASK32)
-    elif code == MARK_BEGIN:
-        event(core, K_MARK_BEGIN, ZERO, r[A0] & MASK32)
-    elif code == MARK_END:
-        event(core, K_MARK_END, ZERO, r[A0] & MASK32)
+    elif code < np.uint64(KIND_OF.size):
+        info, page = subject(core, code)
+        event(core, KIND_OF[code], info, page)
+        if code >= TABLE_ALLOC and code <= TABLE_UNLINK:
+            set_table(core, code)
     return ON

@@ -1,17 +1,16 @@
-"""Coprocessor 0: the registers, the TLB instructions, eret, wait.  Each gives a Leave and emits its own SENSITIVE row."""
+"""Coprocessor 0: the registers, the TLB instructions, eret, wait.  Each gives a Leave and emits its SENSITIVE row."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from replay.jit import inline, kernel
-from replay.trace.schema import TLB_RANDOM, Arrival, Kind, Mode, Sensitive, Wake
+from replay.trace.schema import TLB_RANDOM, Arrival, Kind, Sensitive, Wake
 from tracegen.cpu import state as S
 from tracegen.cpu.entries import neutral_half
 from tracegen.cpu.exceptions import (
-    CAUSE_TIMER,
     CAUSE_IP,
-    NEVER,
+    CAUSE_TIMER,
     ON,
     REDIRECT,
     STOP,
@@ -21,6 +20,7 @@ from tracegen.cpu.exceptions import (
     set_limit,
 )
 from tracegen.cpu.recorder import (
+    MAPPED,
     UNMAPPED_SPACE,
     close_exception,
     current_service,
@@ -33,23 +33,26 @@ from tracegen.cpu.recorder import (
 from tracegen.cpu.state import Exc, Stop
 from tracegen.cpu.translation import (
     ASID_MASK,
-    MAPPED,
+    KERNEL,
     PAIR_MASK,
     STATUS_ERL,
     STATUS_EXL,
     TLB_GLOBAL,
+    USER,
     forget_page,
     set_context,
     set_status,
     tlb_find,
 )
+from tracegen.microops import STAY
 from tracegen.ops.arithmetic import sext32
 
-MFC0, MTC0, TLBR, TLBWI, TLBWR, TLBP, ERET, WAIT, CACHE = (int(k) for k in list(Sensitive)[:9])
-BASE_SWITCH, TLB_WRITE, TLB_PROBE = int(Kind.BASE_SWITCH), int(Kind.TLB_WRITE), int(Kind.TLB_PROBE)
-RETURN, SERVICE_EXIT, IDLE = int(Kind.RETURN), int(Kind.SERVICE_EXIT), int(Kind.IDLE)
-TRAP, TIMER_WAKE = int(Arrival.TRAP), int(Wake.TIMER)
-KERNEL, USER = int(Mode.KERNEL), int(Mode.USER)
+MFC0, MTC0, TLBR, TLBWI, TLBWR, TLBP, ERET, WAIT, CACHE = (np.uint64(k) for k in list(Sensitive)[:9])
+BASE_SWITCH, TLB_WRITE, TLB_PROBE, RETURN, SERVICE_EXIT, IDLE = (
+    np.uint64(k) for k in (Kind.BASE_SWITCH, Kind.TLB_WRITE, Kind.TLB_PROBE, Kind.RETURN, Kind.SERVICE_EXIT, Kind.IDLE)
+)
+TRAP, SEQUENTIAL, TIMER_WAKE = np.uint64(Arrival.TRAP), np.uint64(Arrival.SEQUENTIAL), np.uint64(Wake.TIMER)
+STAY_IN_LINE = np.uint64(STAY)
 COPROCESSOR_UNUSABLE, WAITS_FOREVER = np.uint64(Exc.CPU), np.uint64(Stop.WAITS_FOREVER)
 
 ZERO, ONE, SIX, U12, U13, U17, U32 = (np.uint64(n) for n in (0, 1, 6, 12, 13, 17, 32))
@@ -60,6 +63,7 @@ COUNT, COMPARE, ENTRY_HI, STATUS, CAUSE, RANDOM, PAGE_MASK, WIRED = (
     np.uint64(n - S.CP0)
     for n in (S.COUNT_REGISTER, S.COMPARE, S.ENTRY_HI, S.STATUS, S.CAUSE, S.RANDOM, S.PAGE_MASK, S.WIRED)
 )
+NARROW, WIDE = ZERO, ONE
 TLB_RANDOM_FLAG = np.uint64(TLB_RANDOM)
 PROBE_FAILED = np.uint64(1 << 31)
 INDEX_MASK = np.uint64(S.TLB_ENTRIES - 1)
@@ -115,7 +119,7 @@ def move_from(core, register, d, wide):
     expire_timer(s)
     value = read_register(s, register)
     core.r[d] = value if wide else sext32(value)
-    sensitive(core, MFC0, register, 0)
+    sensitive(core, MFC0, register, ZERO)
     return ON
 
 
@@ -149,7 +153,7 @@ def move_to(core, register, value):
     old = read_register(s, register)
     mask = WRITABLE[register]
     new = (old & ~mask) | (value & mask)
-    sensitive(core, MTC0, register, old != new)
+    sensitive(core, MTC0, register, ONE if old != new else ZERO)
     s[CP0_BASE + register] = new
     if register == STATUS:
         set_status(core, new)
@@ -175,7 +179,7 @@ def tlb_read(core):
     i = s[S.INDEX] & INDEX_MASK
     hi = s[np.uint64(S.TLB_HI) + i]
     is_global = ONE if hi & TLB_GLOBAL else ZERO
-    sensitive(core, TLBR, 0, 0)
+    sensitive(core, TLBR, ZERO, ZERO)
     s[S.ENTRY_HI] = hi & ~TLB_GLOBAL
     s[S.ENTRY_LO0] = s[np.uint64(S.TLB_LO0) + i] & ~ONE | is_global
     s[S.ENTRY_LO1] = s[np.uint64(S.TLB_LO1) + i] & ~ONE | is_global
@@ -237,7 +241,7 @@ def tlb_write(core, klass):
     s[at] = (s[S.ENTRY_HI] & (PAIR_MASK | ASID_MASK)) | (TLB_GLOBAL if is_global else ZERO)
     s[at + np.uint64(S.TLB_ENTRIES)] = s[S.ENTRY_LO0]
     s[at + np.uint64(2 * S.TLB_ENTRIES)] = s[S.ENTRY_LO1]
-    sensitive(core, klass, 0, 0)
+    sensitive(core, klass, ZERO, ZERO)
     record_tlb_write(core, info, is_global)
     return ON
 
@@ -249,12 +253,12 @@ def tlb_probe(core):
     i = tlb_find(s, s[S.ENTRY_HI])
     found = i < S.TLB_ENTRIES
     s[S.INDEX] = i if found else PROBE_FAILED
-    sensitive(core, TLBP, 0, 0)
+    sensitive(core, TLBP, ZERO, ZERO)
     if s[S.RECORDING]:
         is_global = found and s[np.uint64(S.TLB_HI) + (i & INDEX_MASK)] & TLB_GLOBAL != ZERO
         vpn = (s[S.ENTRY_HI] & PAIR_MASK_OF_VPN) >> U12 | high_bits(s[S.ENTRY_HI])
         page = page_id(core, vpn, UNMAPPED_SPACE if is_global else s[S.SPACE], MAPPED)
-        event(core, TLB_PROBE, found, page)
+        event(core, TLB_PROBE, ONE if found else ZERO, page)
     return ON
 
 
@@ -262,7 +266,7 @@ def tlb_probe(core):
 def exception_return(core):
     """ERET: back to EPC, or to ErrorEPC while ERL is set."""
     s = core.s
-    sensitive(core, ERET, 0, 0)
+    sensitive(core, ERET, ZERO, ZERO)
     s[S.COUNT] += ONE
     status = s[S.STATUS]
     if status & STATUS_ERL:
@@ -277,10 +281,10 @@ def exception_return(core):
     s[S.MODE] = before
     event(core, RETURN, after, ZERO)
     s[S.MODE] = after
-    close_exception(core, after == USER)
-    put(core, SERVICE_EXIT, 0, current_service(core))
+    close_exception(core, ONE if after == USER else ZERO)
+    put(core, SERVICE_EXIT, ZERO, current_service(core))
     s[S.LINKED] = ZERO
-    s[S.ARRIVE] = np.uint64(TRAP)
+    s[S.ARRIVE] = TRAP
     set_limit(s)
     return REDIRECT
 
@@ -289,10 +293,10 @@ def exception_return(core):
 def wait(core):
     """WAIT: with nothing pending, time moves on to the next timer match.  The instruction itself retires."""
     s = core.s
-    sensitive(core, WAIT, 0, 0)
+    sensitive(core, WAIT, ZERO, ZERO)
     s[S.COUNT] += ONE
     s[S.PC] += np.uint64(4)
-    s[S.ARRIVE] = np.uint64(STAY_OR_NEXT_LINE if s[S.PC] & np.uint64(63) else SEQUENTIAL)
+    s[S.ARRIVE] = STAY_IN_LINE if s[S.PC] & np.uint64(63) else SEQUENTIAL
     expire_timer(s)
     if s[S.CAUSE] & s[S.STATUS] & CAUSE_IP == ZERO:
         if s[S.STATUS] & CAUSE_TIMER == ZERO:
@@ -312,11 +316,8 @@ def wait(core):
     return REDIRECT
 
 
-STAY_OR_NEXT_LINE, SEQUENTIAL = 7, int(Arrival.SEQUENTIAL)
-
-
 @inline
 def cache(core):
     """CACHE: there are no caches to manage, and stores to lowered code are seen anyway."""
-    sensitive(core, CACHE, 0, 0)
+    sensitive(core, CACHE, ZERO, ZERO)
     return ON

@@ -11,9 +11,7 @@ from replay.jit import inline
 from replay.trace import schema
 from tracegen.abi import PTE_ENTRYLO_SHIFT, Pte
 
-PRESENT, COW, REFERENCED, WRITABLE = (
-    np.uint64(b) for b in (Pte.PRESENT, Pte.COW, Pte.REFERENCED, Pte.WRITABLE)
-)
+PRESENT, COW, REFERENCED, WRITABLE = (np.uint64(b) for b in (Pte.PRESENT, Pte.COW, Pte.REFERENCED, Pte.WRITABLE))
 GLOBAL, VALID, DIRTY = (np.uint64(b) for b in (Pte.GLOBAL, Pte.VALID, Pte.DIRTY))
 CACHE_SHIFT, CACHE_MASK, UNCACHED = np.uint64(9), np.uint64(7), 2
 FRAME_SHIFT, FRAME_MASK = np.uint64(12), np.uint64(0xFFFFFFFFF)

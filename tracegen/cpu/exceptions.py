@@ -20,6 +20,7 @@ from tracegen.cpu.recorder import (
 )
 from tracegen.cpu.state import Exc, Leave, Stop
 from tracegen.cpu.translation import (
+    ADES,
     ASID_MASK,
     MOD,
     PAIR_MASK,
@@ -35,13 +36,12 @@ from tracegen.microops import TARGET, TARGET_ARRIVAL
 from tracegen.ops.arithmetic import add_overflows, sext32
 
 ON, FAULT, REDIRECT, STOP = (int(x) for x in (Leave.ON, Leave.FAULT, Leave.REDIRECT, Leave.STOP))
-STUCK, BUDGET, CONSOLE_FULL = int(Stop.STUCK), int(Stop.BUDGET), int(Stop.CONSOLE_FULL)
-INT, SYS, CPU, OV, TR = (int(e) for e in (Exc.INT, Exc.SYS, Exc.CPU, Exc.OV, Exc.TR))
-TRAP, SEQUENTIAL = int(Arrival.TRAP), int(Arrival.SEQUENTIAL)
-NO_TOUCH, TOUCH_STORE = int(Touch.NONE), int(Touch.STORE)
-EXCEPTION = int(Kind.EXCEPTION)
-C_REFILL, C_NESTED, C_STALE, C_NOT_PRESENT, C_REFERENCE, C_DIRTY, C_COW, C_PROTECTION = range(
-    int(Cause.REFILL), int(Cause.PROTECTION) + 1
+STUCK, BUDGET, CONSOLE_FULL = np.uint64(Stop.STUCK), np.uint64(Stop.BUDGET), np.uint64(Stop.CONSOLE_FULL)
+INT, SYS, OV, TR = (np.uint64(e) for e in (Exc.INT, Exc.SYS, Exc.OV, Exc.TR))
+TRAP, SEQUENTIAL = np.uint64(Arrival.TRAP), np.uint64(Arrival.SEQUENTIAL)
+NO_TOUCH, EXCEPTION = np.uint64(Touch.NONE), np.uint64(Kind.EXCEPTION)
+C_REFILL, C_NESTED, C_STALE, C_NOT_PRESENT, C_REFERENCE, C_DIRTY, C_COW, C_PROTECTION = (
+    np.uint64(c) for c in range(Cause.REFILL, Cause.PROTECTION + 1)
 )
 CAUSES = np.array(
     [Cause.INTERRUPT] + [Cause.MACHINE_CHECK] * 3 + [Cause.ADDRESS_ERROR] * 2 + [Cause.BUS_ERROR] * 2
@@ -50,7 +50,7 @@ CAUSES = np.array(
 )  # fmt: skip
 """schema.Cause by ExcCode, for the codes that need no look at the page table."""
 
-ADD_TRAP, ADDW_TRAP, SUB_TRAP, SUBW_TRAP = range(4)
+ADD_TRAP, ADDW_TRAP, SUB_TRAP, SUBW_TRAP = (np.uint64(n) for n in range(4))
 
 ZERO, ONE, TWO, FOUR, EIGHT = (np.uint64(n) for n in (0, 1, 2, 4, 8))
 U9, U12, U32 = np.uint64(9), np.uint64(12), np.uint64(32)
@@ -134,7 +134,7 @@ def cause_of(core, code, va, refill, nested):
         if refill and va >= base and va - base < WINDOW_BYTES:
             return C_NESTED
         return fine_cause(core, va, code != TLBL)
-    return np.int64(CAUSES[np.uint64(code)])
+    return CAUSES[code]
 
 
 @kernel
@@ -144,13 +144,13 @@ def record_exception(core, code, bd, nested):
     va, touch = s[S.FAULT_ADDRESS], s[S.FAULT_TOUCH]
     cause = cause_of(core, code, va, s[S.FAULT_REFILL] != ZERO, nested)
     by_tlb = code == TLBL or code == TLBS or code == MOD
-    service, page, shown = SERVICE_OF[np.uint64(cause)], ZERO, ZERO
+    service, page, shown = SERVICE_OF[cause], ZERO, ZERO
     if cause == C_REFILL:
         s[S.UTLB_REFILLS] += ONE
     elif cause == C_NESTED:
         s[S.NESTED_REFILLS] += ONE
     if by_tlb:
-        page, shown = mapped_page_id(core, va, False), touch
+        page, shown = mapped_page_id(core, va, ZERO), touch
     elif code == SYS:
         page = core.r[TWO] & np.uint64(0xFFFFFFFF)
         if core.r[TWO] - ONE < CALLS:
@@ -160,9 +160,9 @@ def record_exception(core, code, bd, nested):
         page = np.uint64(7) if timer else ZERO
         service = TIMER_SERVICE if timer else DEVICE_SERVICE
     slot = np.uint64(DELAY_SLOT) if bd else ZERO
-    event(core, EXCEPTION, np.uint64(cause) | shown << np.uint64(TOUCH_SHIFT) | slot, page)
+    event(core, EXCEPTION, cause | shown << np.uint64(TOUCH_SHIFT) | slot, page)
     if nested:
-        close_exception(core, False)
+        close_exception(core, ZERO)
     s[S.MODE] = TWO
     service_enter(core, service, BY_EXCEPTION)
 
@@ -170,7 +170,7 @@ def record_exception(core, code, bd, nested):
 @inline
 def set_fault_registers(s, code, va):
     """BadVAddr and, after TLB exceptions, Context, XContext and EntryHi."""
-    if code < TLBL - 1 or code > 5 or code == INT:
+    if code < MOD or code > ADES:
         return
     s[S.BAD_VADDR] = va
     if code >= MOD and code <= TLBS:
@@ -187,7 +187,7 @@ def take(core, epc, bd):
     ``epc`` is the restart address, ``bd`` says that the fault lies in that branch's delay slot.
     """
     s = core.s
-    code = np.int64(s[S.FAULT_CODE])
+    code = s[S.FAULT_CODE]
     va = s[S.FAULT_ADDRESS]
     nested = s[S.STATUS] & STATUS_EXL != 0
     if code == SYS:
@@ -197,7 +197,7 @@ def take(core, epc, bd):
     record_exception(core, code, bd, nested)
     s[S.EXCEPTIONS] += ONE
     set_fault_registers(s, code, va)
-    cause = (s[S.CAUSE] & CAUSE_KEPT) | np.uint64(code) << TWO | s[S.FAULT_UNIT] << np.uint64(28)
+    cause = (s[S.CAUSE] & CAUSE_KEPT) | code << TWO | s[S.FAULT_UNIT] << np.uint64(28)
     vector = np.uint64(0x180)
     if nested:
         cause |= s[S.CAUSE] & CAUSE_BD
@@ -209,10 +209,10 @@ def take(core, epc, bd):
     s[S.CAUSE] = cause
     s[S.STATUS] |= STATUS_EXL
     s[S.PC] = (BOOT_VECTORS if s[S.STATUS] & STATUS_BEV else VECTORS) + vector
-    s[S.ARRIVE], s[S.SLOT], s[S.FAULT_UNIT], s[S.FAULT_REFILL] = np.uint64(TRAP), ZERO, ZERO, ZERO
+    s[S.ARRIVE], s[S.SLOT], s[S.FAULT_UNIT], s[S.FAULT_REFILL] = TRAP, ZERO, ZERO, ZERO
     enter_kernel(core)
     if s[S.STUCK] > STUCK_LIMIT:
-        s[S.STATUS_CODE] = np.uint64(STUCK)
+        s[S.STATUS_CODE] = STUCK
         return STOP
     return REDIRECT
 
@@ -232,15 +232,15 @@ def attend(core):
     s = core.s
     expire_timer(s)
     if deliverable(s):
-        s[S.FAULT_CODE], s[S.FAULT_TOUCH], s[S.FAULT_REFILL] = np.uint64(INT), np.uint64(NO_TOUCH), ZERO
+        s[S.FAULT_CODE], s[S.FAULT_TOUCH], s[S.FAULT_REFILL] = INT, NO_TOUCH, ZERO
         s[S.INTERRUPTS] += ONE
-        return take(core, s[S.PC], False)
+        return take(core, s[S.PC], ZERO)
     set_limit(s)
     if s[S.CONSOLE_LENGTH] >= S.CONSOLE_FLUSH:
-        s[S.STATUS_CODE] = np.uint64(CONSOLE_FULL)
+        s[S.STATUS_CODE] = CONSOLE_FULL
         return STOP
     if s[S.COUNT] >= s[S.BUDGET_END]:
-        s[S.STATUS_CODE] = np.uint64(BUDGET)
+        s[S.STATUS_CODE] = BUDGET
         return STOP
     return ON
 
@@ -249,14 +249,14 @@ def attend(core):
 def raise_exception(core, code, unit):
     """Fault with an exception that involves no address."""
     s = core.s
-    s[S.FAULT_CODE], s[S.FAULT_UNIT], s[S.FAULT_TOUCH], s[S.FAULT_REFILL] = code, unit, np.uint64(NO_TOUCH), ZERO
+    s[S.FAULT_CODE], s[S.FAULT_UNIT], s[S.FAULT_TOUCH], s[S.FAULT_REFILL] = code, unit, NO_TOUCH, ZERO
     return FAULT
 
 
 @inline
 def raise_if(core, condition):
     """Conditional trap."""
-    return raise_exception(core, np.uint64(TR), ZERO) if condition else ON
+    return raise_exception(core, TR, ZERO) if condition else ON
 
 
 @kernel
@@ -273,7 +273,7 @@ def checked(core, op, x, y, d):
     if op == ADDW_TRAP or op == SUBW_TRAP:
         overflows = total != sext32(total)
     if overflows:
-        return raise_exception(core, np.uint64(OV), ZERO)
+        return raise_exception(core, OV, ZERO)
     core.r[d] = total
     return ON
 
@@ -284,7 +284,7 @@ def enter_slot(core, page):
     s = core.s
     s[S.PC] = page + np.uint64(4096)
     s[S.SLOT] = ONE
-    s[S.ARRIVE] = np.uint64(SEQUENTIAL)
+    s[S.ARRIVE] = SEQUENTIAL
     return REDIRECT
 
 

@@ -11,19 +11,16 @@ from replay.jit import inline, kernel
 from replay.trace.schema import Kind, Segment
 from tracegen.cpu import state as S
 
-PAGE_KEY, TABLE_KEY, SITE_KEY = 0, 1 << 62, 1 << 63
-"""High bits of a hash key's second word: what the key names."""
 U32, U12, U16, U48 = np.uint64(32), np.uint64(12), np.uint64(16), np.uint64(48)
-ONE, TWO = np.uint64(1), np.uint64(2)
+ZERO, ONE, TWO = np.uint64(0), np.uint64(1), np.uint64(2)
 MASK48, MASK16, MASK32 = np.uint64((1 << 48) - 1), np.uint64(0xFFFF), np.uint64(0xFFFFFFFF)
 MIX1, MIX2, MIX_SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(40)
 SLOT_MASK = np.uint64(S.IDS - 1)
-EXTRA, PAGE, SITE, SENSITIVE = (int(k) for k in (Kind.EXTRA, Kind.PAGE, Kind.SITE, Kind.SENSITIVE))
-ENTER, EXIT = int(Kind.SERVICE_ENTER), int(Kind.SERVICE_EXIT)
+EXTRA, PAGE, SITE, SENSITIVE = (np.uint64(k) for k in (Kind.EXTRA, Kind.PAGE, Kind.SITE, Kind.SENSITIVE))
+ENTER, EXIT = np.uint64(Kind.SERVICE_ENTER), np.uint64(Kind.SERVICE_EXIT)
 BY_EXCEPTION = np.uint64(1 << 32)
 UNMAPPED_SPACE = np.uint64(0)
-UNANNOUNCED = 1 << 16
-MAPPED = int(Segment.MAPPED)
+MAPPED = np.uint64(Segment.MAPPED)
 
 
 @inline
@@ -32,7 +29,7 @@ def put(core, kind, info, page):
     s = core.s
     if s[S.RECORDING]:
         at = s[S.POSITION]
-        core.rows[at] = np.uint64(kind) | s[S.MODE] << U12 | (np.uint64(info) & MASK16) << U16 | np.uint64(page) << U32
+        core.rows[at] = kind | s[S.MODE] << U12 | (info & MASK16) << U16 | page << U32
         core.counts[at] = 0
         s[S.POSITION] = at + ONE
 
@@ -108,7 +105,7 @@ def sensitive(core, klass, register, changed):
     if s[S.RECORDING] == 0:
         return
     pc = s[S.PC]
-    space = SITE_SPACE | np.uint64(klass) << np.uint64(8) | np.uint64(register)
+    space = SITE_SPACE | klass << np.uint64(8) | register
     slot = find(core, pc, space)
     known = core.ids[slot * TWO + ONE] & MASK32
     if known == 0:
@@ -116,7 +113,7 @@ def sensitive(core, klass, register, changed):
         s[S.NEXT_SITE] = known + ONE
         remember(core, slot, pc, space, known)
         extra(core, pc & MASK48)
-        extra(core, pc >> U48 | np.uint64(register) << U16)
+        extra(core, pc >> U48 | register << U16)
         put(core, SITE, klass, known)
     event(core, SENSITIVE, changed, known)
 
@@ -146,7 +143,7 @@ def service_enter(core, service, flag):
     if depth < S.STACK_DEPTH:
         s[np.uint64(S.STACK) + depth] = service | flag
         s[S.DEPTH] = depth + ONE
-    put(core, ENTER, 0, service)
+    put(core, ENTER, ZERO, service)
 
 
 @inline
@@ -154,7 +151,7 @@ def current_service(core):
     """The id of the service open now; USER when the stack is empty."""
     s = core.s
     depth = s[S.DEPTH]
-    return s[np.uint64(S.STACK) + depth - ONE] & MASK32 if depth else np.uint64(0)
+    return s[np.uint64(S.STACK) + depth - ONE] & MASK32 if depth else ZERO
 
 
 @inline
@@ -163,12 +160,12 @@ def service_exit(core):
     s = core.s
     if s[S.DEPTH]:
         s[S.DEPTH] -= ONE
-    put(core, EXIT, 0, current_service(core))
+    put(core, EXIT, ZERO, current_service(core))
 
 
 @inline
 def close_exception(core, to_user):
-    """Drop the services opened inside the innermost exception, and the exception's own; all of them on a return to user."""
+    """Drop the services opened inside the innermost exception and the exception's own; all, on a return to user."""
     s = core.s
     while s[S.DEPTH]:
         s[S.DEPTH] -= ONE

@@ -22,14 +22,19 @@ class Core(NamedTuple):
     ids: np.ndarray  # u64[2 * IDS] open-addressing hash of page ids, site ids and table links
     frames: np.ndarray  # u64[4 * frames] what each physical page is: see FRAME_*
     entries: np.ndarray  # u32[words of RAM] micro-op at which the block starting at that word begins, 0 for none
+    ram8: np.ndarray  # u64[(memory + one page of zeros) / 8]
+    rows: np.ndarray  # u64[ROWS] packed trace rows
+    counts: np.ndarray  # u8[ROWS] their n
+
+
+class Views(NamedTuple):
+    """What only the loop itself needs; kept apart because every array costs each call of a helper."""
+
     ops: np.ndarray  # u64[OPS_LIMIT] packed micro-ops
     imms: np.ndarray  # u64[OPS_LIMIT] their immediates
     ram1: np.ndarray  # u8 view of RAM
     ram2: np.ndarray  # u16 view
     ram4: np.ndarray  # u32 view
-    ram8: np.ndarray  # u64[(memory + one page of zeros) / 8]
-    rows: np.ndarray  # u64[ROWS] packed trace rows
-    counts: np.ndarray  # u8[ROWS] their n
 
 
 # -- Core.s: the loop
@@ -103,7 +108,7 @@ class Exc(IntEnum):
     INT, MOD, TLBL, TLBS, ADEL, ADES, IBE, DBE, SYS, BP, RI, CPU, OV, TR = range(14)
 
 
-def new_core(memory_bytes: int, row_capacity: int) -> Core:
+def new_core(memory_bytes: int, row_capacity: int) -> tuple[Core, Views]:
     """All state of a machine at power-on, zero where the machine does not say otherwise."""
     frames = memory_bytes >> 12
     ram = np.zeros((memory_bytes + 4096) // 8, np.uint64)
@@ -115,17 +120,13 @@ def new_core(memory_bytes: int, row_capacity: int) -> Core:
         ids=np.zeros(2 * IDS, np.uint64),
         frames=np.zeros(4 * frames, np.uint64),
         entries=np.zeros(memory_bytes // 4, np.uint32),
-        ops=np.zeros(OPS_LIMIT, np.uint64),
-        imms=np.zeros(OPS_LIMIT, np.uint64),
-        ram1=ram.view(np.uint8),
-        ram2=ram.view(np.uint16),
-        ram4=ram.view(np.uint32),
         ram8=ram,
         rows=np.zeros(row_capacity + ROW_MARGIN, np.uint64),
         counts=np.zeros(row_capacity + ROW_MARGIN, np.uint8),
     )
     clear_micro_tlbs(tags)
-    return core
+    ops, imms = np.zeros(OPS_LIMIT, np.uint64), np.zeros(OPS_LIMIT, np.uint64)
+    return core, Views(ops, imms, ram.view(np.uint8), ram.view(np.uint16), ram.view(np.uint32))
 
 
 def clear_micro_tlbs(tags: np.ndarray) -> None:

@@ -11,13 +11,13 @@ from tracegen.cpu import state as S
 from tracegen.cpu.recorder import MAPPED, UNMAPPED_SPACE, mapped_page_id, page_id
 from tracegen.cpu.state import Exc
 
-USER, KERNEL = int(Mode.USER), int(Mode.KERNEL)
-FETCH, LOAD, STORE = int(Touch.FETCH), int(Touch.LOAD), int(Touch.STORE)
-UNMAPPED, UNCACHED, DEVICE = int(Segment.UNMAPPED), int(Segment.UNCACHED), int(Segment.DEVICE)
-TLBL, TLBS, MOD, ADEL, ADES = (int(e) for e in (Exc.TLBL, Exc.TLBS, Exc.MOD, Exc.ADEL, Exc.ADES))
-IBE, DBE = int(Exc.IBE), int(Exc.DBE)
+USER, SUPERVISOR, KERNEL = np.uint64(Mode.USER), np.uint64(Mode.SUPERVISOR), np.uint64(Mode.KERNEL)
+FETCH, LOAD, STORE = np.uint64(Touch.FETCH), np.uint64(Touch.LOAD), np.uint64(Touch.STORE)
+UNMAPPED, UNCACHED, DEVICE = (np.uint64(g) for g in (Segment.UNMAPPED, Segment.UNCACHED, Segment.DEVICE))
+TLBL, TLBS, MOD, ADEL, ADES = (np.uint64(e) for e in (Exc.TLBL, Exc.TLBS, Exc.MOD, Exc.ADEL, Exc.ADES))
+IBE, DBE = np.uint64(Exc.IBE), np.uint64(Exc.DBE)
 
-ONE, U6, U11, U12, U32, U62 = (np.uint64(n) for n in (1, 6, 11, 12, 32, 62))
+ZERO, ONE, U6, U11, U12, U32, U62 = (np.uint64(n) for n in (0, 1, 6, 11, 12, 32, 62))
 PAGE_MASK = np.uint64(0xFFFFFFFFFFFFF000)
 PAIR_MASK = np.uint64(0xC00000FFFFFFE000)
 """The bits of an address, and of EntryHi, that name a page pair: region and VPN2 of a 40-bit segment."""
@@ -44,7 +44,7 @@ READ_MASK, CODE_MASK = np.uint64(2 * S.DATA_SLOTS - 2), np.uint64(2 * S.CODE_SLO
 def segment_of(s, va):
     """(kind, physical address, schema.Segment) of an address: BAD, UNMAPPED_AT or MAPPED_AT, by mode and Status."""
     mode, status = s[S.MODE], s[S.STATUS]
-    kind, pa, segment = BAD, np.uint64(0), MAPPED
+    kind, pa, segment = BAD, ZERO, MAPPED
     if va < SEGMENT_LIMIT:
         if va <= np.uint64(0x7FFFFFFF) or status & STATUS_UX:
             kind = MAPPED_AT
@@ -85,12 +85,11 @@ def region_is_64(s, va):
 
 @inline
 def tlb_find(s, key):
-    """Index of the TLB entry that matches an address or EntryHi with the ASID in its low 8 bits; TLB_ENTRIES for none."""
+    """Index of the TLB entry that matches an address with the ASID in its low 8 bits; TLB_ENTRIES for none."""
     for i in range(S.TLB_ENTRIES):
         difference = s[np.uint64(S.TLB_HI + i)] ^ key
-        if difference & PAIR_MASK == 0:
-            if difference & ASID_MASK == 0 or s[np.uint64(S.TLB_HI + i)] & TLB_GLOBAL:
-                return np.uint64(i)
+        if difference & PAIR_MASK == 0 and (difference & ASID_MASK == 0 or s[np.uint64(S.TLB_HI + i)] & TLB_GLOBAL):
+            return np.uint64(i)
     return np.uint64(S.TLB_ENTRIES)
 
 
@@ -101,7 +100,7 @@ def fault(s, code, va, refill, touch):
     s[S.FAULT_ADDRESS] = va
     s[S.FAULT_REFILL] = refill
     s[S.FAULT_TOUCH] = touch
-    return np.uint64(0)
+    return ZERO
 
 
 @kernel
@@ -114,30 +113,30 @@ def translate(core, va, touch):
     kind, pa, segment = segment_of(s, va)
     store = touch == STORE
     if kind == BAD:
-        return fault(s, ADES if store else ADEL, va, 0, touch)
+        return fault(s, ADES if store else ADEL, va, ZERO, touch)
     is_global = True
     if kind == MAPPED_AT:
         i = tlb_find(s, (va & PAIR_MASK) | (s[S.ENTRY_HI] & ASID_MASK))
         if i == S.TLB_ENTRIES:
-            return fault(s, TLBS if store else TLBL, va, 1, touch)
+            return fault(s, TLBS if store else TLBL, va, ONE, touch)
         lo = s[np.uint64(S.TLB_LO1 if va & np.uint64(0x1000) else S.TLB_LO0) + i]
         if lo & np.uint64(2) == 0:
-            return fault(s, TLBS if store else TLBL, va, 0, touch)
+            return fault(s, TLBS if store else TLBL, va, ZERO, touch)
         if store and lo & np.uint64(4) == 0:
-            return fault(s, MOD, va, 0, touch)
+            return fault(s, MOD, va, ZERO, touch)
         pa = (lo >> U6 & FRAME_MASK) << U12
         is_global = s[np.uint64(S.TLB_HI) + i] & TLB_GLOBAL != 0
     pa &= PAGE_MASK
     if pa >= s[S.MEMORY_BYTES]:
         if pa != DEVICE_PAGE or touch == FETCH:
-            return fault(s, IBE if touch == FETCH else DBE, va, 0, touch)
+            return fault(s, IBE if touch == FETCH else DBE, va, ZERO, touch)
         pa, segment = s[S.MEMORY_BYTES], DEVICE
-    page = np.uint64(0)
+    page = ZERO
     if s[S.RECORDING]:
         if is_global or segment == DEVICE:
             page = page_id(core, va >> U12, UNMAPPED_SPACE, segment)
         else:
-            page = mapped_page_id(core, va, False)
+            page = mapped_page_id(core, va, ZERO)
     return page << U32 | pa | ONE
 
 
@@ -149,9 +148,9 @@ def tag(s, va):
 
 @kernel
 def load_value(core, va, aligned):
-    """Translate a load and fill the read micro-TLB; 0 with a fault noted.  ``aligned``: address bits that must be zero."""
+    """Translate a load, fill the read micro-TLB; 0 with a fault noted.  ``aligned``: address bits that must be zero."""
     if va & aligned:
-        return fault(core.s, ADEL, va, 0, LOAD)
+        return fault(core.s, ADEL, va, ZERO, LOAD)
     value = translate(core, va, LOAD)
     if value:
         at = va >> U11 & READ_MASK
@@ -164,7 +163,7 @@ def load_value(core, va, aligned):
 def fetch_value(core, va):
     """Translate a fetch and fill the code micro-TLB; 0 with a fault noted."""
     if va & np.uint64(3):
-        return fault(core.s, ADEL, va, 0, FETCH)
+        return fault(core.s, ADEL, va, ZERO, FETCH)
     value = translate(core, va, FETCH)
     if value:
         at = np.uint64(S.FETCHES) + (va >> U11 & CODE_MASK)
@@ -210,14 +209,14 @@ def set_context(s):
     status = s[S.STATUS]
     before = s[S.MODE]
     if status & (STATUS_EXL | STATUS_ERL):
-        mode = np.uint64(KERNEL)
+        mode = KERNEL
     else:
         field = status >> np.uint64(3) & np.uint64(3)
-        mode = np.uint64(USER) if field == 2 else np.uint64(1) if field == 1 else np.uint64(KERNEL)
+        mode = USER if field == 2 else SUPERVISOR if field == 1 else KERNEL
     s[S.MODE] = mode
     kernel_bit = np.uint64(1 << 11) if mode == KERNEL else np.uint64(0)
     s[S.CONTEXT] = kernel_bit | (s[S.ENTRY_HI] & ASID_MASK) << np.uint64(3)
-    return before != mode and (before == 1 or mode == 1)
+    return before != mode and (before == SUPERVISOR or mode == SUPERVISOR)
 
 
 TRANSLATION_BITS = STATUS_ERL | STATUS_UX | STATUS_SX | STATUS_KX

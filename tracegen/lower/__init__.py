@@ -1,1 +1,1 @@
-"""Lowering: machine instructions, decoded by capstone, to the micro-ops that the loop runs.  One file per architecture."""
+"""Lowering: machine instructions, decoded by capstone, to the micro-ops that the loop runs."""

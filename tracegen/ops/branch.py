@@ -1,4 +1,4 @@
-"""Branch conditions.  ``x`` is register a, ``y`` register b; a taken branch goes to the page's address plus the immediate.
+"""Branch conditions.  ``x`` is register a, ``y`` register b; the target is the page's address plus the immediate.
 
 The delay slot's micro-ops come before the branch's own, so a branch ends its two instructions.
 """

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 LOADS = {
     "LD": "core.ram8[p >> THREE]",
-    "LW": "np.uint64(np.int64(np.int32(core.ram4[(p ^ FOUR) >> TWO])))",
-    "LWU": "np.uint64(core.ram4[(p ^ FOUR) >> TWO])",
-    "LBU": "np.uint64(core.ram1[p ^ SEVEN])",
-    "LB": "np.uint64(np.int64(np.int8(core.ram1[p ^ SEVEN])))",
-    "LHU": "np.uint64(core.ram2[(p ^ SIX) >> ONE])",
-    "LH": "np.uint64(np.int64(np.int16(core.ram2[(p ^ SIX) >> ONE])))",
+    "LW": "np.uint64(np.int64(np.int32(views.ram4[(p ^ FOUR) >> TWO])))",
+    "LWU": "np.uint64(views.ram4[(p ^ FOUR) >> TWO])",
+    "LBU": "np.uint64(views.ram1[p ^ SEVEN])",
+    "LB": "np.uint64(np.int64(np.int8(views.ram1[p ^ SEVEN])))",
+    "LHU": "np.uint64(views.ram2[(p ^ SIX) >> ONE])",
+    "LH": "np.uint64(np.int64(np.int16(views.ram2[(p ^ SIX) >> ONE])))",
 }
 """The value that goes to register d."""
 
 STORES = {
     "SD": "core.ram8[p >> THREE] = w",
-    "SW": "core.ram4[(p ^ FOUR) >> TWO] = np.uint32(w)",
-    "SB": "core.ram1[p ^ SEVEN] = np.uint8(w)",
-    "SH": "core.ram2[(p ^ SIX) >> ONE] = np.uint16(w)",
+    "SW": "views.ram4[(p ^ FOUR) >> TWO] = np.uint32(w)",
+    "SB": "views.ram1[p ^ SEVEN] = np.uint8(w)",
+    "SH": "views.ram2[(p ^ SIX) >> ONE] = np.uint16(w)",
 }
 
 PARTIAL = {

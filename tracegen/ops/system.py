@@ -21,8 +21,8 @@ TABLE = {
 """Unprivileged."""
 
 PRIVILEGED = {
-    "MFC0": "move_from(core, b, d, False)",
-    "DMFC0": "move_from(core, b, d, True)",
+    "MFC0": "move_from(core, b, d, NARROW)",
+    "DMFC0": "move_from(core, b, d, WIDE)",
     "MTC0": "move_to(core, b, sext32(r[a]))",
     "DMTC0": "move_to(core, b, r[a])",
     "TLBR": "tlb_read(core)",

@@ -8,4 +8,4 @@ typedef unsigned long u64;
 typedef int i32;
 typedef long i64;
 
-_Static_assert(sizeof(u64) == 8 && sizeof(void *) == 8, "the guest is a 64-bit program");
+static_assert(sizeof(u64) == 8 && sizeof(void *) == 8, "the guest is a 64-bit program");

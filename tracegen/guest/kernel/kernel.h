@@ -13,8 +13,8 @@ void print_hex(u64 value);
 void print_byte(u8 byte);
 
 // power.c
-_Noreturn void power_off(u64 status);
-_Noreturn void panic(const char *why, const struct trapframe *frame);
+[[noreturn]] void power_off(u64 status);
+[[noreturn]] void panic(const char *why, const struct trapframe *frame);
 
 // page.c
 void page_init(u64 first, u64 end);
@@ -48,7 +48,7 @@ i64 syscall(u64 number, const u64 *arguments);
 
 // vectors.S, tlb.S, copy.S
 extern pte_t *page_root; // the current space's root, as the nested-refill path reads it
-_Noreturn void user_enter(const struct trapframe *frame);
+[[noreturn]] void user_enter(const struct trapframe *frame);
 void tlb_init(void);
 void tlb_use(u64 asid);
 void tlb_update(u64 pair_and_asid, pte_t even, pte_t odd);

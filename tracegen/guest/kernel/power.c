@@ -3,7 +3,7 @@
 #include "kernel.h"
 
 // A store to the exit register ends the run with `status`.
-_Noreturn void power_off(u64 status) {
+[[noreturn]] void power_off(u64 status) {
     *DEVICE(DEVICE_EXIT) = status;
     for (;;)
         ;
@@ -15,7 +15,7 @@ static void print_field(const char *name, u64 value) {
 }
 
 // The kernel found itself inconsistent: says where, and stops.  `frame` is the exception that showed it, or 0.
-_Noreturn void panic(const char *why, const struct trapframe *frame) {
+[[noreturn]] void panic(const char *why, const struct trapframe *frame) {
     print("panic: ");
     print(why);
     if (frame) {

@@ -5,7 +5,7 @@
 extern char end[]; // kernel.ld
 
 // Called once by entry.S.  `argument` is the physical address of the boot argument string, in RAM's last page.
-_Noreturn void start(u64 argument, u64 memory_bytes) {
+[[noreturn]] void start(u64 argument, u64 memory_bytes) {
     tlb_init();
     page_init(PHYSICAL(end), memory_bytes - PAGE_BYTES);
     vm_init();

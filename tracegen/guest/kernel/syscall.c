@@ -2,8 +2,7 @@
 #include "kernel.h"
 #include "param.h"
 
-static i64 sys_exit(u64 status, u64 unused1, u64 unused2) {
-    (void)unused1, (void)unused2;
+static i64 sys_exit(u64 status, u64, u64) {
     power_off(status & 0xff);
 }
 
@@ -23,19 +22,16 @@ static i64 sys_write(u64 descriptor, u64 from, u64 bytes) {
     return (i64)bytes;
 }
 
-static i64 sys_sbrk(u64 bytes, u64 unused1, u64 unused2) {
-    (void)unused1, (void)unused2;
+static i64 sys_sbrk(u64 bytes, u64, u64) {
     return proc_grow((i64)bytes);
 }
 
-static i64 sys_time(u64 unused0, u64 unused1, u64 unused2) {
-    (void)unused0, (void)unused1, (void)unused2;
+static i64 sys_time(u64, u64, u64) {
     return (i64)timer_now();
 }
 
 // There is no other process to give the processor to.
-static i64 sys_yield(u64 unused0, u64 unused1, u64 unused2) {
-    (void)unused0, (void)unused1, (void)unused2;
+static i64 sys_yield(u64, u64, u64) {
     return 0;
 }
 

@@ -10,7 +10,7 @@ static const char *const cause_name[32] = {
 };
 
 // Ends a process that cannot go on, and with it the machine.
-static _Noreturn void kill(const struct trapframe *frame, u64 code, const char *why, u64 status) {
+[[noreturn]] static void kill(const struct trapframe *frame, u64 code, const char *why, u64 status) {
     print(proc_name());
     print(": killed: ");
     print(why);
@@ -59,7 +59,7 @@ static void system_call(struct trapframe *frame) {
     frame->reg[REG_V0] = (u64)syscall(frame->reg[REG_V0], &frame->reg[REG_A0]);
 }
 
-static _Noreturn void unexpected(const struct trapframe *frame, u64 code) {
+[[noreturn]] static void unexpected(const struct trapframe *frame, u64 code) {
     if (!from_user(frame))
         panic("unexpected exception", frame);
     int address = code == EXC_ADDRESS_LOAD || code == EXC_ADDRESS_STORE;

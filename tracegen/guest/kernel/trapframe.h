@@ -24,6 +24,6 @@ struct trapframe {
 #define REG_SP 29
 #define REG_RA 31
 
-_Static_assert(sizeof(struct trapframe) == TF_BYTES, "trapframe.h agrees with itself");
-_Static_assert(__builtin_offsetof(struct trapframe, badvaddr) == TF_BADVADDR, "trapframe.h agrees with itself");
+static_assert(sizeof(struct trapframe) == TF_BYTES, "trapframe.h agrees with itself");
+static_assert(__builtin_offsetof(struct trapframe, badvaddr) == TF_BADVADDR, "trapframe.h agrees with itself");
 #endif

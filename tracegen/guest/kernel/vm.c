@@ -43,7 +43,7 @@ static pte_t *table_create(u64 va) {
         return 0;
     ANNOUNCE1(ANNOUNCE_SERVICE_ENTER, SERVICE_TABLE_UPDATE);
     ANNOUNCE2(ANNOUNCE_TABLE_ALLOC, page >> PAGE_SHIFT, 0);
-    ANNOUNCE(ANNOUNCE_TABLE_LINK, page >> PAGE_SHIFT, INIT_SPACE, i * TABLE_ENTRIES, 0);
+    ANNOUNCE4(ANNOUNCE_TABLE_LINK, page >> PAGE_SHIFT, INIT_SPACE, i * TABLE_ENTRIES, 0);
     root[i] = root_entry(page);
     refresh(WINDOW + i * PAGE_BYTES, root, i);
     ANNOUNCE0(ANNOUNCE_SERVICE_EXIT);
@@ -80,21 +80,17 @@ static enum fault demand_zero(u64 va) {
     return FAULT_RESOLVED;
 }
 
-// The hardware found no usable entry for an access to `va`.  An entry that already permits it was stale in the TLB
-// only (its pair was loaded while its buddy changed): bringing the TLB up to date is all there is to do.
+// The hardware found no usable entry for an access to `va`: brings the page in, or turns the soft bits that the access
+// earns into V and D.
 enum fault vm_fault(u64 va, int store) {
     if (va >= USER_TOP)
         return FAULT_REFUSED;
     pte_t *table = table_of(va);
     if (!table || !(table[index_of(va)] & PTE_PRESENT))
         return demand_zero(va);
-    pte_t old = table[index_of(va)], entry = old | PTE_REFERENCED | PTE_VALID;
-    if (store && !(old & PTE_WRITABLE))
+    if (store && !(table[index_of(va)] & PTE_WRITABLE))
         return FAULT_REFUSED;
-    if (store)
-        entry |= PTE_SOFT_DIRTY | PTE_DIRTY;
-    if (entry != old)
-        table[index_of(va)] = entry;
+    table[index_of(va)] |= PTE_REFERENCED | PTE_VALID | (store ? PTE_SOFT_DIRTY | PTE_DIRTY : 0);
     refresh(va, table, index_of(va));
     return FAULT_RESOLVED;
 }

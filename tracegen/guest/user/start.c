@@ -12,7 +12,7 @@ static const struct {
 
 static char name[ARGUMENT_BYTES];
 
-_Noreturn void stop(const char *why, u64 status) {
+[[noreturn]] void stop(const char *why, u64 status) {
     print(name);
     print(": ");
     print(why);
@@ -36,7 +36,7 @@ void *allocate(u64 bytes) {
     return (void *)block;
 }
 
-_Noreturn void start(void) {
+[[noreturn]] void start(void) {
     i64 length = sys_getarg(0, name, sizeof name);
     if (length < 0 || length >= ARGUMENT_BYTES)
         name[0] = 0;

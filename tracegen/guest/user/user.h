@@ -4,7 +4,7 @@
 #include "lib.h"
 
 // System calls (crt0.S); -1 where the kernel refuses.
-_Noreturn void sys_exit(u64 status);
+[[noreturn]] void sys_exit(u64 status);
 i64 sys_write(u64 descriptor, const void *from, u64 bytes);
 i64 sys_sbrk(u64 bytes);
 u64 sys_time(void);
@@ -25,7 +25,7 @@ void print_hex(u64 value);
 
 u64 number_argument(u64 index);            // a missing argument or no number ends the program with EXIT_USAGE
 void *allocate(u64 bytes);                 // zeroed, page-aligned; no memory ends the program with EXIT_MEMORY
-_Noreturn void stop(const char *why, u64 status); // prints one line and exits
+[[noreturn]] void stop(const char *why, u64 status); // prints one line and exits
 
 // The programs; start.c lists them.
 int gups(void);

@@ -15,6 +15,7 @@ u64 spin(u64 turns);
 #define BEYOND (1UL << 32) // the refill hardware drops this bit: an alias of a good address must still fault
 
 static u64 initialised = 0x123456789abcdef0;
+static u64 untouched[PAGE_BYTES / 8] __attribute__((aligned(PAGE_BYTES))) = {7};
 static u64 zeroed[3 * PAGE_BYTES / 8];
 
 static int data(void) {
@@ -23,6 +24,14 @@ static int data(void) {
             return 0;
     initialised++;
     return initialised == 0x123456789abcdef1;
+}
+
+// A page of the file: the first load is a soft reference fault, the first store a soft dirty one.
+static int soft_bits(void) {
+    volatile u64 *page = untouched;
+    u64 loaded = page[0];
+    page[1] = loaded + 1;
+    return page[0] == 7 && page[1] == 8;
 }
 
 static int heap(void) {
@@ -133,8 +142,9 @@ static const struct {
     const char *name;
     int (*holds)(void);
 } tests[] = {
-    {"data", data},   {"heap", heap},   {"sweep", sweep},           {"delay_slot", delay_slot},
-    {"stack", stack}, {"copies", copies}, {"interrupts", interrupts}, {"refusals", refusals},
+    {"data", data},   {"soft_bits", soft_bits}, {"heap", heap},
+    {"sweep", sweep}, {"delay_slot", delay_slot}, {"stack", stack},
+    {"copies", copies}, {"interrupts", interrupts}, {"refusals", refusals},
 };
 
 static const struct {

@@ -1,0 +1,160 @@
+// models/disco.py once more in C.
+#include "engine.h"
+
+struct l2tlb { u32 *tags, *home; u64 entries, ways; };
+struct pmap { u32 *machine, *backmaps, *mapped, *allocated; };
+struct state {
+    i64 *counts; struct tlb tlb; struct l2tlb l2; struct pmap pmap;
+    u32 *table; u8 *segment; u32 *space, *entry, *handler; u64 *probed; i64 *runs; i64 quantum;
+    u64 frames, counters;  // sizes that the arrays themselves know in Python
+};
+enum { L2TLB_HIT = 2, REFILL_FORWARDED, NESTED_FORWARDED, REFILL_INSTRUCTION, KERNEL_TLB_FAULT, PAGE_ALLOCATION,
+       PROGRAMMED_IO = 21, ZEROED_PAGE_CALL, VCPU_SWITCH, IDLE_UNITS };
+#define TICK(counter) (m->counts[at->base + (counter)]++)
+
+static u32 *set_of(const struct l2tlb *l, u64 vcpu, u64 pair) { return l->tags + vcpu * l->entries + l->home[pair]; }
+static void to_front(u32 *set, u64 way, u64 pair) {
+    for (; way > 0; way--) set[way] = set[way - 1];
+    set[0] = pair;
+}
+static int l2_find(const struct l2tlb *l, u64 vcpu, u64 pair) {
+    u32 *set = set_of(l, vcpu, pair);
+    for (u64 way = 0; way < l->ways; way++)
+        if (set[way] == pair) { to_front(set, way, pair); return 1; }
+    return 0;
+}
+static void l2_insert(const struct l2tlb *l, u64 vcpu, u64 pair) {
+    if (!l2_find(l, vcpu, pair)) to_front(set_of(l, vcpu, pair), l->ways - 1, pair);
+}
+static void l2_close(const struct l2tlb *l, u32 *set, u64 way) {
+    for (; way + 1 < l->ways; way++) set[way] = set[way + 1];
+    set[l->ways - 1] = 0;
+}
+static void l2_drop(const struct l2tlb *l, u64 vcpu, u64 pair) {
+    if (l2_find(l, vcpu, pair)) l2_close(l, set_of(l, vcpu, pair), 0);
+}
+static void l2_flush_space(const struct l2tlb *l, u64 vcpu, const u32 *space_of, u32 space) {
+    for (u64 k = l->entries; k-- > 0;) {
+        u64 pair = l->tags[vcpu * l->entries + k];
+        if (pair && space_of[pair << 1] == space) l2_close(l, set_of(l, vcpu, pair), k - l->home[pair]);
+    }
+}
+
+static int use(const struct state *m, u64 frame) {
+    if (frame == 0 || frame > m->frames || m->pmap.machine[frame - 1]) return 0;
+    m->pmap.machine[frame - 1] = ++m->pmap.allocated[0];
+    return 1;
+}
+static int map_page(const struct state *m, u64 page, u32 frame) {
+    if (frame > m->frames) frame = 0;
+    u32 old = m->pmap.mapped[page];
+    if (old != frame) {
+        if (old) m->pmap.backmaps[old - 1]--;
+        if (frame) m->pmap.backmaps[frame - 1]++;
+        m->pmap.mapped[page] = frame;
+    }
+    return use(m, frame);
+}
+static void map_pair(const struct state *m, const struct at *at, u64 pair) {
+    for (u64 page = pair << 1; page <= (pair << 1 | 1); page++)
+        if (map_page(m, page, m->entry[page])) TICK(PAGE_ALLOCATION);
+}
+static void kernel_tlb_fault(const struct state *m, const struct at *at, u64 pair) {
+    TICK(KERNEL_TLB_FAULT);
+    map_pair(m, at, pair);
+    insert(&m->tlb, at, pair);
+}
+static int second_level(const struct state *m, const struct at *at, u64 pair) {
+    if (!l2_find(&m->l2, at->vcpu, pair)) return 0;
+    TICK(L2TLB_HIT);
+    insert(&m->tlb, at, pair);
+    return 1;
+}
+static void kernel_code(const struct state *m, const struct at *at, u32 page) {
+    u64 pair = page >> 1;
+    if (pair && !touch(&m->tlb, at, pair)) kernel_tlb_fault(m, at, pair);
+}
+static void run_handler(const struct state *m, const struct at *at, int run) {
+    for (u64 k = 0; k < m->counters; k++) m->counts[at->base + k] += m->runs[run * m->counters + k];
+}
+static void write_tlb(const struct state *m, const struct at *at, u64 pair) {
+    map_pair(m, at, pair);
+    l2_insert(&m->l2, at->vcpu, pair);
+    if (!touch(&m->tlb, at, pair)) insert(&m->tlb, at, pair);
+}
+static void forward(const struct state *m, const struct at *at, u64 pair) {
+    TICK(REFILL_FORWARDED);
+    kernel_code(m, at, m->handler[0]);
+    u64 table = m->table[pair];
+    if (table && !touch(&m->tlb, at, table) && !second_level(m, at, table)) {
+        run_handler(m, at, 1);
+        TICK(NESTED_FORWARDED);
+        kernel_code(m, at, m->handler[1]);
+        run_handler(m, at, 2);
+        write_tlb(m, at, table);
+    } else {
+        run_handler(m, at, 0);
+        write_tlb(m, at, pair);
+    }
+}
+
+static inline void access_page(const struct state *m, const struct at *at, u32 page) {
+    u64 pair = page >> 1;
+    if (hit(&m->tlb, at, pair)) return;
+    if (m->segment[page] == DEVICE) TICK(PROGRAMMED_IO);
+    else if (m->segment[page] != MAPPED) kernel_tlb_fault(m, at, pair);
+    else while (m->tlb.slot[at->lane + pair] == 0)
+        if (!second_level(m, at, pair)) forward(m, at, pair);
+}
+
+static u32 frame_of(u64 entry) { return entry & 1 ? (u32)((entry >> 12) + 1) : 0; }
+
+static void emulate_write(const struct state *m, const struct at *at, const struct row *row) {
+    u64 pair = row->page >> 1, index = row->info & 0x7fff, probed = m->probed[at->vcpu];
+    int is_random = row->info >> 15;
+    m->probed[at->vcpu] = 0;
+    if (pair && m->segment[row->page] == MAPPED) {
+        m->entry[pair << 1] = frame_of(row->payload[0]);
+        m->entry[pair << 1 | 1] = frame_of(row->payload[1]);
+        if (index < m->tlb.wired && !is_random) fill(&m->tlb, at, first_entry(&m->tlb, at->vcpu) + index, pair);
+        write_tlb(m, at, pair);
+    } else if (probed) {
+        drop(&m->tlb, at->vcpu, probed);
+        l2_drop(&m->l2, at->vcpu, probed);
+    } else if (index < m->tlb.entries && !is_random)
+        empty(&m->tlb, at->vcpu, first_entry(&m->tlb, at->vcpu) + index);
+}
+
+static void event(const struct state *m, const struct at *at, const struct row *row) {
+    switch (row->kind) {
+    case ENTRY: if (row->page) m->entry[row->page] = frame_of(row->payload[1]); break;
+    case TLB_WRITE: emulate_write(m, at, row); break;
+    case TLB_PROBE: m->probed[at->vcpu] = row->info ? row->page >> 1 : 0; break;
+    case ZEROED:
+        if (at->skip == KEPT) break;
+        TICK(ZEROED_PAGE_CALL);
+        if (use(m, (u64)row->page + 1)) TICK(PAGE_ALLOCATION);
+        break;
+    case IDLE: m->counts[at->base + IDLE_UNITS] += row->page; break;
+    case INVALIDATE_PAGE:
+        drop(&m->tlb, at->vcpu, row->page >> 1);
+        l2_drop(&m->l2, at->vcpu, row->page >> 1);
+        break;
+    case INVALIDATE_SPACE:
+        flush_space(&m->tlb, at->vcpu, m->space, row->page);
+        l2_flush_space(&m->l2, at->vcpu, m->space, row->page);
+        break;
+    case INVALIDATE_ALL:
+        flush(&m->tlb, at->vcpu);
+        for (u64 k = 0; k < m->l2.entries; k++) m->l2.tags[at->vcpu * m->l2.entries + k] = 0;
+        break;
+    }
+}
+
+static i64 slice_ended(const struct state *m, const struct at *at) {
+    TICK(VCPU_SWITCH);
+    flush(&m->tlb, at->vcpu);
+    return m->quantum;
+}
+
+#include "kernel.h"

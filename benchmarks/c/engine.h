@@ -1,0 +1,72 @@
+// Rows, engine state and first-level TLB once more in C: replay/kernel.py and replay/hw/tlb.py.  Every field is 8 bytes wide, so that the structures can be filled from the engine's own arrays.
+#include <stdint.h>
+
+typedef uint8_t u8; typedef uint16_t u16; typedef uint32_t u32; typedef uint64_t u64; typedef int64_t i64;
+
+enum { FETCH = 0, EXTRA = 16, ENTRY = 24, TLB_WRITE = 32, TLB_PROBE, INVALIDATE_PAGE, INVALIDATE_SPACE, INVALIDATE_ALL,
+       SENSITIVE = 40, EXCEPTION = 48, RETURN, SERVICE_ENTER, SERVICE_EXIT, IDLE = 79, ZEROED = 88, EVENT_FIRST = 16 };
+enum { MAPPED, UNMAPPED, UNCACHED, DEVICE };
+enum { KEPT, REPLACED, REPLACED_REFILL };
+enum { REFILL = 1, NESTED_REFILL = 2, PENDING = 4, FIRST_ENTRY = 2, NO_VCPU = 255 };
+#define NEVER ((i64)1 << 62)
+
+struct columns { const u8 *kind, *ctx; const u16 *info; const u32 *page; const u8 *n; };
+struct engine {
+    i64 *counts; u32 *service, *index; u8 *skip, *on_kind, *on_cause, *on_sensitive, *site_class;
+    u64 *payload; i64 *retired, *slice_end; u64 counters, services, pairs;
+};
+struct tlb { u16 *slot; u32 *pair; u64 *stamp, *random, *order; u64 pairs, entries, wired, lru; };
+struct at { u64 vcpu, lane, base, now; u8 skip, recorded_refill; };
+struct row { u8 kind; u16 info; u32 page; const u64 *payload; };
+
+static inline int hit(const struct tlb *t, const struct at *at, u64 pair) {
+    u64 slot = t->slot[at->lane + pair];
+    t->stamp[slot] = at->now;
+    return slot != 0;
+}
+static u64 next_stamp(const struct tlb *t, const struct at *at) {
+    return t->order[0] = t->order[0] < at->now ? at->now + 1 : t->order[0] + 1;
+}
+static int touch(const struct tlb *t, const struct at *at, u64 pair) {
+    u64 slot = t->slot[at->lane + pair];
+    t->stamp[slot] = next_stamp(t, at);
+    return slot != 0;
+}
+static void empty(const struct tlb *t, u64 vcpu, u64 slot) {
+    t->slot[vcpu * t->pairs + t->pair[slot]] = 0;
+    t->pair[slot] = 0;
+    t->stamp[slot] = 0;
+}
+static void drop(const struct tlb *t, u64 vcpu, u64 pair) {
+    u64 slot = t->slot[vcpu * t->pairs + pair];
+    if (slot >= FIRST_ENTRY) empty(t, vcpu, slot);
+}
+static u64 first_entry(const struct tlb *t, u64 vcpu) { return FIRST_ENTRY + vcpu * t->entries; }
+static void fill(const struct tlb *t, const struct at *at, u64 slot, u64 pair) {
+    drop(t, at->vcpu, pair);
+    empty(t, at->vcpu, slot);
+    t->slot[at->lane + pair] = slot;
+    t->pair[slot] = pair;
+    t->stamp[slot] = next_stamp(t, at);
+}
+static u64 victim(const struct tlb *t, u64 vcpu) {
+    u64 first = first_entry(t, vcpu);
+    if (t->lru) {
+        u64 oldest = first + t->wired;
+        for (u64 s = oldest; s < first + t->entries; s++)
+            if (t->stamp[s] < t->stamp[oldest]) oldest = s;
+        return oldest;
+    }
+    u64 x = t->random[vcpu];
+    x ^= x << 13; x ^= x >> 7; x ^= x << 17;
+    t->random[vcpu] = x;
+    return first + t->wired + (x >> 32) % (t->entries - t->wired);
+}
+static void insert(const struct tlb *t, const struct at *at, u64 pair) { fill(t, at, victim(t, at->vcpu), pair); }
+static void flush(const struct tlb *t, u64 vcpu) {
+    for (u64 s = first_entry(t, vcpu); s < first_entry(t, vcpu) + t->entries; s++) empty(t, vcpu, s);
+}
+static void flush_space(const struct tlb *t, u64 vcpu, const u32 *space_of, u32 space) {
+    for (u64 s = first_entry(t, vcpu); s < first_entry(t, vcpu) + t->entries; s++)
+        if (t->pair[s] && space_of[(u64)t->pair[s] << 1] == space) empty(t, vcpu, s);
+}

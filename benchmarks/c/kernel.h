@@ -1,0 +1,76 @@
+// The generic count kernel once more in C: the same algorithm as replay/kernel.py, to measure that one against.
+// The file that includes this defines struct state, access_page, event and slice_ended.
+
+static inline void settle(const struct engine *e, u64 vcpu, u64 base, u8 skip, i64 left, i64 references) {
+    if (vcpu == NO_VCPU || skip != KEPT) return;
+    i64 instructions = e->slice_end[vcpu] - e->retired[vcpu] - left;
+    e->counts[base] += instructions;
+    e->counts[base + 1] += references;
+    e->retired[vcpu] += instructions;
+}
+
+#define ENTER() do { \
+        u64 service = e.service[vcpu]; \
+        skip = e.skip[service]; \
+        left = skip == KEPT ? e.slice_end[vcpu] - e.retired[vcpu] : NEVER; \
+        base = (vcpu * e.services + service) * e.counters; \
+        references = 0; \
+    } while (0)
+
+void count_rows(const struct state *state, const struct engine *engine, const struct columns *columns, u64 first, u64 last) {
+    const struct state m = *state;
+    const struct engine e = *engine;
+    const struct columns c = *columns;
+    u64 vcpu = NO_VCPU, lane = 0, base = 0;
+    u8 skip = KEPT;
+    i64 left = NEVER, references = 0;
+    for (u64 i = first; i < last; i++) {
+        u64 this = c.ctx[i] & 15;
+        if (this != vcpu) {
+            settle(&e, vcpu, base, skip, left, references);
+            vcpu = this;
+            lane = this * e.pairs;
+            ENTER();
+        }
+        left -= c.n[i];
+        struct at at = {vcpu, lane, base, i << 10, skip, 0};
+        if (left <= 0) {
+            settle(&e, vcpu, base, skip, left, references);
+            references = 0;
+            e.slice_end[vcpu] += slice_ended(&m, &at);
+            left = e.slice_end[vcpu] - e.retired[vcpu];
+        }
+        u8 kind = c.kind[i];
+        u32 page = c.page[i];
+        if (kind < EVENT_FIRST) {
+            if (skip != KEPT) continue;
+            references++;
+        } else {
+            u16 info = c.info[i];
+            if (kind == SERVICE_ENTER || kind == SERVICE_EXIT) {
+                settle(&e, vcpu, base, skip, left, references);
+                e.service[vcpu] = e.index[page];
+                ENTER();
+            } else if (kind == EXTRA) {
+                u64 pending = e.payload[PENDING];
+                if (pending == 0) for (int k = 0; k < PENDING; k++) e.payload[k] = 0;
+                if (pending < PENDING) {
+                    e.payload[pending] = page | (u64)info << 32;
+                    e.payload[PENDING] = pending + 1;
+                }
+            } else if (!(kind == SENSITIVE || kind == RETURN ? skip != KEPT
+                         : skip == REPLACED_REFILL && (kind == TLB_WRITE || kind == TLB_PROBE))) {
+                u64 counter = kind == SENSITIVE ? e.on_sensitive[e.site_class[page]]
+                              : kind == EXCEPTION ? e.on_cause[info & 31] : e.on_kind[kind];
+                e.counts[base + counter]++;
+                struct row row = {kind, info, page, e.payload};
+                event(&m, &at, &row);
+            }
+            if (kind != EXTRA) e.payload[PENDING] = 0;
+            if (kind != EXCEPTION || (info >> 5 & 3) == 0 || (info & 31) == NESTED_REFILL) continue;
+            at.recorded_refill = (info & 31) == REFILL;
+        }
+        access_page(&m, &at, page);
+    }
+    settle(&e, vcpu, base, skip, left, references);
+}

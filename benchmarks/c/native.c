@@ -1,0 +1,56 @@
+// models/native.py once more in C.
+#include "engine.h"
+
+struct state { i64 *counts; struct tlb tlb; u32 *table; u8 *segment; u32 *space; u64 *probed; i64 *handler; };
+enum { UTLB_REFILL = 2, NESTED, REFILL_INSTRUCTION, DEVICE_ACCESS, IDLE_UNITS = 11 };
+
+static void refill(const struct state *m, const struct at *at, u64 pair) {
+    m->counts[at->base + UTLB_REFILL]++;
+    u64 table = m->table[pair];
+    if (table == 0 || touch(&m->tlb, at, table)) {
+        m->counts[at->base + REFILL_INSTRUCTION] += m->handler[0];
+        insert(&m->tlb, at, pair);
+    } else {
+        m->counts[at->base + NESTED]++;
+        m->counts[at->base + REFILL_INSTRUCTION] += m->handler[1] + m->handler[2];
+        insert(&m->tlb, at, table);
+    }
+}
+
+static inline void access_page(const struct state *m, const struct at *at, u32 page) {
+    u64 pair = page >> 1;
+    if (hit(&m->tlb, at, pair)) return;
+    if (m->segment[page] == DEVICE) { m->counts[at->base + DEVICE_ACCESS]++; return; }
+    while (m->tlb.slot[at->lane + pair] == 0) {
+        refill(m, at, pair);
+        if (at->recorded_refill) break;
+    }
+}
+
+static void write_entry(const struct state *m, const struct at *at, const struct row *row) {
+    u64 pair = row->page >> 1, index = row->info & 0x7fff, probed = m->probed[at->vcpu];
+    int is_random = row->info >> 15, mapped = pair != 0 && m->segment[row->page] == MAPPED;
+    m->probed[at->vcpu] = 0;
+    if (is_random) {
+        if (mapped) insert(&m->tlb, at, pair);
+    } else if (!mapped) {
+        if (probed) drop(&m->tlb, at->vcpu, probed);
+        else if (index < m->tlb.entries) empty(&m->tlb, at->vcpu, first_entry(&m->tlb, at->vcpu) + index);
+    } else if (index < m->tlb.wired)
+        fill(&m->tlb, at, first_entry(&m->tlb, at->vcpu) + index, pair);
+}
+
+static void event(const struct state *m, const struct at *at, const struct row *row) {
+    switch (row->kind) {
+    case TLB_WRITE: write_entry(m, at, row); break;
+    case TLB_PROBE: m->probed[at->vcpu] = row->info ? row->page >> 1 : 0; break;
+    case INVALIDATE_PAGE: drop(&m->tlb, at->vcpu, row->page >> 1); break;
+    case INVALIDATE_SPACE: flush_space(&m->tlb, at->vcpu, m->space, row->page); break;
+    case INVALIDATE_ALL: flush(&m->tlb, at->vcpu); break;
+    case IDLE: m->counts[at->base + IDLE_UNITS] += row->page; break;
+    }
+}
+
+static i64 slice_ended(const struct state *m, const struct at *at) { return NEVER; }
+
+#include "kernel.h"

@@ -1,0 +1,120 @@
+"""Traces written by hand, row by row: for tests with known answers, benchmarks and small studies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from replay.prepare import Prepared, from_rows
+from replay.trace.meta import Handler, RecorderTlb, Refill, Service, TraceMeta
+from replay.trace.schema import (
+    CTX_MODE_SHIFT,
+    PAGE_SHIFT,
+    TOUCH_SHIFT,
+    Cause,
+    Kind,
+    Mode,
+    Segment,
+    Sensitive,
+    ServiceClass,
+    Touch,
+)
+
+WINDOW, REFILL_PC, NESTED_PC = 0xFFFFFFFFC0000000, 0xFFFFFFFF80000080, 0xFFFFFFFF80000180
+KSEG0, KSEG1, DEVICE_PAGE = (a >> PAGE_SHIFT for a in (0xFFFFFFFF80000000, 0xFFFFFFFFA0000000, 0xFFFFFFFFBF000000))
+LOW_48, LOW_32 = (1 << 48) - 1, (1 << 32) - 1
+
+SERVICES = (
+    Service(0, "USER", ServiceClass.OTHER),
+    Service(2, "UTLB_MISS", ServiceClass.REFILL),
+    Service(3, "DEMAND_ZERO", ServiceClass.OTHER),
+    Service(9, "IDLE", ServiceClass.IDLE),
+    Service(10, "PAGE_ZERO", ServiceClass.PAGE_ZERO),
+    Service(13, "TABLE_UPDATE", ServiceClass.TABLE_UPDATE),
+)
+
+REFILL = Refill(
+    window=WINDOW,
+    entry_bytes=8,
+    pc=REFILL_PC,
+    nested_pc=NESTED_PC,
+    full=Handler(9, 1, {"MFC0": 1, "MTC0": 2, "TLBWR": 1, "ERET": 1}),
+    aborted=Handler(1, 1, {"MFC0": 1}),
+    nested=Handler(14, 2, {"MFC0": 2, "MTC0": 2, "TLBWR": 1, "ERET": 1}),
+)
+
+
+def handmade_meta(vcpus: int = 1, tlb: RecorderTlb | None = None) -> TraceMeta:
+    """Metadata of a small MIPS64 machine that nobody recorded."""
+    return TraceMeta(
+        architecture="mips64",
+        vcpus=vcpus,
+        memory_bytes=1 << 26,
+        instructions_per_second=200_000_000,
+        workload="by hand",
+        tlb=tlb or RecorderTlb(64, True, 0, "random", 1),
+        services=SERVICES,
+        refill=REFILL,
+    )
+
+
+class Script:
+    """Collects the rows of a trace; pages and sites are defined where they are first used."""
+
+    def __init__(self, meta: TraceMeta | None = None) -> None:
+        self.meta = meta or handmade_meta()
+        self.rows: list[tuple[int, int, int, int, int]] = []
+        self._pages: dict[tuple[int, int], int] = {}
+        self._sites: dict[Sensitive, int] = {}
+
+    def row(
+        self,
+        kind: Kind,
+        page: int = 0,
+        info: int = 0,
+        n: int = 0,
+        *,
+        vcpu: int = 0,
+        mode: Mode = Mode.USER,
+        payload: Iterable[int] = (),
+    ) -> None:
+        """Append a row, its payload first."""
+        for value in payload:
+            self.rows.append((Kind.EXTRA, vcpu, value >> 32 & 0xFFFF, value & LOW_32, 0))
+        self.rows.append((kind, vcpu | mode << CTX_MODE_SHIFT, info, page, n))
+
+    def page(self, vpn: int, space: int = 0, segment: Segment = Segment.MAPPED) -> int:
+        """The id of a page, whose defining rows are appended at its first use."""
+        known = self._pages.get((space, vpn))
+        if known:
+            return known
+        new = self._pages[space, vpn] = len(self._pages) + 1
+        self.row(Kind.PAGE, new, segment, payload=(vpn & LOW_48, vpn >> 48 | space << 4))
+        return new
+
+    def user(self, vpn: int, space: int = 1) -> int:
+        """A mapped user page."""
+        return self.page(vpn, space)
+
+    def kernel(self, frame: int) -> int:
+        """A frame seen through the unmapped segment kseg0."""
+        return self.page(KSEG0 + frame, 0, Segment.UNMAPPED)
+
+    def device(self) -> int:
+        """The page of device registers."""
+        return self.page(DEVICE_PAGE, 0, Segment.DEVICE)
+
+    def sensitive(self, klass: Sensitive, n: int = 1, vcpu: int = 0) -> None:
+        """Append an instruction of ``klass``, its site first."""
+        known = self._sites.get(klass)
+        if not known:
+            known = self._sites[klass] = len(self._sites) + 1
+            self.row(Kind.SITE, known, klass, payload=(REFILL_PC & LOW_48, REFILL_PC >> 48))
+        self.row(Kind.SENSITIVE, known, n=n, vcpu=vcpu, mode=Mode.KERNEL)
+
+    def exception(self, cause: Cause, page: int = 0, touch: Touch = Touch.NONE, vcpu: int = 0) -> None:
+        """Append an exception that interrupted an access to ``page``, or none."""
+        self.row(Kind.EXCEPTION, page, cause | touch << TOUCH_SHIFT, vcpu=vcpu)
+
+    def prepared(self) -> Prepared:
+        """The trace, ready to be counted."""
+        return from_rows([*self.rows, (Kind.END, 0, 0, 0, 0)], self.meta)

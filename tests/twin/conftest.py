@@ -1,0 +1,400 @@
+"""The slow twins: the same mechanisms once more, in dictionaries and lists, sharing no code with the kernels."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from replay.prepare import Prepared
+
+MASK = 2**64 - 1
+MAPPED, UNMAPPED, UNCACHED, DEVICE = 0, 1, 2, 3
+CAUSES = ["interrupt", "", "", ""] + ["fault"] * 5 + ["other_exception"] * 2 + ["system_call"] + ["other_exception"] * 8
+EMULATIONS = ["mfc0", "mtc0", "tlb_read", "tlb_write", "tlb_write", "tlb_probe", "eret", "wait", "cache"]
+
+
+class NaiveTlb:
+    """One vCPU's TLB: a list of entries, and the order of their use as a list of indices."""
+
+    def __init__(self, entries: int, wired: int, lru: bool, seed: int) -> None:
+        self.held: list[int] = [0] * entries
+        self.wired, self.lru = wired, lru
+        self.used: list[int] = []  # least recently used first
+        self.x = (seed * 0x9E3779B97F4A7C15 + 1) & MASK or 1
+
+    def has(self, pair: int) -> bool:
+        return pair in self.held
+
+    def look(self, pair: int) -> bool:
+        if pair not in self.held:
+            return False
+        self._use(self.held.index(pair))
+        return True
+
+    def _use(self, index: int) -> None:
+        self._forget(index)
+        self.used.append(index)
+
+    def _forget(self, index: int) -> None:
+        if index in self.used:
+            self.used.remove(index)
+
+    def clear(self, index: int) -> None:
+        self.held[index] = 0
+        self._forget(index)
+
+    def drop(self, pair: int) -> None:
+        if pair in self.held:
+            self.clear(self.held.index(pair))
+
+    def put(self, index: int, pair: int) -> None:
+        self.drop(pair)
+        self.held[index] = pair
+        self._use(index)
+
+    def insert(self, pair: int) -> None:
+        if self.lru:
+            free = [i for i in range(self.wired, len(self.held)) if i not in self.used]
+            index = free[0] if free else next(i for i in self.used if i >= self.wired)
+        else:
+            self.x ^= self.x << 13 & MASK
+            self.x ^= self.x >> 7
+            self.x ^= self.x << 17 & MASK
+            index = self.wired + (self.x >> 32) % (len(self.held) - self.wired)
+        self.put(index, pair)
+
+
+class NaiveL2:
+    """One vCPU's second-level TLB: a dictionary of lists, most recently used first."""
+
+    def __init__(self, entries: int, ways: int) -> None:
+        self.sets, self.ways = entries // ways, ways
+        self.held: dict[int, list[tuple[int, Any]]] = defaultdict(list)
+
+    def home(self, key: tuple[int, int]) -> list[tuple[int, Any]]:
+        space, vpn = key
+        return self.held[(vpn // 2 + space * 0x9E3779B1) % self.sets]
+
+    def look(self, pair: int, key: tuple[int, int]) -> bool:
+        ways = self.home(key)
+        if (pair, key) not in ways:
+            return False
+        ways.remove((pair, key))
+        ways.insert(0, (pair, key))
+        return True
+
+    def insert(self, pair: int, key: tuple[int, int]) -> None:
+        if not self.look(pair, key):
+            ways = self.home(key)
+            ways.insert(0, (pair, key))
+            del ways[self.ways :]
+
+    def drop(self, pair: int, key: tuple[int, int]) -> None:
+        ways = self.home(key)
+        if (pair, key) in ways:
+            ways.remove((pair, key))
+
+    def drop_space(self, space: int) -> None:
+        for ways in self.held.values():
+            ways[:] = [(pair, key) for pair, key in ways if key[0] != space]
+
+
+class NaivePmap:
+    """Frame -> machine page, and frame -> the set of pages that map it."""
+
+    def __init__(self, frames: int) -> None:
+        self.frames = frames
+        self.machine: dict[int, int] = {}
+        self.backmaps: dict[int, set[int]] = defaultdict(set)
+
+    def use(self, frame: int) -> bool:
+        if frame >= self.frames:
+            return False
+        new = frame not in self.machine
+        self.machine.setdefault(frame, len(self.machine))
+        return new
+
+    def map_page(self, page: int, frame: int | None) -> bool:
+        for pages in self.backmaps.values():
+            pages.discard(page)
+        if frame is None or frame >= self.frames:
+            return False
+        self.backmaps[frame].add(page)
+        return self.use(frame)
+
+
+class NaiveMachine:
+    """Walks the rows of a trace; ``counts[vcpu, service id, counter]``."""
+
+    replaces: tuple[str, ...] = ()
+
+    def __init__(self, prepared: Prepared, settings: dict[str, Any]) -> None:
+        self.p, self.settings = prepared, settings
+        self.counts: dict[tuple[int, int, str], int] = defaultdict(int)
+        self.service = dict.fromkeys(range(prepared.meta.vcpus), 0)
+        self.classes = {s.id: s.klass.name for s in prepared.meta.services}
+        lru = settings["tlb.replacement"] == "lru"
+        self.tlbs = [
+            NaiveTlb(settings["tlb.entries"], settings["tlb.wired"], lru, settings["tlb.seed"] + v)
+            for v in range(prepared.meta.vcpus)
+        ]
+        self.probed: dict[int, int] = defaultdict(int)
+        self.cpu = 0
+        self.payload: list[int] = []
+
+    @property
+    def tlb(self) -> NaiveTlb:
+        return self.tlbs[self.cpu]
+
+    def tick(self, counter: str, n: int = 1) -> None:
+        self.counts[self.cpu, self.service[self.cpu], counter] += n
+
+    def segment(self, page: int) -> int:
+        return int(self.p.pages.segment[page])
+
+    def key(self, pair: int) -> tuple[int, int]:
+        return int(self.p.pages.space[2 * pair]), int(self.p.pages.vpn[2 * pair])
+
+    def run(self) -> dict[tuple[int, int, str], int]:
+        for kind, ctx, info, page, n in zip(*(c.tolist() for c in self.p.columns), strict=True):
+            self.cpu = ctx & 15
+            klass = self.classes[self.service[self.cpu]]
+            kept = klass not in self.replaces
+            if kept:
+                self.tick("instructions", n)
+                self.after_instructions(n)
+            if kind == 16:
+                self.payload.append(page | info << 32)
+                continue
+            if kind < 16:
+                if kept:
+                    self.tick("references")
+                    self.access(page, once=False)
+                continue
+            self.one_event(kind, info, page, klass, kept)
+            self.payload = []
+        return {k: n for k, n in self.counts.items() if n}
+
+    def one_event(self, kind: int, info: int, page: int, klass: str, kept: bool) -> None:
+        if kind in (50, 51):
+            self.service[self.cpu] = page
+        elif kind == 40:
+            if kept:
+                self.privileged(int(self.p.sites.klass[page]))
+        elif kind == 48:
+            cause = info & 31
+            if CAUSES[cause]:
+                self.tick(CAUSES[cause])
+            if info >> 5 & 3 and cause != 2:
+                self.access(page, once=cause == 1)
+        elif kind in (32, 33):
+            if klass != "REFILL":
+                self.tlb_row(kind, info, page)
+        else:
+            self.event(kind, info, page, kept)
+
+    def tlb_row(self, kind: int, info: int, page: int) -> None:
+        if kind == 33:
+            self.probed[self.cpu] = page // 2 if info else 0
+            return
+        probed, self.probed[self.cpu] = self.probed[self.cpu], 0
+        is_random, index = bool(info & 0x8000), info & 0x7FFF
+        if page >= 2 and self.segment(page) == MAPPED:
+            self.write_mapped(page // 2, None if is_random else index)
+        else:
+            self.write_unmapped(probed, is_random, index)
+
+    def entry_payload(self, k: int) -> int | None:
+        value = self.payload[k] if k < len(self.payload) else 0
+        return value >> 12 if value & 1 else None
+
+    def after_instructions(self, n: int) -> None: ...
+
+
+class NaiveNative(NaiveMachine):
+    """The bare machine."""
+
+    replaces = ("REFILL",)
+
+    def access(self, page: int, once: bool) -> None:
+        if self.segment(page) in (UNMAPPED, UNCACHED):
+            return
+        if self.segment(page) == DEVICE:
+            self.tick("device_access")
+            return
+        if self.tlb.look(page // 2):
+            return
+        handler = self.p.meta.refill
+        while not self.tlb.has(page // 2):
+            self.tick("utlb_refill")
+            table = int(self.p.pages.table[page // 2])
+            if table and not self.tlb.look(table):
+                self.tick("nested_refill")
+                self.tick("refill_instruction", handler.aborted.instructions + handler.nested.instructions)
+                self.tlb.insert(table)
+            else:
+                self.tick("refill_instruction", handler.full.instructions)
+                self.tlb.insert(page // 2)
+            if once:
+                break
+
+    def privileged(self, klass: int) -> None:
+        self.tick("privileged")
+
+    def write_mapped(self, pair: int, index: int | None) -> None:
+        if index is None:
+            self.tlb.insert(pair)
+        elif index < self.tlb.wired:
+            self.tlb.put(index, pair)
+
+    def write_unmapped(self, probed: int, is_random: bool, index: int) -> None:
+        if probed and not is_random:
+            self.tlb.drop(probed)
+        elif not is_random and index < len(self.tlb.held):
+            self.tlb.clear(index)
+
+    def event(self, kind: int, info: int, page: int, kept: bool) -> None:
+        if kind == 34:
+            self.tlb.drop(page // 2)
+        elif kind in (35, 36):
+            for index, pair in enumerate(self.tlb.held):
+                if pair and (kind == 36 or self.key(pair)[0] == page):
+                    self.tlb.clear(index)
+        elif kind == 79:
+            self.tick("idle", page)
+
+
+class NaiveDisco(NaiveMachine):
+    """Disco's uniprocessor core."""
+
+    replaces = ("REFILL", "PAGE_ZERO")
+
+    def __init__(self, prepared: Prepared, settings: dict[str, Any]) -> None:
+        super().__init__(prepared, settings)
+        self.l2s = [NaiveL2(settings["l2tlb.entries"], settings["l2tlb.ways"]) for _ in self.tlbs]
+        self.pmap = NaivePmap(prepared.meta.memory_bytes // 4096)
+        self.now_maps: dict[int, int | None] = {}
+        self.left = [settings["quantum"]] * len(self.tlbs)
+
+    @property
+    def l2(self) -> NaiveL2:
+        return self.l2s[self.cpu]
+
+    def after_instructions(self, n: int) -> None:
+        self.left[self.cpu] -= n
+        if self.settings["vcpus_per_cpu"] > 1 and self.left[self.cpu] <= 0:
+            self.left[self.cpu] += self.settings["quantum"]
+            self.tick("vcpu_switch")
+            for index in range(len(self.tlb.held)):
+                self.tlb.clear(index)
+
+    def access(self, page: int, once: bool) -> None:
+        pair = page // 2
+        if self.segment(page) == DEVICE:
+            self.tick("programmed_io")
+        elif not self.tlb.look(pair):
+            if self.segment(page) != MAPPED:
+                self.kernel_fault(pair)
+            while not self.tlb.has(pair):
+                self.miss(pair)
+
+    def miss(self, pair: int) -> None:
+        if self.in_l2(pair):
+            return
+        refill, table = self.p.meta.refill, int(self.p.pages.table[pair])
+        self.tick("refill_forwarded")
+        self.fetch_handler(0)
+        if table == 0 or self.tlb.look(table) or self.in_l2(table):
+            self.run_handler(refill.full)
+            self.write(pair)
+            return
+        self.run_handler(refill.aborted)
+        self.tick("nested_forwarded")
+        self.fetch_handler(1)
+        self.run_handler(refill.nested)
+        self.write(table)
+
+    def in_l2(self, pair: int) -> bool:
+        if not self.l2.look(pair, self.key(pair)):
+            return False
+        self.tick("l2tlb_hit")
+        self.tlb.insert(pair)
+        return True
+
+    def fetch_handler(self, which: int) -> None:
+        pair = int(self.p.pages.handler[which]) // 2
+        if pair and not self.tlb.look(pair):
+            self.kernel_fault(pair)
+
+    def run_handler(self, run: Any) -> None:
+        self.tick("refill_instruction", run.instructions)
+        for name, times in run.sensitive.items():
+            self.tick({"TLBWR": "tlb_write"}.get(name, name.lower()) + "_emulation", times)
+
+    def kernel_fault(self, pair: int) -> None:
+        self.tick("kernel_tlb_fault")
+        self.map_both(pair)
+        self.tlb.insert(pair)
+
+    def frame(self, page: int) -> int | None:
+        fixed = int(self.p.pages.frame[page])
+        return fixed - 1 if fixed and page not in self.now_maps else self.now_maps.get(page)
+
+    def map_both(self, pair: int) -> None:
+        for page in (2 * pair, 2 * pair + 1):
+            if self.pmap.map_page(page, self.frame(page)):
+                self.tick("page_allocation")
+
+    def write(self, pair: int) -> None:
+        self.map_both(pair)
+        self.l2.insert(pair, self.key(pair))
+        if not self.tlb.look(pair):
+            self.tlb.insert(pair)
+
+    def privileged(self, klass: int) -> None:
+        self.tick(EMULATIONS[klass] + "_emulation")
+
+    def write_mapped(self, pair: int, index: int | None) -> None:
+        self.now_maps[2 * pair], self.now_maps[2 * pair + 1] = self.entry_payload(0), self.entry_payload(1)
+        if index is not None and index < self.tlb.wired:
+            self.tlb.put(index, pair)
+        self.write(pair)
+
+    def write_unmapped(self, probed: int, is_random: bool, index: int) -> None:
+        if probed:
+            self.tlb.drop(probed)
+            self.l2.drop(probed, self.key(probed))
+        elif not is_random and index < len(self.tlb.held):
+            self.tlb.clear(index)
+
+    def event(self, kind: int, info: int, page: int, kept: bool) -> None:
+        if kind == 24 and page:
+            self.now_maps[page] = self.entry_payload(1)
+        elif kind == 34:
+            self.tlb.drop(page // 2)
+            self.l2.drop(page // 2, self.key(page // 2))
+        elif kind in (35, 36):
+            for index, pair in enumerate(self.tlb.held):
+                if pair and (kind == 36 or self.key(pair)[0] == page):
+                    self.tlb.clear(index)
+            if kind == 36:
+                self.l2.held.clear()
+            else:
+                self.l2.drop_space(page)
+        elif kind == 75:
+            self.tick("programmed_io")
+        elif kind == 79:
+            self.tick("idle", page)
+        elif kind == 88 and not kept:
+            self.tick("zeroed_page_call")
+            if self.pmap.use(page):
+                self.tick("page_allocation")
+
+
+@pytest.fixture(scope="session")
+def naive() -> SimpleNamespace:
+    """The twins by model."""
+    return SimpleNamespace(models={"native": NaiveNative, "disco": NaiveDisco})

@@ -1,0 +1,173 @@
+"""Each model's kernel counts exactly what its slow twin counts, on traces that nobody would record."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import models
+from replay.count import Counts, collect, count, make_engine, settle
+from replay.handmade import KSEG0, KSEG1, SERVICES, Script, handmade_meta
+from replay.kernel import count_rows
+from replay.machine import load_machine
+from replay.prepare import Prepared
+from replay.trace.schema import Cause, Kind, Mode, Segment, Sensitive, Touch
+
+pytestmark = pytest.mark.parametrize("name", sorted(models.BUILT_IN))
+RELAXED = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+PAGES = [
+    *((vpn, space, Segment.MAPPED) for space in (1, 2) for vpn in (*range(10), 600, 601, 4096, 9000)),
+    *((KSEG0 + frame, 0, Segment.UNMAPPED) for frame in range(0, 40, 3)),
+    (KSEG1 + 7, 0, Segment.UNCACHED),
+    (0xFFFFFFFFBF000, 0, Segment.DEVICE),
+]
+EVENTS = [
+    Kind.ENTRY, Kind.TLB_WRITE, Kind.TLB_PROBE, Kind.INVALIDATE_PAGE, Kind.INVALIDATE_SPACE, Kind.INVALIDATE_ALL,
+    Kind.SENSITIVE, Kind.EXCEPTION, Kind.RETURN, Kind.SERVICE_ENTER, Kind.SERVICE_EXIT, Kind.IDLE, Kind.ZEROED,
+    Kind.PORT, Kind.FILLED, Kind.MARK_BEGIN, Kind.THREAD_SWITCH,
+]  # fmt: skip
+op = st.tuples(
+    st.one_of(st.sampled_from([Kind.FETCH, Kind.LOAD8, Kind.STORE4]), st.sampled_from(EVENTS)),
+    st.integers(0, len(PAGES) - 1),
+    st.integers(0, 2**16 - 1),
+    st.integers(0, 255),
+    st.integers(0, 1),
+)
+geometry = st.fixed_dictionaries(
+    {
+        "tlb.entries": st.sampled_from([2, 3, 5, 8, 64]),
+        "tlb.wired": st.integers(0, 1),
+        "tlb.replacement": st.sampled_from(["random", "lru"]),
+        "tlb.seed": st.sampled_from([0, 1, 7, 2**64 - 1]),
+    }
+)
+software = st.fixed_dictionaries(
+    {
+        "l2tlb.entries": st.sampled_from([4, 8, 64]),
+        "l2tlb.ways": st.sampled_from([1, 2, 4]),
+        "vcpus_per_cpu": st.integers(1, 2),
+        "quantum": st.integers(1000, 3000),
+    }
+)
+
+
+def add_row(script: Script, kind: Kind, which: int, info: int, n: int, vcpu: int) -> None:
+    """One row of ``kind``, its fields drawn from ``which`` and ``info`` so that they make sense for the kind."""
+    vpn, space, segment = PAGES[which]
+    page = script.page(vpn, space, segment)
+    service = SERVICES[info % len(SERVICES)].id
+    if kind < Kind.EXTRA:
+        script.row(kind, page, 0, n, vcpu=vcpu)
+    elif kind == Kind.SENSITIVE:
+        script.sensitive(Sensitive(info % 9), n, vcpu)
+    elif kind == Kind.EXCEPTION:
+        cause, touch = Cause(info % 20), Touch(info // 32 % 4)
+        script.exception(cause, page if touch else 4, touch, vcpu)
+    elif kind in (Kind.SERVICE_ENTER, Kind.SERVICE_EXIT):
+        script.row(kind, service, 0, n, vcpu=vcpu)
+    elif kind == Kind.ENTRY:
+        script.row(kind, page, 0, n, vcpu=vcpu, payload=(0, info << 12 | (info & 1), 5))
+    elif kind == Kind.TLB_WRITE:
+        index = info % 66 | (info & 0x8000)
+        payload = (info << 12 | 1, (info >> 1) << 12 | (info >> 3 & 1))[: info % 3]
+        script.row(kind, page, index, n, vcpu=vcpu, payload=payload)
+    elif kind == Kind.TLB_PROBE:
+        script.row(kind, page, info & 1, n, vcpu=vcpu)
+    elif kind == Kind.INVALIDATE_PAGE:
+        script.row(kind, page, 0, n, vcpu=vcpu)
+    elif kind == Kind.INVALIDATE_SPACE:
+        script.row(kind, info % 3, 0, n, vcpu=vcpu)
+    else:
+        script.row(kind, info, 0, n, vcpu=vcpu, mode=Mode.KERNEL)
+
+
+def make_trace(ops: list[tuple[Any, ...]], repeat: int) -> Prepared:
+    """The rows of ``ops``, ``repeat`` times over."""
+    script = Script(handmade_meta(vcpus=2))
+    for _ in range(repeat):
+        for one in ops:
+            add_row(script, *one)
+    return script.prepared()
+
+
+def chosen(name: str, hardware: dict[str, Any], monitor: dict[str, Any]) -> dict[str, Any]:
+    """The parameters that ``name`` takes."""
+    return hardware if name == "native" else {**hardware, **monitor}
+
+
+def nonzero(counts: Counts) -> dict[tuple[int, int, str], int]:
+    """Counts as the twins give them."""
+    return {
+        (int(v), counts.services[s].id, counts.counters[c]): int(counts.n[v, s, c])
+        for v, s, c in zip(*counts.n.nonzero(), strict=True)
+    }
+
+
+@RELAXED
+@given(ops=st.lists(op, min_size=1, max_size=60), repeat=st.integers(1, 4), hardware=geometry, monitor=software)
+def test_counts_equal_the_twins(
+    name: str, naive: SimpleNamespace, ops: Any, repeat: int, hardware: Any, monitor: Any
+) -> None:
+    """Every counter of every service and vCPU equals the twin's, whatever the rows and the geometry."""
+    prepared, machine, model = make_trace(ops, repeat), load_machine("flash-1997"), models.load(name)
+    given_settings = chosen(name, hardware, monitor)
+    expected = naive.models[name](prepared, settle(model, machine, prepared.meta, given_settings)).run()
+
+    actual = nonzero(count(prepared, model, machine, given_settings))
+
+    assert expected == actual
+
+
+@RELAXED
+@given(ops=st.lists(op, min_size=1, max_size=60), repeat=st.integers(1, 3), hardware=geometry, monitor=software)
+def test_structures_equal_the_twins(
+    name: str, naive: SimpleNamespace, ops: Any, repeat: int, hardware: Any, monitor: Any
+) -> None:
+    """After the last row TLBs hold the twin's pairs, entry by entry, and the pmap its machine pages and backmaps."""
+    prepared, model = make_trace(ops, repeat), models.load(name)
+    values = settle(model, load_machine("flash-1997"), prepared.meta, chosen(name, hardware, monitor))
+    engine = make_engine(prepared, model, values)
+    state = model.state(prepared, values, engine.counts)
+    count_rows(state, engine, prepared.columns, 0, prepared.columns.kind.size)
+    twin = naive.models[name](prepared, values)
+    twin.run()
+
+    assert [pair for one in twin.tlbs for pair in one.held] == state.tlb.pair[2:].tolist()
+    if name == "disco":
+        ways, entries = values["l2tlb.ways"], values["l2tlb.entries"]
+        held = {(v, at // ways): [] for v in range(2) for at in range(0, entries, ways)}
+        for place, pair in enumerate(state.l2tlb.tags.tolist()):
+            held[place // entries, place % entries // ways] += [pair] if pair else []
+        assert {k: [pair for pair, _ in twin.l2s[k[0]].held[k[1]]] for k in held} == held
+        frames = state.pmap.machine.nonzero()[0].tolist()
+        assert twin.pmap.machine == {frame: int(state.pmap.machine[frame]) - 1 for frame in frames}
+        backmaps = {f: len(pages) for f, pages in twin.pmap.backmaps.items() if pages}
+        assert backmaps == {int(f): int(state.pmap.backmaps[f]) for f in state.pmap.backmaps.nonzero()[0]}
+        assert np.count_nonzero(state.pmap.mapped) == state.pmap.backmaps.sum()
+
+
+@RELAXED
+@given(
+    ops=st.lists(op, min_size=1, max_size=60), cuts=st.lists(st.integers(0, 70)), hardware=geometry, monitor=software
+)
+def test_counting_in_pieces_changes_nothing(name: str, ops: Any, cuts: list[int], hardware: Any, monitor: Any) -> None:
+    """A trace counted in pieces of any length gives the counts of one piece."""
+    prepared, machine, model = make_trace(ops, 1), load_machine("flash-1997"), models.load(name)
+    values = settle(model, machine, prepared.meta, chosen(name, hardware, monitor))
+    rows = prepared.columns.kind.size
+    engine = make_engine(prepared, model, values)
+    state = model.state(prepared, values, engine.counts)
+    ends = sorted({0, rows, *(cut for cut in cuts if cut < rows)})
+    for first, last in pairwise(ends):
+        count_rows(state, engine, prepared.columns, first, last)
+
+    pieces = collect(prepared, model, values, engine)
+
+    whole = count(prepared, model, machine, chosen(name, hardware, monitor))
+    assert np.array_equal(whole.n, pieces.n)

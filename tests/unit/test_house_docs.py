@@ -1,0 +1,100 @@
+"""The documentation names what there is, and nothing that there is not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import models
+from tracegen import abi
+
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+CODE_PATH = re.compile(r"`((?:replay|tracegen|models|reports|tests|docs|benchmarks)/[\w./-]+)`")
+
+
+def words(glossary: str) -> set[str]:
+    """The words that the glossary's tables define: first cells, split at commas."""
+    cells = re.findall(r"^\| ([^|]+?) \|", glossary, re.MULTILINE)
+    return {word.strip() for cell in cells for word in cell.split(",")}
+
+
+@pytest.fixture(scope="module")
+def defined(root: Path) -> set[str]:
+    """The glossary's words."""
+    return words((root / "docs" / "glossary.md").read_text())
+
+
+@pytest.mark.parametrize("name", sorted(models.BUILT_IN))
+def test_counters_are_in_the_glossary(defined: set[str], name: str) -> None:
+    """Each counter of each model that comes with the package is explained."""
+    assert [] == sorted(set(models.load(name).counters) - defined)
+
+
+@pytest.mark.parametrize("name", sorted(models.BUILT_IN))
+def test_the_registry_says_what_the_model_says(name: str) -> None:
+    """Name, summary and aliases in the registry, which loads nothing, are the model's own."""
+    model, entry = models.load(name), models.BUILT_IN[name]
+
+    assert (name, entry.summary, entry.aliases) == (model.name, model.summary, model.aliases)
+
+
+def test_services_are_in_the_glossary(defined: set[str]) -> None:
+    """Each service that a recording can name is explained."""
+    assert [] == sorted({service.name for service in abi.services()} - defined)
+
+
+def test_no_word_is_defined_twice(root: Path) -> None:
+    """The glossary has one entry per word."""
+    cells = re.findall(r"^\| ([^|]+?) \|", (root / "docs" / "glossary.md").read_text(), re.MULTILINE)
+    headings = {"word", "service", "counter"}
+    found = [word.strip() for cell in cells for word in cell.split(",") if cell not in headings]
+
+    assert [] == sorted({word for word in found if found.count(word) > 1})
+
+
+def pages(root: Path) -> list[Path]:
+    """Every page of documentation."""
+    return [*root.glob("*.md"), *(root / "docs").rglob("*.md")]
+
+
+def test_links_lead_somewhere(root: Path) -> None:
+    """Each link between pages, and each path of the project that a page names, exists."""
+    dead = [
+        f"{page.relative_to(root)}: {target}"
+        for page in pages(root)
+        for pattern, base in ((LINK, page.parent), (CODE_PATH, root))
+        for target in pattern.findall(page.read_text())
+        if not (base / target).exists() and "my_model" not in target and target != "tracegen/images"
+    ]
+
+    assert [] == dead
+
+
+def test_decision_records_have_one_form(root: Path) -> None:
+    """Records are numbered without a gap and state context, decision and consequences, on one page."""
+    records = sorted((root / "docs" / "adr").glob("*.md"))
+
+    assert [f"{number:03}" for number in range(1, len(records) + 1)] == [record.name[:3] for record in records]
+    for number, record in enumerate(records, 1):
+        lines = record.read_text().splitlines()
+        assert lines[0].startswith(f"# {number}. "), record.name
+        assert ["## Context", "## Decision", "## Consequences"] == [line for line in lines if line.startswith("## ")]
+        assert len(lines) <= 60, record.name
+
+
+def test_the_changelog_has_a_place_for_what_is_new(root: Path) -> None:
+    """The newest section of the changelog is the unreleased one."""
+    headings = re.findall(r"^## (.*)$", (root / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+    assert "[Unreleased]" == headings[0]
+
+
+def test_the_readme_gives_both_commands(root: Path) -> None:
+    """The README says how to see it work and how to test it, and the Makefile knows both."""
+    readme, makefile = ((root / name).read_text() for name in ("README.md", "Makefile"))
+
+    assert ["make demo", "make test"] == [c for c in ("make demo", "make test") if c in readme]
+    assert all(f"\n{target}: " in makefile for target in ("demo", "test", "lint", "bench", "lock"))
+    assert "make test" in (root / ".ci" / "run").read_text()
