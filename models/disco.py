@@ -39,7 +39,7 @@ from replay.model import Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared
 from replay.records import Parameter
 from replay.trace.meta import Handler
-from replay.trace.schema import ENTRY_FRAME_SHIFT, ENTRY_VALID, TLB_RANDOM, Kind, Segment, Sensitive, ServiceClass
+from replay.trace.schema import TLB_RANDOM, Kind, Segment, Sensitive, ServiceClass
 
 # -- parameters -------------------------------------------------------------------------------------------------------
 
@@ -56,42 +56,49 @@ PARAMETERS = (
 
 # -- events -----------------------------------------------------------------------------------------------------------
 
+# By mechanism; where the paper's Table 2 has a column for one, it is called after that.
 EVENTS = {
-    "l2tlb_hit": "TLB misses that the second-level software TLB serves",
-    "refill_forwarded": "TLB misses forwarded to the guest's refill handler",
-    "nested_forwarded": "misses on a page of the guest's page table, forwarded to its nested handler",
-    "refill_instruction": "instructions that the guest's refill handlers retire when re-entered",
-    "kernel_tlb_fault": "misses on the guest kernel's unmapped segments, served from the pmap",
-    "page_allocation": "machine pages allocated at a frame's first mapping",
-    "interrupt": "interrupts re-delivered to the guest",
-    "fault": "page faults re-delivered to the guest",
-    "system_call": "system calls re-delivered to the guest",
-    "other_exception": "exceptions of other causes, re-delivered to the guest",
-    "mfc0_emulation": "reads of coprocessor 0 registers emulated",
-    "mtc0_emulation": "writes of coprocessor 0 registers emulated",
-    "tlb_write_emulation": "TLB writes emulated through the pmap",
-    "tlb_probe_emulation": "TLB probes emulated",
-    "tlb_read_emulation": "TLB reads emulated",
-    "eret_emulation": "returns from exception emulated",
-    "wait_emulation": "waits for an interrupt emulated",
-    "cache_emulation": "cache instructions emulated",
-    "other_emulation": "other privileged instructions emulated",
-    "programmed_io": "loads and stores to device registers trapped",
-    "zeroed_page_call": "monitor calls for a zeroed page",
-    "vcpu_switch": "times another virtual CPU was scheduled and the TLB flushed",
-    "idle": "device-time units spent waiting for an interrupt",
+    "second-level software TLB": {"l2tlb_hit": "TLB misses that the second-level software TLB serves"},
+    "TLB misses forwarded to the guest": {
+        "refill_forwarded": "TLB misses forwarded to the guest's refill handler",
+        "nested_forwarded": "misses on a page of the guest's page table, forwarded to its nested handler",
+        "refill_instruction": "instructions that the guest's refill handlers retire when re-entered",
+    },
+    "exceptions through the monitor": {
+        "interrupt": "interrupts re-delivered to the guest",
+        "fault": "page faults re-delivered to the guest",
+        "system_call": "system calls re-delivered to the guest",
+        "other_exception": "exceptions of other causes, re-delivered to the guest",
+    },
+    "TLB write emulation": {
+        "tlb_write_emulation": "TLB writes emulated through the pmap",
+        "tlb_probe_emulation": "TLB probes emulated",
+        "tlb_read_emulation": "TLB reads emulated",
+    },
+    "other privileged instructions": {
+        "mfc0_emulation": "reads of coprocessor 0 registers emulated",
+        "mtc0_emulation": "writes of coprocessor 0 registers emulated",
+        "eret_emulation": "returns from exception emulated",
+        "wait_emulation": "waits for an interrupt emulated",
+        "cache_emulation": "cache instructions emulated",
+        "other_emulation": "other privileged instructions emulated",
+    },
+    "monitor calls and page allocation": {
+        "zeroed_page_call": "monitor calls for a zeroed page",
+        "page_allocation": "machine pages allocated at a frame's first mapping",
+    },
+    "kernel TLB faults": {"kernel_tlb_fault": "misses on the guest kernel's unmapped segments, served from the pmap"},
+    "device emulation": {"programmed_io": "loads and stores to device registers trapped"},
+    "VCPU switches": {"vcpu_switch": "times another virtual CPU was scheduled and the TLB flushed"},
+    "idle": {"idle": "device-time units spent waiting for an interrupt"},
 }
 
 # -- reactions --------------------------------------------------------------------------------------------------------
 
-REFILLING: tuple[str, ...] = (
-    "l2tlb_hit",
-    "refill_forwarded",
-    "nested_forwarded",
-    "refill_instruction",
-    "kernel_tlb_fault",
+REFILLING = (
+    *("l2tlb_hit", "refill_forwarded", "nested_forwarded", "refill_instruction", "kernel_tlb_fault"),
+    *("page_allocation", "mfc0_emulation", "mtc0_emulation", "tlb_write_emulation", "eret_emulation"),
 )
-REFILLING += ("page_allocation", "mfc0_emulation", "mtc0_emulation", "tlb_write_emulation", "eret_emulation")
 
 REACTIONS = (
     Row((Access.HIT,), Reaction.DIRECT, may=("vcpu_switch",)),
@@ -281,7 +288,7 @@ def happen(m, at, row):
     """Events that the monitor's structures take part in; the reaction table counts the others."""
     if row.kind == Kind.ENTRY:
         if row.page != 0:
-            m.entry[np.uint64(row.page)] = frame_of(row.payload[1])
+            m.entry[np.uint64(row.page)] = pmap.frame_of(row.payload[1])
     elif row.kind == Kind.TLB_WRITE:
         emulate_write(m, at, row)
     elif row.kind == Kind.TLB_PROBE:
@@ -298,21 +305,14 @@ def happen(m, at, row):
 
 
 @inline
-def frame_of(entry):
-    """Frame + 1 that a page-table entry maps, 0 if hardware may not use it."""
-    frame = np.uint32((entry >> np.uint64(ENTRY_FRAME_SHIFT)) + ONE)
-    return frame if entry & np.uint64(ENTRY_VALID) else np.uint32(0)
-
-
-@inline
 def emulate_write(m, at, row):
     """A TLB write by the guest itself, outside its refill handlers; an unmapped address clears an entry."""
     pair, index = tlb.pair_of(row.page), np.uint64(row.info & ~TLB_RANDOM)
     probed = m.probed[at.vcpu]
     m.probed[at.vcpu] = 0
     if pair != 0 and m.segment[np.uint64(row.page)] == MAPPED:
-        m.entry[pair << ONE] = frame_of(row.payload[0])
-        m.entry[(pair << ONE) + ONE] = frame_of(row.payload[1])
+        m.entry[pair << ONE] = pmap.frame_of(row.payload[0])
+        m.entry[(pair << ONE) + ONE] = pmap.frame_of(row.payload[1])
         if index < m.tlb.wired and row.info & TLB_RANDOM == 0:
             tlb.place(m.tlb, at, pair, index)
         write_tlb(m, at, pair)

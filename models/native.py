@@ -35,16 +35,20 @@ PARAMETERS = tlb.PARAMETERS
 # -- events -----------------------------------------------------------------------------------------------------------
 
 EVENTS = {
-    "utlb_refill": "entries to the refill vector, those cut off by a nested refill included",
-    "nested_refill": "refills of a page of the page table itself, inside the refill handler",
-    "refill_instruction": "instructions that the refill handlers retire",
-    "device_access": "loads and stores to device registers",
-    "interrupt": "interrupts taken",
-    "fault": "page faults taken: not present, soft reference and dirty, copy-on-write, protection",
-    "system_call": "system calls",
-    "other_exception": "exceptions of other causes",
-    "privileged": "privileged and sensitive instructions, outside refill handlers",
-    "idle": "device-time units spent waiting for an interrupt",
+    "TLB refill by the guest": {
+        "utlb_refill": "entries to the refill vector, those cut off by a nested refill included",
+        "nested_refill": "refills of a page of the page table itself, inside the refill handler",
+        "refill_instruction": "instructions that the refill handlers retire",
+    },
+    "exceptions": {
+        "interrupt": "interrupts taken",
+        "fault": "page faults taken: not present, soft reference and dirty, copy-on-write, protection",
+        "system_call": "system calls",
+        "other_exception": "exceptions of other causes",
+    },
+    "privileged instructions": {"privileged": "privileged and sensitive instructions, outside refill handlers"},
+    "device access": {"device_access": "loads and stores to device registers"},
+    "idle": {"idle": "device-time units spent waiting for an interrupt"},
 }
 
 # -- reactions --------------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic, overload
 
-__all__ = ["cache_folder", "inline", "intrinsic", "kernel", "kernel_folder", "types", "types_by_hook"]
+__all__ = ["cache_folder", "helper", "inline", "intrinsic", "kernel", "kernel_folder", "types", "types_by_hook"]
 
 SOURCE_PACKAGES = ("replay", "models", "tracegen")
 """Packages whose Python sources can shape a kernel."""
@@ -33,8 +33,10 @@ SOURCE_PACKAGES = ("replay", "models", "tracegen")
 MODEL_ENTRY_POINTS = "vmreplay.models"
 """Entry-point group through which third parties add models; their sources are part of the digest."""
 
-KERNEL_FLAGS: dict[str, Any] = {"nogil": True, "_nrt": False, "error_model": "numpy"}
-INLINE_FLAGS: dict[str, Any] = {"_nrt": False, "forceinline": True, "error_model": "numpy"}
+KERNEL_FLAGS: dict[str, Any] = {"nogil": True, "_nrt": False, "error_model": "numpy", "no_cfunc_wrapper": True}
+HELPER_FLAGS: dict[str, Any] = {**KERNEL_FLAGS, "no_cpython_wrapper": True}
+INLINE_FLAGS: dict[str, Any] = {**HELPER_FLAGS, "forceinline": True}
+"""A helper is called by compiled code alone; numba would spend half its time on making it callable from Python."""
 
 PRUNE_DAYS = 30
 """Kernel folders unused for this long are deleted when a new one is made."""
@@ -73,7 +75,7 @@ def source_digest() -> str:
     digest = hashlib.sha256()
     for name, path in (*_package_sources(), *_third_party_sources()):
         digest.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    digest.update(repr((KERNEL_FLAGS, INLINE_FLAGS, os.environ.get("NUMBA_BOUNDSCHECK"))).encode())
+    digest.update(repr((KERNEL_FLAGS, HELPER_FLAGS, INLINE_FLAGS, os.environ.get("NUMBA_BOUNDSCHECK"))).encode())
     digest.update(repr((numba.__version__, np.__version__, sys.version, platform.machine())).encode())
     return digest.hexdigest()[:24]
 
@@ -109,6 +111,11 @@ def kernel_folder() -> Path | None:
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a top-level kernel: cached across processes, holds no GIL and no reference counts, allocates nothing."""
     return numba.njit(cache=kernel_folder() is not None, **KERNEL_FLAGS)(function)
+
+
+def helper(function: Callable[..., Any]) -> Any:
+    """Compile a helper that stays out of line: a slow path, or one that several kernels share."""
+    return numba.njit(cache=kernel_folder() is not None, **HELPER_FLAGS)(function)
 
 
 def inline(function: Callable[..., Any]) -> Any:

@@ -142,10 +142,8 @@ def _settle(engine, vcpu, base, skip, left, references):
 
 @inline
 def _keep(payload, page, info):
-    """Keep a payload row for the next row; what that row lacks reads as 0."""
+    """Keep a payload row for the next row."""
     pending = payload[PENDING]
-    if pending == 0:
-        payload[:] = 0
     if pending < PAYLOADS:
         payload[pending] = np.uint64(page) | (np.uint64(info) << np.uint64(32))
         payload[PENDING] = pending + np.uint64(1)
@@ -214,8 +212,8 @@ def count_rows(state, engine, columns, first, last):
                 engine.counts[base + _table_counter(engine, kind, info, page)] += 1
                 at = At(vcpu, lane, base, row << NOW_SHIFT, skip, False)
                 event(state, at, Event(kind, info, page, engine.payload))
-            if kind != EXTRA:
-                engine.payload[PENDING] = 0
+            if kind != EXTRA and engine.payload[PENDING] != 0:
+                engine.payload[:] = 0  # used up: what the next row lacks reads as 0
             if not (kind == EXCEPTION and _interrupted_access(info)):
                 continue
             recorded_refill = info & CAUSE_MASK == REFILL

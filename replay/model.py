@@ -22,6 +22,12 @@ COMMON = {
 
 FIRST_COUNTER = len(COMMON)
 
+DIRECT_EXECUTION = "direct execution"
+"""The mechanism that the common counters belong to."""
+
+Events = Mapping[str, Mapping[str, str]]
+"""Mechanism -> its counters, each with what it counts."""
+
 
 class Reaction(StrEnum):
     """What a virtualization system does about a guest event."""
@@ -119,9 +125,14 @@ def price(name: str) -> Cost:
     return Cost(((name, 1),))
 
 
-def counter(events: Mapping[str, str], name: str) -> int:
+def meanings(events: Events) -> dict[str, str]:
+    """Counter -> what it counts, over all mechanisms; the order numbers the counters."""
+    return {name: meaning for group in events.values() for name, meaning in group.items()}
+
+
+def counter(events: Events, name: str) -> int:
     """The number that hooks tick the event ``name`` by."""
-    return FIRST_COUNTER + list(events).index(name)
+    return FIRST_COUNTER + list(meanings(events)).index(name)
 
 
 @dataclass(frozen=True)
@@ -131,8 +142,7 @@ class Model:
     name: str
     summary: str
     parameters: tuple[Parameter, ...]
-    events: Mapping[str, str]
-    """Counter -> what it counts; the order numbers them."""
+    events: Events
     reactions: tuple[Row, ...]
     state: Callable[..., Any]
     """``state(prepared, settings, counts)`` makes the state that the kernel's hooks are chosen by."""
@@ -150,13 +160,17 @@ class Model:
     counters: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        names = (*COMMON, *self.events)
+        names = (*COMMON, *meanings(self.events))
         object.__setattr__(self, "counters", names)
         self._check()
 
     def reaction(self, event: Guest) -> Row:
         """The line of the reaction table that covers ``event``."""
         return next(row for row in self.reactions for e in row.events if e is event)
+
+    def mechanism(self, counter: str) -> str:
+        """The mechanism that ``counter`` belongs to."""
+        return next((name for name, group in self.events.items() if counter in group), DIRECT_EXECUTION)
 
     def index(self, counter: str) -> int:
         """Place of ``counter`` among the model's counters; the place after the last one for ''."""
@@ -168,6 +182,8 @@ class Model:
         missing = [repr(e) for e in guest_events() if not any(e is c for c in covered)]
         if twice or missing:
             raise ValueError(f"{self.name}: reactions given twice {sorted(twice)}, missing {missing}")
+        if len(set(self.counters)) != sum(len(group) for group in (COMMON, *self.events.values())):
+            raise ValueError(f"{self.name}: a counter belongs to two mechanisms")
         named = {c for row in self.reactions for c in (row.ticks, *row.may) if c}
         if set(self.counters) != set(self.costs) or named != set(self.counters) - set(COMMON):
             loose = sorted((set(self.counters) ^ set(self.costs)) | (named ^ (set(self.counters) - set(COMMON))))

@@ -84,6 +84,7 @@ def price_rows(counts: Counts, model: Model, prices: Prices) -> list[dict[str, A
             rows.append(
                 {
                     "service": service.name,
+                    "mechanism": model.mechanism(counter),
                     "counter": counter,
                     "count": n,
                     "price": cost.value,
@@ -123,6 +124,7 @@ def price(
         "trace": _trace(counts),
         "model": model.name,
         "machine": machine.name,
+        "fidelity": model.fidelity[counts.meta.architecture],
         "settings": dict(counts.settings),
         "total": _total(rows, bare, machine) | _overhead_bounds(*amounts, prices),
         "rows": rows,

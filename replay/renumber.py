@@ -106,7 +106,7 @@ def _define_site(found: Any, pending: Any, site: int, klass: int) -> Any:
 def _check_event(kind: int, page: int, info: int, limits: Any, pending: Any) -> Any:
     if kind == SENSITIVE:
         return OK if 1 <= page <= pending.seen[2] else UNKNOWN_SITE
-    if kind == SERVICE_ENTER or kind == SERVICE_EXIT:  # noqa: PLR1714 - numba compiles this to two compares
+    if kind == SERVICE_ENTER or kind == SERVICE_EXIT:
         known = page < limits.service.size and limits.service[np.uint64(page)] != 0
         return OK if known else UNKNOWN_SERVICE
     if limits.page_id[np.uint64(kind)] != 0:
@@ -169,7 +169,7 @@ def _renumber(rows: _Rows, out: _Rows, ids: Any, page_id: Any) -> Any:
     kept, extras = np.uint64(0), np.uint64(0)
     for i in range(rows.kind.size):
         kind, page = rows.kind[i], rows.page[i]
-        if kind == PAGE or kind == SITE:  # noqa: PLR1714 - numba compiles this to two compares
+        if kind == PAGE or kind == SITE:
             kept -= extras
             extras = np.uint64(0)
             continue

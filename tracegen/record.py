@@ -54,9 +54,9 @@ def record(
     max_instructions: int | None = None,
     progress: Progress | None = None,
 ) -> RecordSummary:
-    """Run ``workload`` with ``arguments`` (name -> value, the rest at their defaults) and write its trace to ``output``.
+    """Run ``workload`` with ``arguments`` (name -> value, others at their defaults) and write its trace to ``output``.
 
-    ``memory_bytes`` is the guest's memory, ``seed`` seeds TLB replacement and the workload.  Raises UserError for
+    ``memory_bytes`` is the guest's memory, ``seed`` seeds TLB replacement.  Raises UserError for
     wrong names, sizes and places, and leaves no file behind on any error or interrupt.
     """
     if cpu not in CPUS:

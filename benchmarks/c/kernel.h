@@ -53,7 +53,6 @@ void count_rows(const struct state *state, const struct engine *engine, const st
                 ENTER();
             } else if (kind == EXTRA) {
                 u64 pending = e.payload[PENDING];
-                if (pending == 0) for (int k = 0; k < PENDING; k++) e.payload[k] = 0;
                 if (pending < PENDING) {
                     e.payload[pending] = page | (u64)info << 32;
                     e.payload[PENDING] = pending + 1;
@@ -66,7 +65,7 @@ void count_rows(const struct state *state, const struct engine *engine, const st
                 struct row row = {kind, info, page, e.payload};
                 event(&m, &at, &row);
             }
-            if (kind != EXTRA) e.payload[PENDING] = 0;
+            if (kind != EXTRA && e.payload[PENDING]) for (int k = 0; k <= PENDING; k++) e.payload[k] = 0;
             if (kind != EXCEPTION || (info >> 5 & 3) == 0 || (info & 31) == NESTED_REFILL) continue;
             at.recorded_refill = (info & 31) == REFILL;
         }

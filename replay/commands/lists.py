@@ -152,9 +152,9 @@ def _sections(docstring: str) -> Any:
 
 
 def _model(model: Model) -> dict[str, Any]:
-    from replay.model import COMMON
+    from replay.model import COMMON, meanings
 
-    meanings = COMMON | dict(model.events)
+    counted = COMMON | meanings(model.events)
     return {
         "name": model.name,
         "summary": model.summary,
@@ -169,5 +169,5 @@ def _model(model: Model) -> dict[str, Any]:
             {"events": [e.name for e in row.events], "reaction": str(row.reaction), "ticks": row.ticks, "may": row.may}
             for row in model.reactions
         ],
-        "counters": [{"name": n, "meaning": meanings[n], "cost": str(model.costs[n])} for n in model.counters],
+        "counters": [{"name": n, "meaning": counted[n], "cost": str(model.costs[n])} for n in model.counters],
     }

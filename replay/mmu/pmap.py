@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from replay.jit import inline
+from replay.trace.schema import ENTRY_FRAME_SHIFT, ENTRY_VALID
 
 MAX_FRAMES = 1 << 26
 """Frames beyond 256 GiB of guest-physical memory have no pmap entry."""
@@ -60,3 +61,10 @@ def map_page(pmap, page, frame):
             pmap.backmaps[np.uint64(frame) - np.uint64(1)] += np.uint32(1)
         pmap.mapped[page] = frame
     return use(pmap, frame)
+
+
+@inline
+def frame_of(entry):
+    """Frame + 1 that a page-table entry maps, 0 if hardware may not use it."""
+    frame = np.uint32((entry >> np.uint64(ENTRY_FRAME_SHIFT)) + np.uint64(1))
+    return frame if entry & np.uint64(ENTRY_VALID) else np.uint32(0)

@@ -152,7 +152,7 @@ class TraceFile:
         self.rows += len(arrays[0])
 
     def commit(self, summary: dict[str, Any]) -> Closing:
-        """Write the closing batch and the footer, then rename into place.  ``summary`` is JSON-able and deterministic."""
+        """Write the closing batch and the footer, then rename into place.  ``summary`` is JSON-able."""
         closing = Closing(tuple(self.stretches), self.rows, summary)
         empty = pa.record_batch([pa.array([], f.type) for f in self.schema], schema=self.schema)
         with name_disk_errors(self.path):

@@ -111,7 +111,7 @@ TLB_RANDOM = 1 << 15
 TOUCH_SHIFT, CAUSE_MASK, DELAY_SLOT = 5, 31, 1 << 7
 
 GROUPS = {
-    "access": range(0, 16),
+    "access": range(16),
     "structure": range(16, 24),
     "translation": range(24, 40),
     "privilege": range(40, 48),

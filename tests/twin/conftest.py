@@ -39,8 +39,7 @@ class NaiveTlb:
         self.used.append(index)
 
     def _forget(self, index: int) -> None:
-        if index in self.used:
-            self.used.remove(index)
+        self.used = [i for i in self.used if i != index]
 
     def clear(self, index: int) -> None:
         self.held[index] = 0

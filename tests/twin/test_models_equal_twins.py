@@ -20,7 +20,7 @@ from replay.prepare import Prepared
 from replay.trace.schema import Cause, Kind, Mode, Segment, Sensitive, Touch
 
 pytestmark = pytest.mark.parametrize("name", sorted(models.BUILT_IN))
-RELAXED = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+RELAXED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 PAGES = [
     *((vpn, space, Segment.MAPPED) for space in (1, 2) for vpn in (*range(10), 600, 601, 4096, 9000)),
     *((KSEG0 + frame, 0, Segment.UNMAPPED) for frame in range(0, 40, 3)),

@@ -167,6 +167,15 @@ def test_loading_a_folder_without_results_is_refused(tmp_path: Path) -> None:
         results.load(str(tmp_path))
 
 
+def test_payload_belongs_to_one_row(machine: Machine) -> None:
+    """A TLB write without payload maps nothing, whatever the row before it carried."""
+    script = Script()
+    script.row(Kind.ENTRY, script.user(9), payload=(0, 3 << 12 | 1, 5))
+    script.row(Kind.TLB_WRITE, script.user(0), 4)
+
+    assert 0 == count(script.prepared(), models.load("disco"), machine).total("page_allocation")
+
+
 def test_slices_flush_the_tlb(machine: Machine) -> None:
     """With two virtual CPUs on a CPU, 10,000 instructions at a quantum of 1,000 make ten switches."""
     script = Script()

@@ -61,9 +61,9 @@ def row(service: str, mechanism: str, counter: str, count: int, price: float) ->
 def document() -> dict[str, Any]:
     """What a model with two mechanisms charged to two services."""
     rows = [
-        row("USER", "ran natively", "instructions", 1000, 1),
+        row("USER", "direct execution", "instructions", 1000, 1),
         row("USER", "TLB", "hit", 20, 17),
-        row("BOOT", "ran natively", "instructions", 500, 1),
+        row("BOOT", "direct execution", "instructions", 500, 1),
         row("BOOT", "TLB", "hit", 2, 17),
         row("BOOT", "TLB", "miss", 1, 900),
     ]
@@ -74,7 +74,7 @@ def test_mechanisms_sum_services(document: dict[str, Any]) -> None:
     """Each mechanism holds its counters over all services and their cycles; dearest come first."""
     native, tlb = breakdown.by_mechanism(document)
 
-    assert ("ran natively", 1500, 1) == (native.name, native.cycles, len(native.lines))
+    assert ("direct execution", 1500, 1) == (native.name, native.cycles, len(native.lines))
     assert [("miss", 1, 900), ("hit", 22, 374)] == [(line.name, line.count, line.cycles) for line in tlb.lines]
     assert (637, 2548) == (tlb.low, tlb.high)
     assert "derived" == tlb.lines[0].mark
@@ -86,12 +86,12 @@ def test_services_are_sorted_by_cycles(document: dict[str, Any]) -> None:
         (service.name, service.cycles, [p.name for p in parts]) for service, parts in breakdown.by_service(document)
     ]
 
-    assert [("BOOT", 1434, ["TLB", "ran natively"]), ("USER", 1340, ["ran natively", "TLB"])] == found
+    assert [("BOOT", 1434, ["TLB", "direct execution"]), ("USER", 1340, ["direct execution", "TLB"])] == found
 
 
 def test_what_a_model_adds_is_what_bare_hardware_lacks(document: dict[str, Any]) -> None:
     """Mechanisms that exist on bare hardware too are not what a monitor adds."""
-    bare = {"rows": [row("USER", "ran natively", "instructions", 1500, 1)]}
+    bare = {"rows": [row("USER", "direct execution", "instructions", 1500, 1)]}
 
     assert ["TLB"] == [part.name for part in breakdown.added(document, bare)]
 

@@ -50,9 +50,14 @@ def test_alternating_buffers_are_written_in_order(words: np.ndarray, meta: Trace
 
 def test_leaving_without_commit_leaves_nothing(words: np.ndarray, meta: TraceMeta, tmp_path: Path) -> None:
     """An interrupt in the middle of a recording removes what was written so far."""
-    with pytest.raises(KeyboardInterrupt), TraceWriter(tmp_path / "t.arrow", meta) as writer:
-        writer.write(words, np.zeros(words.size, np.uint8))
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with TraceWriter(tmp_path / "t.arrow", meta) as writer:
+            writer.write(words, np.zeros(words.size, np.uint8))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
 
     assert [] == list(tmp_path.iterdir())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from replay.jit import inline, kernel
+from replay.jit import helper, inline
 from replay.trace.schema import ATOMIC, INFO_FLAG_SHIFT, Kind
 from tracegen.abi import CONSOLE_OUT, DEVICE_EXIT
 from tracegen.cpu import state as S
@@ -34,7 +34,7 @@ def low_bytes(n):
     return ALL if n >= EIGHT else (ONE << (n * EIGHT)) - ONE
 
 
-@kernel
+@helper
 def device_store(core, va, value):
     """A store to the device page: console byte or exit; gives a Leave."""
     s = core.s
@@ -52,7 +52,7 @@ def device_store(core, va, value):
     return ON
 
 
-@kernel
+@helper
 def record_entry(core, frame, at, old, new):
     """The ENTRY row of a store to word ``at`` of the table page ``frame``."""
     if core.s[S.RECORDING] == ZERO:
@@ -70,7 +70,7 @@ def record_entry(core, frame, at, old, new):
     put(core, ENTRY, index | level << U12, page)
 
 
-@kernel
+@helper
 def forget_code(core, frame):
     """Drop the lowered code of a physical page that is being overwritten."""
     for word in range(1024):
@@ -79,7 +79,7 @@ def forget_code(core, frame):
     core.frames[frame * FOUR + THREE] = ZERO
 
 
-@kernel
+@helper
 def commit(core, va, kind, data, mask, flags, raw):
     """Write the bytes under ``mask`` of the aligned 8-byte word around ``va``: translation, row, and what the page is.
 
@@ -110,7 +110,7 @@ def commit(core, va, kind, data, mask, flags, raw):
     return ON
 
 
-@kernel
+@helper
 def store(core, va, aligned, kind, value):
     """A store that the write micro-TLB did not serve.  ``aligned``: address bits that must be zero; gives a Leave."""
     if va & aligned:
@@ -121,7 +121,7 @@ def store(core, va, aligned, kind, value):
     return commit(core, va, kind, (value & mask) << shift, mask << shift, ZERO, value)
 
 
-@kernel
+@helper
 def load_part(core, op, va, old, d):
     """LWL, LWR, LDL, LDR: merge part of an aligned word into register ``d``; gives a Leave."""
     value = load_value(core, va, ZERO)
@@ -144,7 +144,7 @@ def load_part(core, op, va, old, d):
     return ON
 
 
-@kernel
+@helper
 def store_part(core, op, va, value):
     """SWL, SWR, SDL, SDR: write part of register ``value`` into an aligned word; gives a Leave."""
     wide = op >= SDL
@@ -164,7 +164,7 @@ def store_part(core, op, va, value):
     return commit(core, va & ~last, kind, data, mask, ZERO, value)
 
 
-@kernel
+@helper
 def load_linked(core, kind, va, d):
     """LL, LLD: an atomic load that arms the next store-conditional; gives a Leave."""
     aligned = SEVEN if kind == LOAD8 else THREE
@@ -183,7 +183,7 @@ def load_linked(core, kind, va, d):
     return ON
 
 
-@kernel
+@helper
 def store_conditional(core, kind, va, d, value):
     """SC, SCD: store if nothing broke the link, and tell register ``d``; gives a Leave."""
     aligned = SEVEN if kind == STORE8 else THREE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from replay.jit import inline, kernel
+from replay.jit import helper, inline
 from replay.trace.schema import Kind
 from tracegen.abi import Announce
 from tracegen.cpu import state as S
@@ -30,7 +30,7 @@ SPACE_MASK = np.uint64((1 << 30) - 1)
 TABLE_IS = np.uint64(S.TABLE_IS)
 
 
-@kernel
+@helper
 def set_table(core, code):
     """TABLE_ALLOC, FREE, LINK, UNLINK: what each physical page is, and which table maps which virtual pages."""
     r, frames = core.r, core.frames
@@ -56,7 +56,7 @@ def set_table(core, code):
         frames[at] &= MASK32
 
 
-@kernel
+@helper
 def set_asid(core):
     """SPACE_ASID: from here on the hardware ASID a1 names the space a0."""
     s, r = core.s, core.r
@@ -88,7 +88,7 @@ def subject(core, code):
     return info, page & MASK32
 
 
-@kernel
+@helper
 def announce(core, code):
     """Do what one announcement asks; unknown codes mean nothing.  Gives a Leave."""
     r = core.r

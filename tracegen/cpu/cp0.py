@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from replay.jit import inline, kernel
+from replay.jit import helper, inline
 from replay.trace.schema import TLB_RANDOM, Arrival, Kind, Sensitive, Wake
 from tracegen.cpu import state as S
 from tracegen.cpu.entries import neutral_half
@@ -112,7 +112,7 @@ def read_register(s, register):
     return s[CP0_BASE + register]
 
 
-@kernel
+@helper
 def move_from(core, register, d, wide):
     """MFC0, DMFC0."""
     s = core.s
@@ -145,7 +145,7 @@ def switch_base(core):
         event(core, BASE_SWITCH, asid, space)
 
 
-@kernel
+@helper
 def move_to(core, register, value):
     """MTC0, DMTC0."""
     s = core.s
@@ -172,7 +172,7 @@ def move_to(core, register, value):
     return ON
 
 
-@kernel
+@helper
 def tlb_read(core):
     """TLBR: the entry at Index into EntryHi, EntryLo0 and EntryLo1."""
     s = core.s
@@ -223,7 +223,7 @@ def high_bits(entry_hi):
     return region << np.uint64(50)
 
 
-@kernel
+@helper
 def tlb_write(core, klass):
     """TLBWI at Index, TLBWR at a random index above the wired ones; what it evicts leaves the micro-TLBs."""
     s = core.s
@@ -246,7 +246,7 @@ def tlb_write(core, klass):
     return ON
 
 
-@kernel
+@helper
 def tlb_probe(core):
     """TLBP: Index of the entry that matches EntryHi, or bit 31."""
     s = core.s
@@ -262,7 +262,7 @@ def tlb_probe(core):
     return ON
 
 
-@kernel
+@helper
 def exception_return(core):
     """ERET: back to EPC, or to ErrorEPC while ERL is set."""
     s = core.s
@@ -289,7 +289,7 @@ def exception_return(core):
     return REDIRECT
 
 
-@kernel
+@helper
 def wait(core):
     """WAIT: with nothing pending, time moves on to the next timer match.  The instruction itself retires."""
     s = core.s

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from replay.jit import inline, kernel
+from replay.jit import helper, inline
 from replay.trace.schema import DELAY_SLOT, TOUCH_SHIFT, Arrival, Cause, Kind, Touch
 from tracegen import abi
 from tracegen.abi import Service
@@ -137,7 +137,7 @@ def cause_of(core, code, va, refill, nested):
     return CAUSES[code]
 
 
-@kernel
+@helper
 def record_exception(core, code, bd, nested):
     """The EXCEPTION row and the service that it opens; a nested one replaces the service whose return it takes over."""
     s = core.s
@@ -180,7 +180,7 @@ def set_fault_registers(s, code, va):
         s[S.ENTRY_HI] = (va & PAIR_MASK) | (s[S.ENTRY_HI] & ASID_MASK)
 
 
-@kernel
+@helper
 def take(core, epc, bd):
     """Enter the guest's vector for the noted fault; COUNT, POSITION and LAST are up to date.  Gives a Leave.
 
@@ -226,7 +226,7 @@ def enter_kernel(core):
     set_limit(s)
 
 
-@kernel
+@helper
 def attend(core):
     """Called at LIMIT, between instructions: timer, interrupt, end of the budget.  Gives ON, REDIRECT or STOP."""
     s = core.s
@@ -259,7 +259,7 @@ def raise_if(core, condition):
     return raise_exception(core, TR, ZERO) if condition else ON
 
 
-@kernel
+@helper
 def checked(core, op, x, y, d):
     """Add or subtract with the overflow trap; on overflow register ``d`` keeps its value."""
     if op == ADDW_TRAP or op == SUBW_TRAP:

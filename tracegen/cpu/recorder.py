@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from replay.jit import inline, kernel
+from replay.jit import helper, inline
 from replay.trace.schema import Kind, Segment
 from tracegen.cpu import state as S
 
@@ -72,7 +72,7 @@ def remember(core, slot, key, space, value):
     core.ids[slot * TWO + ONE] = space << U32 | value
 
 
-@kernel
+@helper
 def page_id(core, vpn, space, segment):
     """The id of virtual page ``vpn`` of ``space``, defined by a PAGE row first if it is new."""
     slot = find(core, vpn, space)
@@ -98,7 +98,7 @@ def mapped_page_id(core, va, is_global):
     return page_id(core, va >> U12, UNMAPPED_SPACE if is_global else s[S.SPACE], MAPPED)
 
 
-@kernel
+@helper
 def sensitive(core, klass, register, changed):
     """Emit the SENSITIVE row of the privileged instruction at PC, defining its site at its first execution."""
     s = core.s

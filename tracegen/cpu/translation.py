@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from replay.jit import inline, kernel
+from replay.jit import helper, inline
 from replay.trace.schema import Mode, Segment, Touch
 from tracegen.abi import DEVICE_BASE
 from tracegen.cpu import state as S
@@ -103,7 +103,7 @@ def fault(s, code, va, refill, touch):
     return ZERO
 
 
-@kernel
+@helper
 def translate(core, va, touch):
     """The micro-TLB value of the page of ``va`` (page id << 32 | physical page | valid), or 0 with a fault noted.
 
@@ -146,7 +146,7 @@ def tag(s, va):
     return (va & PAGE_MASK) | s[S.CONTEXT]
 
 
-@kernel
+@helper
 def load_value(core, va, aligned):
     """Translate a load, fill the read micro-TLB; 0 with a fault noted.  ``aligned``: address bits that must be zero."""
     if va & aligned:
@@ -159,7 +159,7 @@ def load_value(core, va, aligned):
     return value
 
 
-@kernel
+@helper
 def fetch_value(core, va):
     """Translate a fetch and fill the code micro-TLB; 0 with a fault noted."""
     if va & np.uint64(3):
@@ -186,7 +186,7 @@ def forget_page(tags, va):
     forget_slot(tags, np.uint64(S.FETCHES), va >> U11 & CODE_MASK)
 
 
-@kernel
+@helper
 def forget_all(tags):
     """Make every slot of the micro-TLBs unreachable."""
     for i in range(S.DATA_SLOTS):
@@ -196,7 +196,7 @@ def forget_all(tags):
         forget_slot(tags, np.uint64(S.FETCHES), np.uint64(2 * i))
 
 
-@kernel
+@helper
 def forget_writes(tags):
     """Send every page's next store down the slow path."""
     for i in range(S.DATA_SLOTS):
