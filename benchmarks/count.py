@@ -1,13 +1,14 @@
-"""The count kernel against the same algorithm in C: ``python benchmarks/count.py TRACE [TRACE ...]``.
+"""The count kernel against the same algorithm in C, on recorded traces, all events included.
 
-Both walk the same arrays in the same process, five times each in turn; the table gives the medians, and the run
-fails if any count differs.  C is built by the pinned ziglang with -O3 -march=native.
+All walk the same arrays in the same process, ROUNDS times each in turn, and the run fails if any count differs.  C
+is built with -O3 -march=native by the pinned ziglang, and by gcc where there is one.
 """
 
 from __future__ import annotations
 
-import argparse
 import ctypes
+import functools
+import shutil
 import statistics
 import subprocess
 import sys
@@ -20,21 +21,33 @@ from typing import Any
 import numpy as np
 
 import models
+from benchmarks.result import Result
 from replay.count import make_engine, settle
+from replay.errors import UserError
 from replay.kernel import count_rows
 from replay.machine import load_machine
 from replay.prepare import Prepared, prepare
+from tracegen.record import record
 
 HERE = Path(__file__).resolve().parent
 ROUNDS = 5
+LEAST = 0.9
+"""Speed over C's that the kernel is to reach on radix."""
+
+Run = Callable[[], tuple[float, np.ndarray]]
 
 
-def build(name: str, folder: Path) -> Any:
-    """The C twin of model ``name`` as a loaded library."""
-    target = folder / f"{name}.so"
-    source = str(HERE / "c" / f"{name}.c")
-    flags = ["-O3", "-march=native", "-shared", "-fPIC", "-w", "-fno-sanitize=all"]
-    subprocess.run([sys.executable, "-m", "ziglang", "cc", *flags, source, "-o", str(target)], check=True)
+def compilers() -> dict[str, list[str]]:
+    """C compilers to compare with, by name, as commands; the first one is bounded against."""
+    found = {"ziglang": [sys.executable, "-m", "ziglang", "cc", "-fno-sanitize=all"]}
+    return found | ({"gcc": ["gcc"]} if shutil.which("gcc") else {})
+
+
+def build(name: str, compiler: list[str], target: Path) -> Any:
+    """The C twin of model ``name`` as a loaded library's function; a counter is ``C_`` and its name there."""
+    numbers = [f"-DC_{counter}={n}" for n, counter in enumerate(models.load(name).counters)]
+    flags = ["-O3", "-march=native", "-shared", "-fPIC", "-w", *numbers]
+    subprocess.run([*compiler, *flags, str(HERE / "c" / f"{name}.c"), "-o", str(target)], check=True)
     return ctypes.CDLL(str(target)).count_rows
 
 
@@ -55,8 +68,8 @@ def struct(value: Any, *more: int) -> Any:
     return (ctypes.c_uint64 * len(words))(*words)
 
 
-def runs(name: str, prepared: Prepared, function: Any) -> tuple[Callable[[], Any], Callable[[], Any]]:
-    """(numba, C): each makes a fresh state, walks the trace and returns (seconds, counts)."""
+def twins(name: str, prepared: Prepared, functions: dict[str, Any]) -> dict[str, Run]:
+    """Ways to count by name, numba's first: each makes a fresh state, walks the trace, returns (seconds, counts)."""
     model = models.load(name)
     settings = settle(model, load_machine("flash-1997"), prepared.meta, {})
     rows = prepared.columns.kind.size
@@ -71,7 +84,7 @@ def runs(name: str, prepared: Prepared, function: Any) -> tuple[Callable[[], Any
         count_rows(state, engine, prepared.columns, 0, rows)
         return time.perf_counter() - start, engine.counts
 
-    def in_c() -> tuple[float, np.ndarray]:
+    def in_c(function: Any) -> tuple[float, np.ndarray]:
         state, engine = fresh()
         more = (state.pmap.machine.size, state.runs.shape[1]) if name == "disco" else ()
         arguments = struct(state, *more), struct(engine), struct(prepared.columns)
@@ -79,7 +92,7 @@ def runs(name: str, prepared: Prepared, function: Any) -> tuple[Callable[[], Any
         function(*arguments, ctypes.c_uint64(0), ctypes.c_uint64(rows))
         return time.perf_counter() - start, engine.counts
 
-    return compiled, in_c
+    return {"numba": compiled} | {c: functools.partial(in_c, function) for c, function in functions.items()}
 
 
 def unread(counts: np.ndarray, name: str) -> np.ndarray:
@@ -87,31 +100,31 @@ def unread(counts: np.ndarray, name: str) -> np.ndarray:
     return counts.reshape(-1, len(models.load(name).counters) + 1)[:, :-1]
 
 
-def measure(name: str, prepared: Prepared, function: Any) -> tuple[float, float]:
-    """Median seconds of (numba, C)."""
-    compiled, in_c = runs(name, prepared, function)
-    if not np.array_equal(unread(compiled()[1], name), unread(in_c()[1], name)):
-        sys.exit(f"{name}: the kernel and its C twin count differently")
-    pairs = [(compiled()[0], in_c()[0]) for _ in range(ROUNDS)]
-    return statistics.median(p[0] for p in pairs), statistics.median(p[1] for p in pairs)
+def measure(name: str, prepared: Prepared, functions: dict[str, Any]) -> dict[str, float]:
+    """Median rows per second of each way to count."""
+    ways = twins(name, prepared, functions)
+    counts = {way: unread(run()[1], name) for way, run in ways.items()}
+    for way, found in counts.items():
+        if not np.array_equal(counts["numba"], found):
+            raise UserError(f"{name}: the kernel and its C twin built by {way} count differently")
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(ROUNDS):
+        for way, run in ways.items():
+            seconds[way].append(run()[0])
+    return {way: prepared.columns.kind.size / statistics.median(found) for way, found in seconds.items()}
 
 
-def main() -> None:
-    """Print one table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("trace", nargs="+")
-    print(f"{'trace':24} {'model':8} {'rows':>12} {'numba Mrow/s':>13} {'C Mrow/s':>10} {'numba/C':>8}")
+def results() -> list[Result]:
+    """Rows per second of both models on each workload, beside each C compiler; radix under ziglang is bounded."""
+    found = []
     with tempfile.TemporaryDirectory() as folder:
-        functions = {name: build(name, Path(folder)) for name in models.BUILT_IN}
-        for trace in parser.parse_args().trace:
-            prepared = prepare(trace)
-            rows = prepared.columns.kind.size
-            for name, function in functions.items():
-                ours, theirs = measure(name, prepared, function)
-                speed = rows / ours / 1e6, rows / theirs / 1e6
-                ratio = theirs / ours
-                print(f"{Path(trace).name:24} {name:8} {rows:12,} {speed[0]:13.0f} {speed[1]:10.0f} {ratio:8.2f}")
-
-
-if __name__ == "__main__":
-    main()
+        for workload in ("radix", "gups"):
+            prepared = prepare(str(record(workload, output=Path(folder) / f"{workload}.arrow").path), use_cache=False)
+            for name in models.BUILT_IN:
+                functions = {c: build(name, how, Path(folder) / f"{name}-{c}.so") for c, how in compilers().items()}
+                speed = measure(name, prepared, functions)
+                for compiler in functions:
+                    least = LEAST if (workload, compiler) == ("radix", "ziglang") else None
+                    what, peer = f"count {workload} under {name}", f"C -O3, {compiler}"
+                    found.append(Result(what, speed["numba"] / 1e6, "M rows/s", peer, speed[compiler] / 1e6, least))
+    return found

@@ -1,12 +1,7 @@
-"""Speed of the emulated CPU on user code beside un-hooked Unicorn: median of interleaved runs, ratios decide.
-
-python benchmarks/cpu.py [--runs 5] [--json]
-"""
+"""Speed of the emulated CPU on user code beside un-hooked Unicorn."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import subprocess
 import sys
@@ -17,6 +12,7 @@ from pathlib import Path
 import unicorn
 from unicorn import mips_const as mc
 
+from benchmarks.result import Result
 from tracegen.elf import read_elf
 from tracegen.machine import Machine
 
@@ -28,7 +24,8 @@ FLAGS = (
     "-ffreestanding -fno-stack-protector -fno-sanitize=all -fno-pic -fno-pie -nostdlib -static "
     "-Wl,--no-gc-sections -Wl,-e,_start"
 ).split()
-REFERENCES = {"plain": 1.3, "traced": 1.15}
+RUNS = 5
+LEAST = {"plain": 1.3, "traced": 1.15}
 """Speed over Unicorn's that each variant is to reach."""
 
 
@@ -71,7 +68,7 @@ def seconds_of_ours(machine: Machine, entry: int, traced: bool) -> tuple[float, 
 
 
 def measure(runs: int) -> dict[str, float]:
-    """Median guest instructions per second of each way, and the instructions of a run."""
+    """Median guest instructions per second of each way."""
     image = build()
     entry = read_elf(image).entry
     uc = reference(image)
@@ -84,25 +81,14 @@ def measure(runs: int) -> dict[str, float]:
         if run:  # the first run translates and lowers
             for name, seconds in took.items():
                 speeds[name].append(instructions / seconds)
-    return {name: statistics.median(values) for name, values in speeds.items()} | {"instructions": instructions}
+    return {name: statistics.median(values) for name, values in speeds.items()}
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    result = measure(options.runs)
-    if options.json:
-        print(json.dumps(result))
-        return
-    print(f"user code, {result['instructions'] / 1e6:.1f} M instructions, median of {options.runs}")
-    for name in ("unicorn", "plain", "traced"):
-        ratio = result[name] / result["unicorn"]
-        goal = f"  (goal {REFERENCES[name]}x)" if name in REFERENCES else ""
-        print(f"{name:8} {result[name] / 1e6:7.1f} M instructions/s  {ratio:5.2f}x{goal}")
-
-
-if __name__ == "__main__":
-    main()
+def results() -> list[Result]:
+    """Guest instructions per second of both loops beside Unicorn's: medians of interleaved runs."""
+    speed = measure(RUNS)
+    labels = {"plain": "emulated CPU, user code", "traced": "emulated CPU, trace in memory"}
+    return [
+        Result(labels[name], speed[name] / 1e6, "M instr/s", "Unicorn, no hooks", speed["unicorn"] / 1e6, least)
+        for name, least in LEAST.items()
+    ]

@@ -101,9 +101,7 @@ def run(
     ],
     cpu: Annotated[str, typer.Option(help="The emulated CPU.", autocompletion=_complete_cpu)] = "mips64",
     memory: Annotated[str, typer.Option(help="The guest's memory, with its unit.", metavar="SIZE")] = "64M",
-    seed: Annotated[
-        int, typer.Option(help="Seeds TLB replacement and the workload.", metavar="NUMBER", min=0, max=MAX_SEED)
-    ] = 1,
+    seed: Annotated[int, typer.Option(help="Seeds TLB replacement.", metavar="NUMBER", min=0, max=MAX_SEED)] = 1,
     max_instructions: Annotated[
         int | None,
         typer.Option(

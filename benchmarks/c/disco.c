@@ -8,8 +8,6 @@ struct state {
     u32 *table; u8 *segment; u32 *space, *entry, *handler; u64 *probed; i64 *runs; i64 quantum;
     u64 frames, counters;  // sizes that the arrays themselves know in Python
 };
-enum { L2TLB_HIT = 2, REFILL_FORWARDED, NESTED_FORWARDED, REFILL_INSTRUCTION, KERNEL_TLB_FAULT, PAGE_ALLOCATION,
-       PROGRAMMED_IO = 21, ZEROED_PAGE_CALL, VCPU_SWITCH, IDLE_UNITS };
 #define TICK(counter) (m->counts[at->base + (counter)]++)
 
 static u32 *set_of(const struct l2tlb *l, u64 vcpu, u64 pair) { return l->tags + vcpu * l->entries + l->home[pair]; }
@@ -57,16 +55,16 @@ static int map_page(const struct state *m, u64 page, u32 frame) {
 }
 static void map_pair(const struct state *m, const struct at *at, u64 pair) {
     for (u64 page = pair << 1; page <= (pair << 1 | 1); page++)
-        if (map_page(m, page, m->entry[page])) TICK(PAGE_ALLOCATION);
+        if (map_page(m, page, m->entry[page])) TICK(C_page_allocation);
 }
 static void kernel_tlb_fault(const struct state *m, const struct at *at, u64 pair) {
-    TICK(KERNEL_TLB_FAULT);
+    TICK(C_kernel_tlb_fault);
     map_pair(m, at, pair);
     insert(&m->tlb, at, pair);
 }
 static int second_level(const struct state *m, const struct at *at, u64 pair) {
     if (!l2_find(&m->l2, at->vcpu, pair)) return 0;
-    TICK(L2TLB_HIT);
+    TICK(C_l2tlb_hit);
     insert(&m->tlb, at, pair);
     return 1;
 }
@@ -83,12 +81,12 @@ static void write_tlb(const struct state *m, const struct at *at, u64 pair) {
     if (!touch(&m->tlb, at, pair)) insert(&m->tlb, at, pair);
 }
 static void forward(const struct state *m, const struct at *at, u64 pair) {
-    TICK(REFILL_FORWARDED);
+    TICK(C_refill_forwarded);
     kernel_code(m, at, m->handler[0]);
     u64 table = m->table[pair];
     if (table && !touch(&m->tlb, at, table) && !second_level(m, at, table)) {
         run_handler(m, at, 1);
-        TICK(NESTED_FORWARDED);
+        TICK(C_nested_forwarded);
         kernel_code(m, at, m->handler[1]);
         run_handler(m, at, 2);
         write_tlb(m, at, table);
@@ -101,7 +99,7 @@ static void forward(const struct state *m, const struct at *at, u64 pair) {
 static inline void access_page(const struct state *m, const struct at *at, u32 page) {
     u64 pair = page >> 1;
     if (hit(&m->tlb, at, pair)) return;
-    if (m->segment[page] == DEVICE) TICK(PROGRAMMED_IO);
+    if (m->segment[page] == DEVICE) TICK(C_programmed_io);
     else if (m->segment[page] != MAPPED) kernel_tlb_fault(m, at, pair);
     else while (m->tlb.slot[at->lane + pair] == 0)
         if (!second_level(m, at, pair)) forward(m, at, pair);
@@ -132,10 +130,10 @@ static void event(const struct state *m, const struct at *at, const struct row *
     case TLB_PROBE: m->probed[at->vcpu] = row->info ? row->page >> 1 : 0; break;
     case ZEROED:
         if (at->skip == KEPT) break;
-        TICK(ZEROED_PAGE_CALL);
-        if (use(m, (u64)row->page + 1)) TICK(PAGE_ALLOCATION);
+        TICK(C_zeroed_page_call);
+        if (use(m, (u64)row->page + 1)) TICK(C_page_allocation);
         break;
-    case IDLE: m->counts[at->base + IDLE_UNITS] += row->page; break;
+    case IDLE: m->counts[at->base + C_idle] += row->page; break;
     case INVALIDATE_PAGE:
         drop(&m->tlb, at->vcpu, row->page >> 1);
         l2_drop(&m->l2, at->vcpu, row->page >> 1);
@@ -152,7 +150,7 @@ static void event(const struct state *m, const struct at *at, const struct row *
 }
 
 static i64 slice_ended(const struct state *m, const struct at *at) {
-    TICK(VCPU_SWITCH);
+    TICK(C_vcpu_switch);
     flush(&m->tlb, at->vcpu);
     return m->quantum;
 }

@@ -2,17 +2,16 @@
 #include "engine.h"
 
 struct state { i64 *counts; struct tlb tlb; u32 *table; u8 *segment; u32 *space; u64 *probed; i64 *handler; };
-enum { UTLB_REFILL = 2, NESTED, REFILL_INSTRUCTION, DEVICE_ACCESS, IDLE_UNITS = 11 };
 
 static void refill(const struct state *m, const struct at *at, u64 pair) {
-    m->counts[at->base + UTLB_REFILL]++;
+    m->counts[at->base + C_utlb_refill]++;
     u64 table = m->table[pair];
     if (table == 0 || touch(&m->tlb, at, table)) {
-        m->counts[at->base + REFILL_INSTRUCTION] += m->handler[0];
+        m->counts[at->base + C_refill_instruction] += m->handler[0];
         insert(&m->tlb, at, pair);
     } else {
-        m->counts[at->base + NESTED]++;
-        m->counts[at->base + REFILL_INSTRUCTION] += m->handler[1] + m->handler[2];
+        m->counts[at->base + C_nested_refill]++;
+        m->counts[at->base + C_refill_instruction] += m->handler[1] + m->handler[2];
         insert(&m->tlb, at, table);
     }
 }
@@ -20,7 +19,7 @@ static void refill(const struct state *m, const struct at *at, u64 pair) {
 static inline void access_page(const struct state *m, const struct at *at, u32 page) {
     u64 pair = page >> 1;
     if (hit(&m->tlb, at, pair)) return;
-    if (m->segment[page] == DEVICE) { m->counts[at->base + DEVICE_ACCESS]++; return; }
+    if (m->segment[page] == DEVICE) { m->counts[at->base + C_device_access]++; return; }
     while (m->tlb.slot[at->lane + pair] == 0) {
         refill(m, at, pair);
         if (at->recorded_refill) break;
@@ -47,7 +46,7 @@ static void event(const struct state *m, const struct at *at, const struct row *
     case INVALIDATE_PAGE: drop(&m->tlb, at->vcpu, row->page >> 1); break;
     case INVALIDATE_SPACE: flush_space(&m->tlb, at->vcpu, m->space, row->page); break;
     case INVALIDATE_ALL: flush(&m->tlb, at->vcpu); break;
-    case IDLE: m->counts[at->base + IDLE_UNITS] += row->page; break;
+    case IDLE: m->counts[at->base + C_idle] += row->page; break;
     }
 }
 
