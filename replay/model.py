@@ -52,6 +52,12 @@ class Access(StrEnum):
 Guest = Access | Kind | Cause | Sensitive
 """A class of guest events that a model reacts to."""
 
+
+def event_name(event: Guest) -> str:
+    """A guest event as tables print it."""
+    return event.value if isinstance(event, Access) else event.name
+
+
 # Groups of guest events that most models treat alike.
 TLB_CAUSES = (Cause.REFILL, Cause.NESTED_REFILL, Cause.STALE)
 INTERRUPTS = (Cause.INTERRUPT,)

@@ -152,7 +152,7 @@ def _sections(docstring: str) -> Any:
 
 
 def _model(model: Model) -> dict[str, Any]:
-    from replay.model import COMMON, meanings
+    from replay.model import COMMON, event_name, meanings
 
     counted = COMMON | meanings(model.events)
     return {
@@ -166,7 +166,12 @@ def _model(model: Model) -> dict[str, Any]:
             for p in model.parameters
         ],
         "reactions": [
-            {"events": [e.name for e in row.events], "reaction": str(row.reaction), "ticks": row.ticks, "may": row.may}
+            {
+                "events": [event_name(e) for e in row.events],
+                "reaction": str(row.reaction),
+                "ticks": row.ticks,
+                "may": row.may,
+            }
             for row in model.reactions
         ],
         "counters": [{"name": n, "meaning": counted[n], "cost": str(model.costs[n])} for n in model.counters],
