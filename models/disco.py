@@ -59,12 +59,12 @@ PARAMETERS = (
 # By mechanism; where the paper's Table 2 has a column for one, it is called after that.
 EVENTS = {
     "second-level software TLB": {"l2tlb_hit": "TLB misses that the second-level software TLB serves"},
-    "TLB misses forwarded to the guest": {
+    "TLB misses forwarded": {
         "refill_forwarded": "TLB misses forwarded to the guest's refill handler",
         "nested_forwarded": "misses on a page of the guest's page table, forwarded to its nested handler",
         "refill_instruction": "instructions that the guest's refill handlers retire when re-entered",
     },
-    "exceptions through the monitor": {
+    "exceptions re-delivered": {
         "interrupt": "interrupts re-delivered to the guest",
         "fault": "page faults re-delivered to the guest",
         "system_call": "system calls re-delivered to the guest",
@@ -75,7 +75,7 @@ EVENTS = {
         "tlb_probe_emulation": "TLB probes emulated",
         "tlb_read_emulation": "TLB reads emulated",
     },
-    "other privileged instructions": {
+    "other privileged": {
         "mfc0_emulation": "reads of coprocessor 0 registers emulated",
         "mtc0_emulation": "writes of coprocessor 0 registers emulated",
         "eret_emulation": "returns from exception emulated",
@@ -83,7 +83,7 @@ EVENTS = {
         "cache_emulation": "cache instructions emulated",
         "other_emulation": "other privileged instructions emulated",
     },
-    "monitor calls and page allocation": {
+    "monitor calls and pages": {
         "zeroed_page_call": "monitor calls for a zeroed page",
         "page_allocation": "machine pages allocated at a frame's first mapping",
     },
