@@ -64,13 +64,13 @@ from tracegen.cpu.access import (
 )
 from tracegen.cpu.announce import announce
 from tracegen.cpu.cp0 import (
-    NARROW, TLBWI, TLBWR, WIDE, cache, exception_return, move_from, move_to, tlb_probe, tlb_read, tlb_write,
+    NARROW, RESERVED, TLBWI, TLBWR, WIDE, cache, exception_return, move_from, move_to, tlb_probe, tlb_read, tlb_write,
     unusable, usable, wait,
 )
 from tracegen.cpu.exceptions import (
     ADD_TRAP, ADDW_TRAP, SUB_TRAP, SUBW_TRAP, checked, enter_slot, leave_slot, raise_exception, raise_if,
 )
-from tracegen.ops.arithmetic import sext32
+from tracegen.ops.arithmetic import ZERO, sext32
 """
 
 START = """\

@@ -197,9 +197,10 @@ class Machine:
     # -- lowered code ----------------------------------------------------------------------------------------------
 
     def _lower(self, physical: int, slot: bool) -> None:
-        frame, place = physical >> 12, (physical & PAGE - 1) >> 2
+        place, wide = (physical & PAGE - 1) >> 2, physical < self.memory_bytes
+        frame = physical % self.memory_bytes >> 12
         page = self.core.ram8[frame << 9 : (frame + 1) << 9].byteswap().tobytes()
-        block = lower_slot(page) if slot else lower_block(page, place, self._traced)
+        block = lower_slot(page, wide) if slot else lower_block(page, place, self._traced, wide)
         if self._ops_used + len(block.words) > S.OPS_LIMIT:
             self.forget_code()
         core, at = self.core, self._ops_used
@@ -207,7 +208,7 @@ class Machine:
         self.views.ops[at:end] = block.words
         self.views.imms[at:end] = block.imms
         if slot:
-            core.frames[4 * frame + S.FRAME_SLOT_BLOCK] = at
+            core.frames[4 * (physical >> 12) + S.FRAME_SLOT_BLOCK] = at
         else:
             core.entries[physical >> 2] = at
         lines = int(core.frames[4 * frame + S.FRAME_CODE_LINES])
@@ -219,9 +220,10 @@ class Machine:
     def forget_code(self) -> None:
         """Drop all lowered code, as after memory was written from outside."""
         for frame in self._coded:
-            self.core.entries[frame << 10 : (frame + 1) << 10] = 0
             self.core.frames[4 * frame + S.FRAME_CODE_LINES] = 0
-            self.core.frames[4 * frame + S.FRAME_SLOT_BLOCK] = 0
+            for page in (frame, frame + (self.memory_bytes >> 12)):
+                self.core.entries[page << 10 : (page + 1) << 10] = 0
+                self.core.frames[4 * page + S.FRAME_SLOT_BLOCK] = 0
         self._coded.clear()
         self._ops_used = 1
 

@@ -73,10 +73,11 @@ def record_entry(core, frame, at, old, new):
 @helper
 def forget_code(core, frame):
     """Drop the lowered code of a physical page that is being overwritten."""
-    for word in range(1024):
-        core.entries[frame << np.uint64(10) | np.uint64(word)] = 0
-    core.frames[frame * FOUR] = ZERO
-    core.frames[frame * FOUR + THREE] = ZERO
+    core.frames[frame * FOUR + np.uint64(S.FRAME_CODE_LINES)] = ZERO
+    for page in (frame, frame + (core.s[S.MEMORY_BYTES] >> U12)):
+        for word in range(1024):
+            core.entries[page << np.uint64(10) | np.uint64(word)] = 0
+        core.frames[page * FOUR + np.uint64(S.FRAME_SLOT_BLOCK)] = ZERO
 
 
 @helper

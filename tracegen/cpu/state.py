@@ -20,8 +20,8 @@ class Core(NamedTuple):
     r: np.ndarray  # u64[REGISTERS] general registers, HI, LO, temporaries
     tags: np.ndarray  # u64[MICRO_WORDS] micro-TLBs: (tag, value) pairs
     ids: np.ndarray  # u64[2 * IDS] open-addressing hash of page ids, site ids and table links
-    frames: np.ndarray  # u64[4 * frames] what each physical page is: see FRAME_*
-    entries: np.ndarray  # u32[words of RAM] micro-op at which the block starting at that word begins, 0 for none
+    frames: np.ndarray  # u64[2 * 4 * frames] what each physical page is, then its narrow alias: see FRAME_*
+    entries: np.ndarray  # u32[2 * words of RAM] micro-op at which the block starting at that word begins, 0 for none
     ram8: np.ndarray  # u64[(memory + one page of zeros) / 8]
     rows: np.ndarray  # u64[ROWS] packed trace rows
     counts: np.ndarray  # u8[ROWS] their n
@@ -82,7 +82,10 @@ IDS_LIMIT = IDS * 3 // 4
 # -- Core.frames: four words a physical page
 FRAME_CODE_LINES, FRAME_TABLE, FRAME_FIRST_VPN, FRAME_SLOT_BLOCK = range(4)
 """64-byte lines that hold lowered code; table: TABLE_IS | level << 8 | space << 32; the first virtual page that the
-table maps; the micro-op of the block that runs the page's first instruction as a delay slot."""
+table maps; the micro-op of the block that runs the page's first instruction as a delay slot.
+
+Code that runs where 64-bit operations are reserved is lowered apart, under its narrow alias: the physical address plus
+the size of RAM.  An alias has entries and a FRAME_SLOT_BLOCK of its own; all else is kept under the page itself."""
 TABLE_IS = 1
 
 OPS_LIMIT = 1 << 20
@@ -118,8 +121,8 @@ def new_core(memory_bytes: int, row_capacity: int) -> tuple[Core, Views]:
         r=np.zeros(REGISTERS, np.uint64),
         tags=tags,
         ids=np.zeros(2 * IDS, np.uint64),
-        frames=np.zeros(4 * frames, np.uint64),
-        entries=np.zeros(memory_bytes // 4, np.uint32),
+        frames=np.zeros(2 * 4 * frames, np.uint64),
+        entries=np.zeros(2 * memory_bytes // 4, np.uint32),
         ram8=ram,
         rows=np.zeros(row_capacity + ROW_MARGIN, np.uint64),
         counts=np.zeros(row_capacity + ROW_MARGIN, np.uint8),

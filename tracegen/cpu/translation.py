@@ -159,13 +159,22 @@ def load_value(core, va, aligned):
     return value
 
 
+@inline
+def narrow(s):
+    """Whether 64-bit operations are reserved: user mode without Status.UX, supervisor mode without Status.SX."""
+    mode, status = s[S.MODE], s[S.STATUS]
+    return (mode == USER and status & STATUS_UX == 0) or (mode == SUPERVISOR and status & STATUS_SX == 0)
+
+
 @helper
 def fetch_value(core, va):
-    """Translate a fetch and fill the code micro-TLB; 0 with a fault noted."""
+    """Translate a fetch and fill the code micro-TLB; 0 with a fault noted.  Narrow code is that of the page's alias."""
     if va & np.uint64(3):
         return fault(core.s, ADEL, va, ZERO, FETCH)
     value = translate(core, va, FETCH)
     if value:
+        if narrow(core.s):
+            value += core.s[S.MEMORY_BYTES]
         at = np.uint64(S.FETCHES) + (va >> U11 & CODE_MASK)
         core.tags[at] = tag(core.s, va)
         core.tags[at + ONE] = value

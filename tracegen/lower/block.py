@@ -21,9 +21,11 @@ from tracegen.lower.mips64 import (
     Word,
     branch_of,
     ends_block,
+    is_wide,
     raising,
     reserved,
     unusable_coprocessor,
+    wide_reserved,
 )
 from tracegen.microops import SINK, STAY, TARGET, TARGET_ARRIVAL, TEMPORARY, MicroOp
 from tracegen.ops.branch import FAR, REGION, REGISTER
@@ -49,8 +51,8 @@ class Block(NamedTuple):
 class _Builder:
     """Lowers one block of one page."""
 
-    def __init__(self, page: bytes, place: int, traced: bool) -> None:
-        self.page, self.place, self.traced = page, place, traced
+    def __init__(self, page: bytes, place: int, traced: bool, wide: bool) -> None:
+        self.page, self.place, self.traced, self.wide = page, place, traced, wide
         self.first = place
         self.retired = 0
         self.lines = 0
@@ -89,6 +91,8 @@ class _Builder:
         unit = unusable_coprocessor(word.raw)
         if unit:
             return raising(Exc.CPU, unit)
+        if not self.wide and is_wide(word):
+            return wide_reserved(name)
         lowering = PLAIN.get(name)
         return lowering(word) if lowering else reserved()
 
@@ -264,14 +268,17 @@ FOLDS: dict[str, Callable[[int, int], int]] = {
 }
 
 
-def lower_block(page: bytes, place: int, traced: bool) -> Block:
-    """Lower the block that starts at word ``place`` of a 4096-byte ``page`` of big-endian code."""
-    return _Builder(page, place, traced).block()
+def lower_block(page: bytes, place: int, traced: bool, wide: bool) -> Block:
+    """Lower the block that starts at word ``place`` of a 4096-byte ``page`` of big-endian code.
+
+    Without ``wide``, 64-bit operations are reserved instructions.
+    """
+    return _Builder(page, place, traced, wide).block()
 
 
-def lower_slot(page: bytes) -> Block:
+def lower_slot(page: bytes, wide: bool) -> Block:
     """Lower the first instruction of ``page`` as the delay slot of a branch that ends the page before."""
-    builder = _Builder(page, 0, False)
+    builder = _Builder(page, 0, False, wide)
     ops = reserved() if builder.isbranch_of(0) else builder.plain(0)
     builder.slot(ops, 0)
     builder.emit(MicroOp("LEAVE_SLOT"), 0)

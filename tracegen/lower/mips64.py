@@ -149,10 +149,6 @@ def _move(w: Word) -> list[MicroOp]:
     return _three({0x21: "ADDW", 0x2D: "ADD"}.get(w.raw & 0x3F, "OR"))(w)
 
 
-def _negate(w: Word) -> list[MicroOp]:
-    return _three("SUBW" if w.raw & 0x3F == 0x23 else "SUB")(w)
-
-
 _LOADS = {
     "lb": ("LB", Kind.LOAD1, 0), "lbu": ("LBU", Kind.LOAD1, 0), "lh": ("LH", Kind.LOAD2, 1),
     "lhu": ("LHU", Kind.LOAD2, 1), "lw": ("LW", Kind.LOAD4, 3), "lwu": ("LWU", Kind.LOAD4, 3),
@@ -164,7 +160,7 @@ PLAIN: dict[str, Lowering] = {
     "addu": _three("ADDW"), "daddu": _three("ADD"), "subu": _three("SUBW"), "dsubu": _three("SUB"),
     "and": _three("AND"), "or": _three("OR"), "xor": _three("XOR"), "nor": _three("NOR"), "not": _three("NOR"),
     "slt": _three("SLT"), "sltu": _three("SLTU"), "movz": _three("MOVZ"), "movn": _three("MOVN"),
-    "move": _move, "negu": _negate, "neg": _negate, "dneg": _negate, "dnegu": _negate,
+    "move": _move, "negu": _three("SUBW"), "neg": _three("SUBW_TRAP"),
     "add": _three("ADDW_TRAP"), "dadd": _three("ADD_TRAP"), "sub": _three("SUBW_TRAP"), "dsub": _three("SUB_TRAP"),
     "addi": _signed("ADDW_TRAP"), "daddi": _signed("ADD_TRAP"),
     "addiu": _signed("ADDW"), "daddiu": _signed("ADD"), "slti": _signed("SLT"), "sltiu": _signed("SLTU"),
@@ -178,7 +174,7 @@ PLAIN: dict[str, Lowering] = {
     "mult": _multiply("MULTW"), "multu": _multiply("MULTUW"), "dmult": _multiply("MULT"), "dmultu": _multiply("MULTU"),
     "div": _multiply("DIVW"), "divu": _multiply("DIVUW"), "ddiv": _multiply("DIV"), "ddivu": _multiply("DIVU"),
     "mfhi": _move_from(HI), "mflo": _move_from(LO), "mthi": _move_to(HI), "mtlo": _move_to(LO),
-    "nop": _nothing, "ssnop": _nothing, "ehb": _nothing, "sync": _nothing, "pref": _nothing,
+    "nop": _nothing, "ssnop": _nothing, "ehb": _nothing, "pause": _nothing, "sync": _nothing, "pref": _nothing,
     "teq": _trap("TEQ"), "tne": _trap("TNE"), "tge": _trap("TGE"),
     "tgeu": _trap("TGEU"), "tlt": _trap("TLT"), "tltu": _trap("TLTU"),
     "teqi": _trap_immediate("TEQ"), "tnei": _trap_immediate("TNE"), "tgei": _trap_immediate("TGE"),
@@ -195,22 +191,19 @@ ENDS_BLOCK = {"TLBR", "TLBWI", "TLBWR", "CACHE"}
 """Micro-ops after which fetching must look its page up again."""
 ENDS_BLOCK_BY_REGISTER = {register - CP0 for register in (COUNT_REGISTER, ENTRY_HI, COMPARE, STATUS, CAUSE)}
 """CP0 registers a write of which does so too, or may make an interrupt possible."""
-NEVER_FALLS_THROUGH = {"RAISE", "ERET", "WAIT"}
+NEVER_FALLS_THROUGH = {"RAISE", "ERET", "WAIT", "RESERVED_MOVE"}
 
-COPROCESSOR_OF_OPCODE = {
-    0x11: 1,
-    0x13: 1,
-    0x31: 1,
-    0x35: 1,
-    0x39: 1,
-    0x3D: 1,
-    0x12: 2,
-    0x32: 2,
-    0x36: 2,
-    0x3A: 2,
-    0x3E: 2,
-}
+COPROCESSOR_OF_OPCODE = dict.fromkeys((0x11, 0x13, 0x31, 0x35, 0x39, 0x3D), 1)
+COPROCESSOR_OF_OPCODE |= dict.fromkeys((0x12, 0x32, 0x36, 0x3A, 0x3E), 2)
 MOVE_ON_FLOAT_CONDITION = 0x01
+
+SPECIAL, COP0 = 0x00, 0x10
+WIDE_OPCODES = {0x18, 0x19, 0x1A, 0x1B, 0x27, 0x2C, 0x2D, 0x34, 0x37, 0x3C, 0x3F}
+"""daddi daddiu ldl ldr lwu sdl sdr lld ld scd sd."""
+WIDE_FUNCTIONS = {0x14, 0x16, 0x17, *range(0x1C, 0x20), *range(0x2C, 0x30), 0x38, 0x3A, 0x3B, 0x3C, 0x3E, 0x3F}
+"""Of SPECIAL: shifts, multiply and divide, add and subtract of doublewords."""
+WIDE_MOVES = {1, 5}
+"""Of COP0: dmfc0, dmtc0."""
 
 
 def ends_block(op: MicroOp) -> bool:
@@ -224,6 +217,19 @@ def unusable_coprocessor(raw: int) -> int:
     if opcode == 0 and raw & 0x3F == MOVE_ON_FLOAT_CONDITION:
         return 1
     return COPROCESSOR_OF_OPCODE.get(opcode, 0)
+
+
+def is_wide(w: Word) -> bool:
+    """Whether a word is a 64-bit operation, which user and supervisor mode may lack (Status.UX, Status.SX)."""
+    opcode = w.raw >> 26
+    if opcode == SPECIAL:
+        return w.raw & 0x3F in WIDE_FUNCTIONS
+    return w.rs in WIDE_MOVES if opcode == COP0 else opcode in WIDE_OPCODES
+
+
+def wide_reserved(name: str) -> list[MicroOp]:
+    """What a 64-bit operation does there; a move of coprocessor 0 asks first whether the coprocessor is usable."""
+    return [MicroOp("RESERVED_MOVE")] if name in ("dmfc0", "dmtc0") else reserved()
 
 
 # -- branches ---------------------------------------------------------------------------------------------------------
@@ -241,11 +247,13 @@ class Branch(NamedTuple):
 
 
 INVERSE = {"BEQ": "BNE", "BNE": "BEQ", "BLEZ": "BGTZ", "BGTZ": "BLEZ", "BLTZ": "BGEZ", "BGEZ": "BLTZ"}
-_CONDITIONS = {
+CONDITIONS = {
     "beq": "BEQ", "bne": "BNE", "blez": "BLEZ", "bgtz": "BGTZ", "bltz": "BLTZ", "bgez": "BGEZ",
     "beqz": "BEQ", "bnez": "BNE", "b": "BEQ", "bal": "BGEZ", "bltzal": "BLTZ", "bgezal": "BGEZ",
 }  # fmt: skip
-_CONDITIONS |= {name + "l": op for name, op in _CONDITIONS.items() if name not in ("b", "bal")}
+CONDITIONS |= {name + "l": op for name, op in CONDITIONS.items() if name not in ("b", "bal", "beqz", "bnez")}
+MNEMONICS = {*PLAIN, *CONDITIONS, "j", "jal", "jr", "jalr"}
+"""capstone's name of every instruction that this CPU has."""
 
 
 def branch_of(name: str, w: Word, place: int) -> Branch | None:
@@ -258,7 +266,7 @@ def branch_of(name: str, w: Word, place: int) -> Branch | None:
         return Branch("JUMP", REGISTER, w.rs, Arrival.RETURN if w.rs == RA else Arrival.INDIRECT, 0, False)
     if name == "jalr":
         return Branch("JUMP", REGISTER, w.rs, Arrival.CALL, w.rd, False)
-    condition = _CONDITIONS.get(name)
+    condition = CONDITIONS.get(name)
     if condition is None:
         return None
     target = (place + 1 + w.simm) * 4

@@ -32,5 +32,6 @@ PRIVILEGED = {
     "ERET": "exception_return(core)",
     "WAIT": "wait(core)",
     "CACHE": "cache(core)",
+    "RESERVED_MOVE": "raise_exception(core, RESERVED, ZERO)",
 }
 """Coprocessor 0: outside kernel mode they raise Coprocessor Unusable unless Status.CU0 is set."""
