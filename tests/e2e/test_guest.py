@@ -217,6 +217,7 @@ def test_user_fault_ends_cleanly(boot: Boot, name: str) -> None:
 @pytest.mark.parametrize(
     ("line", "memory_bytes", "status", "console"),
     [
+        ("usertests deadlock", 8 * MEBI, abi.Status.PANIC, "panic: every process waits for another\n"),
         ("gups 1048576 1", 4 * MEBI, 3, "gups: out of memory\n"),
         ("gups 1000 1", 64 * MEBI, 2, "gups: table words must be a power of two\n"),
         ("gups 512", 64 * MEBI, 2, "gups: an argument is missing or not a number\n"),

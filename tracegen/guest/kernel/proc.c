@@ -35,7 +35,7 @@ static void proc_remove(struct proc *p) {
     p->state = UNUSED;
 }
 
-// `p` owns `space` from here on, and its threads' table entry in the recorder begins anew if it never ran.
+// `p` owns `space` from here on.  Thread numbers are used again: this also says that a new process has no service open.
 static void proc_own(struct proc *p, struct space *space) {
     p->space = space;
     ANNOUNCE2(ANNOUNCE_THREAD_SPACE, thread_of(p), space->id);

@@ -170,6 +170,14 @@ static const struct test {
     {"memory_out", memory_out},
 };
 
+// Nobody can ever write, and nobody else is there.
+static void fatal_deadlock(void) {
+    i64 ends[2];
+    char byte;
+    sys_pipe(ends);
+    sys_read(ends[0], &byte, 1);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -180,7 +188,7 @@ static const struct {
     {"jump", fatal_jump},         {"stack", fatal_stack},
     {"memory", fatal_memory},     {"reserved", reserved_instruction},
     {"break", break_instruction}, {"privileged", privileged_instruction},
-    {"overflow", overflow},
+    {"overflow", overflow},       {"deadlock", fatal_deadlock},
 };
 
 static int run_one(const struct test *test) {
