@@ -112,7 +112,7 @@ def test_radix_gives_the_independent_answer(boot: Boot, keys: int, radix: int) -
 TESTS = (
     *("data", "soft_bits", "heap", "sweep", "delay_slot", "stack", "copies", "interrupts", "refusals", "isolation"),
     *("shared_pages", "statuses", "orphans", "faults", "execution", "preemption", "sleeping", "killing"),
-    *("pipe_order", "pipe_ends", "descriptors", "many", "processes_out", "memory_out"),
+    *("pipe_order", "pipe_ends", "descriptors", "many", "processes_out", "refusals_for_memory", "memory_out"),
 )
 
 

@@ -185,7 +185,25 @@ int processes_out(void) {
     return children > 20 && !wrong && reap(child) == 0;
 }
 
-// A child that touches more than there is dies of it, and its memory comes back; so does a fork that finds none.
+// With hardly a page left, fork and exec are refused, take nothing, and leave a process that can go on.
+int refusals_for_memory(void) {
+    i64 child = sys_fork();
+    if (child == 0) {
+        u64 most = sys_freepages() / 4 * 3 * PAGE_BYTES, touched = 0;
+        u8 *block = allocate(most);
+        allocate(most); // behind it: promises are not kept apart
+        for (; sys_freepages() > 2; touched++)
+            block[touched * PAGE_BYTES] = 1;
+        if (sys_fork() != -1 || sys_exec("echo refused") != -1 || sys_freepages() != 2)
+            sys_exit(1);
+        for (u64 i = 0; i < touched; i++)
+            block[i * PAGE_BYTES]++; // the fork shared them for a moment
+        sys_exit(sys_freepages() == 2 ? 0 : 2);
+    }
+    return reap(child) == 0;
+}
+
+// A process that touches more than there is dies of it, alone, and its memory comes back.
 int memory_out(void) {
     u64 before = sys_freepages(), pages = before - before / 8;
     i64 child = sys_fork();

@@ -167,6 +167,7 @@ static const struct test {
     {"descriptors", descriptors},
     {"many", many},
     {"processes_out", processes_out},
+    {"refusals_for_memory", refusals_for_memory},
     {"memory_out", memory_out},
 };
 

@@ -18,6 +18,7 @@ int sleeping(void);
 int killing(void);
 int many(void);
 int processes_out(void);
+int refusals_for_memory(void);
 int memory_out(void);
 
 // pipetests.c
