@@ -94,12 +94,23 @@ class Announce(IntEnum):
 class Syscall(IntEnum):
     """System calls: number in v0, arguments from a0, result in v0 (-1: refused)."""
 
-    EXIT = 1  # (status): ends the process, and with it the machine
-    WRITE = 2  # (descriptor, buffer, bytes) -> bytes written
+    EXIT = 1  # (status): ends the process; the first process's end is the machine's
+    WRITE = 2  # (descriptor, buffer, bytes) -> bytes written; a full pipe blocks
     SBRK = 3  # (bytes to grow by) -> the heap's end before
     TIME = 4  # () -> nanoseconds since boot
-    YIELD = 5  # () -> 0
-    GETARG = 6  # (index, buffer, bytes) -> length of the boot argument, copied with its final NUL
+    YIELD = 5  # () -> 0, after the other runnable processes had their turns
+    GETARG = 6  # (index, buffer, bytes) -> length of the process's argument, copied with its final NUL
+    FORK = 7  # () -> the child's process id in the parent, 0 in the child
+    EXEC = 8  # (command line): runs the program that its first word names; returns only where refused
+    WAIT = 9  # (where to store the status, or 0) -> process id of a child that ended; blocks until one does
+    GETPID = 10  # () -> process id
+    KILL = 11  # (process id) -> 0; the process ends before it next runs in user mode
+    SLEEP = 12  # (timer ticks) -> 0, so many ticks later
+    PIPE = 13  # (where to store two descriptors: the end to read from, the end to write to) -> 0
+    READ = 14  # (descriptor, buffer, bytes) -> bytes read; an empty pipe blocks, 0 when nobody can write to it
+    CLOSE = 15  # (descriptor) -> 0
+    DUP = 16  # (descriptor) -> the lowest free descriptor, which now means the same
+    FREEPAGES = 17  # () -> physical pages that nobody holds
 
 
 class Service(IntEnum):
@@ -119,6 +130,7 @@ class Service(IntEnum):
     EXCEPTION_OTHER = 11
     STALE_FAULT = 12
     TABLE_UPDATE = 13
+    PAGE_COPY = 14
 
 
 SYSCALL_SERVICE = 32
@@ -129,6 +141,7 @@ SERVICE_CLASSES = {
     Service.IDLE: "IDLE",
     Service.PAGE_ZERO: "PAGE_ZERO",
     Service.TABLE_UPDATE: "TABLE_UPDATE",
+    Service.PAGE_COPY: "PAGE_COPY",
 }
 """Service -> name of its ``replay.trace.schema.ServiceClass`` where that is not OTHER."""
 
@@ -152,19 +165,24 @@ def services() -> tuple[ServiceRow, ...]:
 
 
 class Status(IntEnum):
-    """What a run ends with when the workload did not choose: as a shell reports the corresponding signal."""
+    """What a process ends with, and a run when its first process does, where the program did not choose.
 
+    From 128 on as a shell reports the corresponding signal.
+    """
+
+    USAGE = 2  # a program that is not there, or arguments that it does not take
     ILLEGAL = 132  # reserved or privileged instruction in user mode
     PANIC = 134  # the kernel found itself inconsistent
     NO_MEMORY = 137
     FAULT = 139  # a user access to an address the process does not own
+    KILLED = 143  # by another process
 
 
 # -- the C header ----------------------------------------------------------------------------------------------------
 
 _PLAIN = (
     *("PAGE_SHIFT", "PAGE_BYTES", "KSEG0", "KSEG1", "USER_TOP", "WINDOW", "WINDOW_BYTES"),
-    *("DEVICE_BASE", "CONSOLE_OUT", "DEVICE_EXIT", "PTE_BYTES", "PTE_ENTRYLO_SHIFT"),
+    *("DEVICE_BASE", "CONSOLE_OUT", "DEVICE_EXIT", "PTE_BYTES", "PTE_ENTRYLO_SHIFT", "SYSCALL_SERVICE"),
 )
 _PREFIXED = {"PTE": Pte, "ANNOUNCE": Announce, "SYS": Syscall, "SERVICE": Service, "STATUS": Status}
 

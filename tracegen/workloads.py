@@ -75,6 +75,12 @@ _ALL = (
             Parameter("radix", 1 << 10, 2, 1 << 16, "digits", "digits of a pass", power_of_two=True),
         ),
     ),
+    Workload(
+        name="usertests",
+        summary="the guest's tests of itself: processes, copy-on-write, pipes, faults, exhaustion",
+        paper="none; after xv6's usertests",
+        parameters=(),
+    ),
 )
 
 WORKLOADS: dict[str, Workload] = {w.name: w for w in _ALL}

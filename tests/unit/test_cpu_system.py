@@ -9,7 +9,7 @@ import struct
 import pytest
 
 from replay.errors import UserError
-from replay.trace.schema import TLB_RANDOM, Arrival, Cause, Kind, Sensitive, Wake
+from replay.trace.schema import TLB_RANDOM, Arrival, Cause, Kind, Segment, Sensitive, Wake
 from tracegen import abi
 from tracegen.machine import Machine
 
@@ -338,3 +338,49 @@ def test_random_words_never_crash_the_emulator(assemble, record, seed) -> None: 
     with contextlib.suppress(UserError):  # it may have written PageMask
         assert machine.run(sink=sink, max_instructions=30_000).reason
     assert sums[1] == machine.instructions
+
+
+def announce(code: abi.Announce, *arguments: int) -> str:
+    """Assembly of an announcement with its arguments in a0 and up."""
+    loads = "".join(f"  ori $a{i}, $0, {value}\n" for i, value in enumerate(arguments))
+    return f"{loads}  ori $0, $0, {code}\n"
+
+
+def services(run) -> list[tuple[Kind, int]]:  # type: ignore[no-untyped-def]
+    """The rows that say which service is current, with thread switches."""
+    kinds = (Kind.SERVICE_ENTER, Kind.SERVICE_EXIT, Kind.THREAD_SWITCH)
+    return [(Kind(kind), page) for kind, _, _, page, _ in run.rows if kind in kinds]
+
+
+def test_services_stay_with_the_thread_that_opened_them(assemble, record) -> None:  # type: ignore[no-untyped-def]
+    """A switch leaves what is open to the thread that stops, and goes on in what the other one had open."""
+    enter, leave, switch = abi.Announce.SERVICE_ENTER, abi.Announce.SERVICE_EXIT, abi.Announce.THREAD_SWITCH
+    text = [START, announce(switch, 0, 1), announce(enter, 40), announce(enter, 41), announce(switch, 1, 2)]
+    text += [announce(enter, 50), announce(switch, 2, 1), announce(leave), announce(switch, 1, 2), announce(leave)]
+    run = record(assemble("".join([*text, announce(switch, 2, 0), EXIT])))
+    entered, left, switched = Kind.SERVICE_ENTER, Kind.SERVICE_EXIT, Kind.THREAD_SWITCH
+
+    assert [
+        *[(entered, 1), (switched, 1), (left, 0), (entered, 40), (entered, 41)],
+        *[(switched, 2), (left, 0), (entered, 50), (switched, 1), (left, 41), (left, 40)],
+        *[(switched, 2), (left, 50), (left, 0), (switched, 0), (left, 1)],
+    ] == services(run)
+
+
+def test_a_new_thread_has_no_service_open(assemble, record) -> None:  # type: ignore[no-untyped-def]
+    """Giving a thread a space empties what it had open, unless it is the one that runs; numbers too large keep none."""
+    enter, space, switch = abi.Announce.SERVICE_ENTER, abi.Announce.THREAD_SPACE, abi.Announce.THREAD_SWITCH
+    text = [START, announce(switch, 0, 1), announce(enter, 40), announce(space, 1, 7), announce(switch, 1, 2)]
+    text += [announce(switch, 2, 1), announce(switch, 1, 2), announce(space, 1, 8), announce(switch, 2, 1)]
+    text += [announce(switch, 1, 5000), announce(enter, 60), announce(switch, 5000, 1), announce(switch, 1, 5000)]
+    run = record(assemble("".join([*text, EXIT])))
+
+    assert [0, 0, 40, 0, 0, 0, 0, 0] == [page for kind, page in services(run) if kind == Kind.SERVICE_EXIT]
+
+
+def test_an_entry_for_an_unmapped_address_is_recorded_as_such(assemble, record) -> None:  # type: ignore[no-untyped-def]
+    """Writing a kseg0 address, which nothing ever looks up, is how an entry is cleared: its page is an unmapped one."""
+    run = record(assemble(f"{START} lui $t0, 0x8002\n dmtc0 $t0, $10\n tlbwi\n {EXIT}"))
+    ((_, page),) = run.of(Kind.TLB_WRITE)
+
+    assert (Segment.UNMAPPED, page) in run.of(Kind.PAGE)

@@ -175,9 +175,10 @@ def test_wrong_workload_or_size_is_refused(workload: str, arguments: dict[str, i
 
 def test_default_and_largest_sizes_are_in_range() -> None:
     """Every default is allowed, and so are the bounds themselves."""
+    sized = [w for w in WORKLOADS.values() if w.parameters]
     lines = [
         workload.command_line({p.name: value for p, value in zip(workload.parameters, values, strict=True)})
-        for workload in WORKLOADS.values()
+        for workload in sized
         for values in (
             [p.default for p in workload.parameters],
             [p.low for p in workload.parameters],
@@ -185,4 +186,4 @@ def test_default_and_largest_sizes_are_in_range() -> None:
         )
     ]
 
-    assert 3 * len(WORKLOADS) == len(set(lines))
+    assert 3 * len(sized) == len(set(lines))

@@ -9,7 +9,7 @@ from replay.trace.schema import Kind
 from tracegen.abi import Announce
 from tracegen.cpu import state as S
 from tracegen.cpu.cp0 import switch_base
-from tracegen.cpu.recorder import event, extra, link_table, service_enter, service_exit
+from tracegen.cpu.recorder import event, extra, link_table, service_enter, service_exit, thread_forget, thread_switch
 from tracegen.cpu.state import Leave
 from tracegen.cpu.translation import forget_all, forget_writes
 
@@ -91,9 +91,9 @@ def subject(core, code):
 @helper
 def announce(core, code):
     """Do what one announcement asks; unknown codes mean nothing.  Gives a Leave."""
-    r = core.r
+    a0, a1 = core.r[A0], core.r[A1]
     if code == SERVICE_ENTER:
-        service_enter(core, r[A0] & MASK32, ZERO)
+        service_enter(core, a0 & MASK32, ZERO)
     elif code == SERVICE_EXIT:
         service_exit(core)
     elif code == SPACE_ASID:
@@ -103,4 +103,8 @@ def announce(core, code):
         event(core, KIND_OF[code], info, page)
         if code >= TABLE_ALLOC and code <= TABLE_UNLINK:
             set_table(core, code)
+        elif code == THREAD_SWITCH:
+            thread_switch(core, a0, a1)
+        elif code == THREAD_SPACE:
+            thread_forget(core, a0)
     return ON

@@ -38,6 +38,7 @@ from tracegen.cpu.translation import (
     STATUS_ERL,
     STATUS_EXL,
     TLB_GLOBAL,
+    UNMAPPED,
     USER,
     forget_page,
     set_context,
@@ -200,15 +201,21 @@ def step_random(s):
 
 @inline
 def record_tlb_write(core, info, is_global):
-    """The TLB_WRITE row: both halves, named by the even page."""
+    """The TLB_WRITE row: both halves, named by the even page.  One in an unmapped segment can match nothing."""
     s = core.s
     if s[S.RECORDING]:
-        space = UNMAPPED_SPACE if is_global else s[S.SPACE]
-        page = page_id(core, (s[S.ENTRY_HI] & PAIR_MASK_OF_VPN) >> U12 | high_bits(s[S.ENTRY_HI]), space, MAPPED)
+        vpn = (s[S.ENTRY_HI] & PAIR_MASK_OF_VPN) >> U12 | high_bits(s[S.ENTRY_HI])
+        if vpn >= KSEG0_FIRST and vpn < KSEG1_FIRST:
+            page = page_id(core, vpn, UNMAPPED_SPACE, UNMAPPED)
+        else:
+            page = page_id(core, vpn, UNMAPPED_SPACE if is_global else s[S.SPACE], MAPPED)
         extra(core, neutral_half(s[S.ENTRY_LO0]))
         extra(core, neutral_half(s[S.ENTRY_LO1]))
         event(core, TLB_WRITE, info, page)
 
+
+KSEG0_FIRST, KSEG1_FIRST = np.uint64(0xFFFFFFFF80000), np.uint64(0xFFFFFFFFA0000)
+"""Page numbers at which the unmapped segments start."""
 
 PAIR_MASK_OF_VPN = np.uint64(0xFFFFFFE000)
 """VPN2 without the region."""

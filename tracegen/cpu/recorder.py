@@ -164,6 +164,42 @@ def service_exit(core):
 
 
 @inline
+def thread_place(thread):
+    """Where the services of a guest thread are kept while it does not run."""
+    return np.uint64(S.THREAD_STACKS) + thread * np.uint64(S.THREAD_WORDS)
+
+
+@helper
+def thread_forget(core, thread):
+    """A new thread begins with no service open."""
+    if thread < S.THREADS and thread != core.s[S.THREAD]:
+        core.s[thread_place(thread)] = ZERO
+
+
+@inline
+def move_services(s, to, start, depth):
+    """Copy ``depth`` places of the service stack."""
+    for i in range(depth):
+        s[to + np.uint64(i)] = s[start + np.uint64(i)]
+
+
+@helper
+def thread_switch(core, before, after):
+    """Keep what ``before`` has open, go on in what ``after`` had open when it stopped, and say which is current."""
+    s, stack = core.s, np.uint64(S.STACK)
+    if before < S.THREADS:
+        place = thread_place(before)
+        s[place] = s[S.DEPTH]
+        move_services(s, place + ONE, stack, s[S.DEPTH])
+    s[S.DEPTH], s[S.THREAD] = ZERO, after
+    if after < S.THREADS:
+        place = thread_place(after)
+        s[S.DEPTH] = s[place]
+        move_services(s, stack, place + ONE, s[S.DEPTH])
+    put(core, EXIT, ZERO, current_service(core))
+
+
+@inline
 def close_exception(core, to_user):
     """Drop the services opened inside the innermost exception and the exception's own; all, on a return to user."""
     s = core.s

@@ -49,9 +49,10 @@ FAULT_CODE, FAULT_ADDRESS, FAULT_REFILL, FAULT_TOUCH, FAULT_UNIT = range(16, 21)
 RECORDING, SPACE, NEXT_PAGE, NEXT_SITE, IDS_USED, DEPTH, CONSOLE_LENGTH, MEMORY_BYTES = range(21, 29)
 STUCK_COUNT, STUCK, UTLB_REFILLS, NESTED_REFILLS, EXCEPTIONS, INTERRUPTS, IDLE_UNITS = range(29, 36)
 """STUCK: exceptions taken since an instruction last retired.  Then statistics."""
-WRITTEN_PAGE_MASK, ROW_LIMIT, LOWER_AT = 36, 37, 38
+WRITTEN_PAGE_MASK, ROW_LIMIT, LOWER_AT, THREAD = range(36, 40)
 """WRITTEN_PAGE_MASK: the last non-zero value written to PageMask, which this CPU does not support.  ROW_LIMIT: POSITION
-from which the loop returns.  LOWER_AT: physical address of the code to lower."""
+from which the loop returns.  LOWER_AT: physical address of the code to lower.  THREAD: the guest's thread that runs, as
+it announced."""
 
 CP0 = 64
 INDEX, RANDOM, ENTRY_LO0, ENTRY_LO1, CONTEXT_REGISTER, PAGE_MASK, WIRED = range(CP0, CP0 + 7)
@@ -66,7 +67,11 @@ STACK, STACK_DEPTH = 576, 64
 """Services open on this vCPU: id, and 1 << 32 if an exception opened it."""
 CONSOLE, CONSOLE_BYTES, CONSOLE_FLUSH = 1024, 4096, 2048
 """Console bytes, one a word; past CONSOLE_FLUSH the loop returns at its next look, long before the end."""
-S_WORDS = CONSOLE + CONSOLE_BYTES
+THREADS = 256
+THREAD_STACKS = CONSOLE + CONSOLE_BYTES
+THREAD_WORDS = 1 + STACK_DEPTH
+"""What each guest thread that does not run had open: how many services, and they.  Threads beyond have none kept."""
+S_WORDS = THREAD_STACKS + THREADS * THREAD_WORDS
 
 # -- Core.tags: direct-mapped micro-TLBs, indexed by virtual page number
 DATA_SLOTS, CODE_SLOTS = 4096, 1024

@@ -9,15 +9,16 @@
         .section .text.entry, "ax"
         .globl  __start
 __start:
-        li      $t0, STATUS_UX          // ERL, EXL, BEV and IE clear: vectors in kseg0, no interrupts
+        // ERL, EXL, BEV and IE clear: vectors in kseg0, no interrupts, but the timer may end a wait.
+        li      $t0, STATUS_UX | STATUS_TIMER
         mtc0    $t0, CP0_STATUS
-        lui     $sp, %hi(kernel_stack_top)
-        daddiu  $sp, $sp, %lo(kernel_stack_top)
+        lui     $sp, %hi(boot_stack_top)
+        daddiu  $sp, $sp, %lo(boot_stack_top)
         jal     start
         nop
 
         .section .bss
         .balign 16
-        .globl  kernel_stack_top
-        .space  KERNEL_STACK_BYTES
-kernel_stack_top:
+        .globl  boot_stack_top
+        .space  BOOT_STACK_BYTES
+boot_stack_top:

@@ -3,8 +3,8 @@
 // Physical (RAM starts at 0; the machine says how much there is):
 //
 //   0x00000000  exception vectors: refill at 0x000 and 0x080, general at 0x180
-//   0x00001000  kernel text, constants, the embedded user program, data, stack   (up to `end`)
-//   end         free pages, handed out upwards by page.c
+//   0x00001000  kernel text, constants, the embedded programs, data, boot stack   (up to `end`)
+//   end         reference counts of pages, then the pages themselves, handed out by page.c
 //   last page   boot argument string, written by the loader
 //   0x1f000000  device page: console and exit registers
 //

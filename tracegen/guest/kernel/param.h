@@ -3,11 +3,14 @@
 
 #define TICK_COUNTS 1000000     // timer period in Count units: 10 ms
 #define COUNT_NS 10             // one Count unit: two cycles at the nominal 200 MHz
-#define KERNEL_STACK_BYTES 8192
-#define ARGUMENT_BYTES 256      // boot argument string, with its NUL
+#define BOOT_STACK_BYTES 8192   // the idle thread's, too; a process's kernel stack is one page
+#define ARGUMENT_BYTES 256      // command line of a process, with its NUL
 #define MAX_ARGUMENTS 8
 #define WRITE_CHUNK 128         // bytes of a write() that pass through the kernel's stack at a time
+#define MAX_PROCESSES 32
+#define MAX_SPACES (MAX_PROCESSES + 1) // exec holds two for a moment
+#define MAX_DESCRIPTORS 16      // of one process
+#define MAX_FILES 64            // of all processes
+#define PIPE_BYTES 1024         // a power of two that leaves room in a page
 #define TLB_ENTRIES 64
-#define INIT_SPACE 1            // the one address space, its ASID and its thread
-#define INIT_ASID 1
-#define INIT_THREAD 1
+#define ASIDS 256               // 0 belongs to no space

@@ -1,78 +1,220 @@
-// The process: what it owns, what it was started with, and its first entry into user mode.
+// Processes: born by fork, filled by exec, ended by exit, buried by their parent's wait.
 #include "announce.h"
 #include "cp0.h"
-#include "kernel.h"
-#include "param.h"
+#include "proc.h"
+#include "space.h"
 
-extern const u8 user_program[], user_program_end[]; // program.S
-
-static struct {
-    u64 zeroed; // demand-zero pages reach from here (bss) to `heap_end`, and from STACK_LOW to USER_TOP
-    u64 heap_end;
-    u32 argument_count;
-    const char *argument[MAX_ARGUMENTS];
-    char text[ARGUMENT_BYTES];
-} proc;
+struct proc processes[MAX_PROCESSES];
+struct proc *current;
+static u64 born; // processes so far: the latest one's id
 
 const char *proc_name(void) {
-    return proc.argument_count ? proc.argument[0] : "init";
+    return current->arguments.text + current->arguments.start[0];
 }
 
-// Splits the boot argument string at its spaces; what exceeds the limits of param.h is refused.
-static void split_arguments(const char *from) {
-    u64 length = strlen(from);
-    if (length >= ARGUMENT_BYTES)
+// A place in the table with a kernel stack, or 0 when either is out.
+static struct proc *proc_create(void) {
+    struct proc *p = processes;
+    while (p < processes + MAX_PROCESSES && p->state != UNUSED)
+        p++;
+    if (p == processes + MAX_PROCESSES)
+        return 0;
+    memset(p, 0, sizeof *p);
+    p->stack = page_alloc();
+    if (!p->stack)
+        return 0;
+    p->state = BORN;
+    p->id = ++born;
+    p->context.sp = (u64)frame_of(p);
+    p->context.ra = (u64)thread_begin;
+    return p;
+}
+
+static void proc_remove(struct proc *p) {
+    page_free(p->stack);
+    p->state = UNUSED;
+}
+
+// `p` owns `space` from here on.  Thread numbers are used again: this also says that a new process has no service open.
+static void proc_own(struct proc *p, struct space *space) {
+    p->space = space;
+    ANNOUNCE2(ANNOUNCE_THREAD_SPACE, thread_of(p), space->id);
+}
+
+// User mode begins at `entry` with an empty stack and zero in every register.
+static void frame_start(struct proc *p, u64 entry) {
+    struct trapframe *frame = frame_of(p);
+    memset(frame, 0, sizeof *frame);
+    frame->epc = entry;
+    frame->reg[REG_SP] = USER_TOP;
+    frame->status = STATUS_XX | STATUS_TIMER | STATUS_UX | STATUS_USER | STATUS_EXL | STATUS_IE;
+}
+
+// thread_begin calls this on a new process's own stack, just before its first return to user mode.
+void proc_begin(void) {
+    ANNOUNCE1(ANNOUNCE_SERVICE_ENTER, current->first_service);
+}
+
+// Makes the first process, which runs the program that the boot argument string names; then waits for interrupts.
+[[noreturn]] void proc_start(const char *line) {
+    struct proc *p = proc_create();
+    if (!p)
+        panic("no memory for the first process", 0);
+    if (strlen(line) >= ARGUMENT_BYTES)
         panic("boot argument string too long", 0);
-    memcpy(proc.text, from, length + 1);
-    for (char *p = proc.text; *p;) {
-        if (*p == ' ') {
-            *p++ = 0;
-            continue;
-        }
-        if (proc.argument_count == MAX_ARGUMENTS)
-            panic("too many boot arguments", 0);
-        proc.argument[proc.argument_count++] = p;
-        while (*p && *p != ' ')
-            p++;
+    memcpy(p->arguments.text, line, strlen(line) + 1);
+    const char *why = arguments_split(&p->arguments);
+    if (why)
+        panic(why, 0);
+    current = p;
+    if (!exec_knows(proc_name())) {
+        print(proc_name());
+        print(": no such program\n");
+        power_off(STATUS_USAGE);
     }
+    u64 entry;
+    struct space *space = exec_load(&p->arguments, &entry);
+    if (!space)
+        panic("cannot load the first program", 0);
+    current = 0;
+    p->first_service = SERVICE_BOOT;
+    file_console(p->file);
+    proc_own(p, space);
+    frame_start(p, entry);
+    p->state = RUNNABLE;
+    idle();
 }
 
-// Runs the user program from its entry point, in user mode, with timer interrupts.
-void proc_start(const char *arguments) {
-    split_arguments(arguments);
-    u64 entry = exec_load(user_program, (u64)(user_program_end - user_program), &proc.zeroed, &proc.heap_end);
-    if (!entry)
-        panic("cannot load the user program", 0);
-    struct trapframe frame;
-    memset(&frame, 0, sizeof frame);
-    frame.epc = entry;
-    frame.reg[REG_SP] = USER_TOP;
-    frame.status = STATUS_XX | STATUS_TIMER | STATUS_UX | STATUS_USER | STATUS_EXL | STATUS_IE;
-    ANNOUNCE2(ANNOUNCE_THREAD_SPACE, INIT_THREAD, INIT_SPACE);
-    ANNOUNCE2(ANNOUNCE_THREAD_SWITCH, 0, INIT_THREAD);
-    user_enter(&frame);
+// The child's id; -1 when processes or memory are out.
+i64 proc_fork(void) {
+    struct proc *child = proc_create();
+    if (!child)
+        return -1;
+    struct space *space = space_fork(current->space);
+    if (!space) {
+        proc_remove(child);
+        return -1;
+    }
+    child->parent = current;
+    memcpy(&child->arguments, &current->arguments, sizeof child->arguments);
+    for (u64 i = 0; i < MAX_DESCRIPTORS; i++)
+        child->file[i] = file_share(current->file[i]);
+    child->first_service = SYSCALL_SERVICE + SYS_FORK;
+    proc_own(child, space);
+    memcpy(frame_of(child), frame_of(current), sizeof(struct trapframe));
+    frame_of(child)->reg[REG_V0] = 0;
+    child->state = RUNNABLE;
+    return (i64)child->id;
 }
 
-int proc_owns_zeroed(u64 va) {
-    return (va >= proc.zeroed && va < proc.heap_end) || (va >= STACK_LOW && va < USER_TOP);
+// Copies a NUL-ended line from user address `from`.  -1 where it is too long or not the process's.
+static int copy_line(char *to, u64 from) {
+    for (u64 i = 0; i < ARGUMENT_BYTES; i++) {
+        if (!in_user(from + i, 1) || user_copy(to + i, (const void *)(from + i), 1))
+            return -1;
+        if (!to[i])
+            return 0;
+    }
+    return -1;
+}
+
+// Goes on as another program in a space of its own; -1, and nothing has changed, where that cannot be.
+i64 proc_exec(u64 line) {
+    struct arguments next;
+    if (copy_line(next.text, line) || arguments_split(&next) || !exec_knows(next.text + next.start[0]))
+        return -1;
+    u64 entry;
+    struct space *space = exec_load(&next, &entry), *before = current->space;
+    if (!space)
+        return -1;
+    memcpy(&current->arguments, &next, sizeof next);
+    proc_own(current, space);
+    space_use(space);
+    space_destroy(before);
+    frame_start(current, entry);
+    return 0;
+}
+
+// Its children become the first process's, which waits for them or ends the machine.
+static void give_up_children(struct proc *p) {
+    for (struct proc *q = processes; q < processes + MAX_PROCESSES; q++)
+        if (q->state != UNUSED && q->parent == p)
+            q->parent = processes;
+    wake(processes);
+}
+
+// Ends the current process.  All it owns is free at once, but for the stack that this runs on.
+[[noreturn]] void proc_exit(u64 status) {
+    struct proc *p = current;
+    if (p == processes)
+        power_off(status);
+    for (u64 i = 0; i < MAX_DESCRIPTORS; i++)
+        file_close(p->file[i]);
+    space_destroy(p->space);
+    give_up_children(p);
+    p->status = status;
+    p->state = ZOMBIE;
+    wake(p->parent);
+    schedule();
+    panic("a zombie ran", 0);
+}
+
+// A child of `current`, one that ended if there is such a one; 0 for none.
+static struct proc *child_to_wait_for(void) {
+    struct proc *found = 0;
+    for (struct proc *q = processes; q < processes + MAX_PROCESSES; q++) {
+        if (q->state == UNUSED || q->parent != current)
+            continue;
+        if (q->state == ZOMBIE)
+            return q;
+        found = q;
+    }
+    return found;
+}
+
+i64 proc_wait(u64 to) {
+    struct proc *child;
+    while ((child = child_to_wait_for()) && child->state != ZOMBIE)
+        if (sleep_on(current, 0))
+            return -1;
+    if (!child)
+        return -1;
+    u64 id = child->id, status = child->status;
+    if (to && (!in_user(to, sizeof status) || user_copy((void *)to, &status, sizeof status)))
+        return -1; // it can still be waited for
+    proc_remove(child);
+    return (i64)id;
+}
+
+// The process finds out at the end of what it does in the kernel; a sleep is cut short.
+i64 proc_kill(u64 id) {
+    for (struct proc *p = processes; p < processes + MAX_PROCESSES; p++)
+        if (p->id == id && p->state != UNUSED && p->state != ZOMBIE) {
+            p->killed = 1;
+            if (p->state == SLEEPING)
+                p->state = RUNNABLE;
+            return 0;
+        }
+    return -1;
 }
 
 // Grows the heap.  Memory is promised only while that many pages are free; it is given at the first touch.
 i64 proc_grow(i64 bytes) {
-    u64 before = proc.heap_end;
+    u64 before = current->space->heap_end;
     if (bytes < 0 || (u64)bytes > HEAP_TOP - before || PAGE_UP(bytes) >> PAGE_SHIFT > page_free_count())
         return -1;
-    proc.heap_end = PAGE_UP(before + (u64)bytes);
+    current->space->heap_end = PAGE_UP(before + (u64)bytes);
     return (i64)before;
 }
 
 // Copies an argument with its NUL to user address `to`, cut at `bytes`.  Its length, or -1.
 i64 proc_argument(u64 index, u64 to, u64 bytes) {
-    if (index >= proc.argument_count)
+    if (index >= current->arguments.count)
         return -1;
-    u64 length = strlen(proc.argument[index]);
+    const char *argument = current->arguments.text + current->arguments.start[index];
+    u64 length = strlen(argument);
     u64 copied = length + 1 < bytes ? length + 1 : bytes;
-    if (to >= USER_TOP || copied > USER_TOP - to || user_copy((void *)to, proc.argument[index], copied))
+    if (!in_user(to, copied) || user_copy((void *)to, argument, copied))
         return -1;
     return (i64)length;
 }

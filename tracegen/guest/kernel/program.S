@@ -1,4 +1,4 @@
-// The user program's ELF file, page-aligned, so that its text can be mapped where it lies.
+// The user program's ELF file, page-aligned, so that its text can be mapped where it lies.  exec.c names it.
 
         .section .rodata.program, "a"
         .balign 4096

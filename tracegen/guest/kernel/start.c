@@ -1,5 +1,5 @@
 // Boot, in the order in which things become possible.  A recording starts inside service BOOT; it ends at the first
-// return to user mode.
+// return to user mode.  The stack that boots becomes the idle thread's.
 #include "kernel.h"
 
 extern char end[]; // kernel.ld
@@ -8,8 +8,6 @@ extern char end[]; // kernel.ld
 [[noreturn]] void start(u64 argument, u64 memory_bytes) {
     tlb_init();
     page_init(PHYSICAL(end), memory_bytes - PAGE_BYTES);
-    vm_init();
     timer_init();
     proc_start(KERNEL(argument));
-    panic("proc_start returned", 0);
 }

@@ -1,25 +1,12 @@
 // System calls: number in v0, arguments in a0 to a2, result in v0, -1 where the kernel refuses.
-#include "kernel.h"
-#include "param.h"
+#include "proc.h"
 
 static i64 sys_exit(u64 status, u64, u64) {
-    power_off(status & 0xff);
+    proc_exit(status & 0xff);
 }
 
-// Descriptor 1 is the console; there is no other yet.
 static i64 sys_write(u64 descriptor, u64 from, u64 bytes) {
-    char chunk[WRITE_CHUNK];
-    if (descriptor != 1 || from >= USER_TOP || bytes > USER_TOP - from)
-        return -1;
-    for (u64 done = 0; done < bytes;) {
-        u64 n = bytes - done < WRITE_CHUNK ? bytes - done : WRITE_CHUNK;
-        if (user_copy(chunk, (const void *)(from + done), n))
-            return -1;
-        for (u64 i = 0; i < n; i++)
-            print_byte((u8)chunk[i]);
-        done += n;
-    }
-    return (i64)bytes;
+    return file_write(descriptor, from, bytes);
 }
 
 static i64 sys_sbrk(u64 bytes, u64, u64) {
@@ -30,8 +17,8 @@ static i64 sys_time(u64, u64, u64) {
     return (i64)timer_now();
 }
 
-// There is no other process to give the processor to.
 static i64 sys_yield(u64, u64, u64) {
+    yield();
     return 0;
 }
 
@@ -39,9 +26,61 @@ static i64 sys_getarg(u64 index, u64 to, u64 bytes) {
     return proc_argument(index, to, bytes);
 }
 
+static i64 sys_fork(u64, u64, u64) {
+    return proc_fork();
+}
+
+static i64 sys_exec(u64 line, u64, u64) {
+    return proc_exec(line);
+}
+
+static i64 sys_wait(u64 status, u64, u64) {
+    return proc_wait(status);
+}
+
+static i64 sys_getpid(u64, u64, u64) {
+    return (i64)current->id;
+}
+
+static i64 sys_kill(u64 id, u64, u64) {
+    return proc_kill(id);
+}
+
+static i64 sys_sleep(u64 ticks, u64, u64) {
+    u64 until = timer_ticks() + ticks;
+    while (timer_ticks() < until)
+        if (sleep_on(0, until))
+            return -1;
+    return 0;
+}
+
+static i64 sys_pipe(u64 descriptors, u64, u64) {
+    return file_pipe(descriptors);
+}
+
+static i64 sys_read(u64 descriptor, u64 to, u64 bytes) {
+    return file_read(descriptor, to, bytes);
+}
+
+static i64 sys_close(u64 descriptor, u64, u64) {
+    return file_drop(descriptor);
+}
+
+static i64 sys_dup(u64 descriptor, u64, u64) {
+    return file_dup(descriptor);
+}
+
+static i64 sys_freepages(u64, u64, u64) {
+    return (i64)page_free_count();
+}
+
 static i64 (*const table[])(u64, u64, u64) = {
-    [SYS_EXIT] = sys_exit, [SYS_WRITE] = sys_write, [SYS_SBRK] = sys_sbrk,
-    [SYS_TIME] = sys_time, [SYS_YIELD] = sys_yield, [SYS_GETARG] = sys_getarg,
+    [SYS_EXIT] = sys_exit,   [SYS_WRITE] = sys_write,   [SYS_SBRK] = sys_sbrk,
+    [SYS_TIME] = sys_time,   [SYS_YIELD] = sys_yield,   [SYS_GETARG] = sys_getarg,
+    [SYS_FORK] = sys_fork,   [SYS_EXEC] = sys_exec,     [SYS_WAIT] = sys_wait,
+    [SYS_GETPID] = sys_getpid, [SYS_KILL] = sys_kill,   [SYS_SLEEP] = sys_sleep,
+    [SYS_PIPE] = sys_pipe,   [SYS_READ] = sys_read,     [SYS_CLOSE] = sys_close,
+    [SYS_DUP] = sys_dup,     [SYS_FREEPAGES] = sys_freepages,
 };
 
 i64 syscall(u64 number, const u64 *arguments) {

@@ -21,6 +21,10 @@ void timer_interrupt(void) {
     } while ((i32)(read_count() - latest - TICK_COUNTS) >= 0);
 }
 
+u64 timer_ticks(void) {
+    return ticks;
+}
+
 // Nanoseconds since boot, to the resolution of Count.
 u64 timer_now(void) {
     return (ticks * TICK_COUNTS + (u32)(read_count() - latest)) * COUNT_NS;

@@ -7,11 +7,17 @@
         .text
 
 // void tlb_init(): no entry matches anything, and Context will point into the window.
-// Every entry gets an address of its own in kseg0, which is never looked up: two equal entries would be an error.
         .globl  tlb_init
 tlb_init:
         mtc0    $zero, CP0_WIRED
         mtc0    $zero, CP0_PAGEMASK
+        lui     $t0, (WINDOW >> 16) & 0xffff
+        dmtc0   $t0, CP0_CONTEXT
+
+// void tlb_flush(): no entry matches anything.
+// Every entry gets an address of its own in kseg0, which is never looked up: two equal entries would be an error.
+        .globl  tlb_flush
+tlb_flush:
         dmtc0   $zero, CP0_ENTRYLO0
         dmtc0   $zero, CP0_ENTRYLO1
         lui     $t0, 0x8000
@@ -22,8 +28,6 @@ tlb_init:
         tlbwi
         bnez    $t1, 1b
         addiu   $t1, $t1, -1
-        lui     $t0, (WINDOW >> 16) & 0xffff
-        dmtc0   $t0, CP0_CONTEXT
         jr      $ra
         nop
 

@@ -1,6 +1,6 @@
 // Exceptions, told apart by cause.  vectors.S calls trap() with the frame it saved and interrupts off.
 #include "cp0.h"
-#include "kernel.h"
+#include "proc.h"
 
 static const char *const cause_name[32] = {
     [EXC_MODIFIED] = "store to read-only memory", [EXC_LOAD] = "bad address", [EXC_STORE] = "bad address",
@@ -9,7 +9,7 @@ static const char *const cause_name[32] = {
     [EXC_OVERFLOW] = "overflow", [EXC_TRAP] = "trap",
 };
 
-// Ends a process that cannot go on, and with it the machine.
+// Ends a process that cannot go on.
 [[noreturn]] static void kill(const struct trapframe *frame, u64 code, const char *why, u64 status) {
     print(proc_name());
     print(": killed: ");
@@ -23,7 +23,7 @@ static const char *const cause_name[32] = {
         print_hex(frame->badvaddr);
     }
     print("\n");
-    power_off(status);
+    proc_exit(status);
 }
 
 static int from_user(const struct trapframe *frame) {
@@ -37,9 +37,9 @@ static int in_user_copy(const struct trapframe *frame) {
 
 static void memory_fault(struct trapframe *frame, u64 code) {
     int store = code != EXC_LOAD;
-    if (!from_user(frame) && !in_user_copy(frame))
+    if (!current || (!from_user(frame) && !in_user_copy(frame)))
         panic("kernel memory fault", frame);
-    switch (vm_fault(frame->badvaddr, store)) {
+    switch (vm_fault(current->space, frame->badvaddr, store)) {
     case FAULT_RESOLVED:
         return;
     case FAULT_NO_MEMORY:
@@ -56,7 +56,8 @@ static void system_call(struct trapframe *frame) {
     if (frame->cause & CAUSE_BD)
         kill(frame, EXC_SYSCALL, "system call in a delay slot", STATUS_ILLEGAL);
     frame->epc += 4;
-    frame->reg[REG_V0] = (u64)syscall(frame->reg[REG_V0], &frame->reg[REG_A0]);
+    i64 result = syscall(frame->reg[REG_V0], &frame->reg[REG_A0]);
+    frame->reg[REG_V0] = (u64)result;
 }
 
 [[noreturn]] static void unexpected(const struct trapframe *frame, u64 code) {
@@ -66,11 +67,19 @@ static void system_call(struct trapframe *frame) {
     kill(frame, code, cause_name[code] ? cause_name[code] : "exception", address ? STATUS_FAULT : STATUS_ILLEGAL);
 }
 
+// A tick: sleepers whose time has come wake, and who was interrupted in user mode lets the others have a turn.
+static void clock(const struct trapframe *frame) {
+    timer_interrupt();
+    wake_sleepers(timer_ticks());
+    if (from_user(frame))
+        yield();
+}
+
 void trap(struct trapframe *frame) {
     u64 code = (frame->cause & CAUSE_CODE) >> CAUSE_CODE_SHIFT;
     switch (code) {
     case EXC_INTERRUPT:
-        timer_interrupt();
+        clock(frame);
         break;
     case EXC_MODIFIED:
     case EXC_LOAD:
@@ -83,4 +92,6 @@ void trap(struct trapframe *frame) {
     default:
         unexpected(frame, code);
     }
+    if (from_user(frame) && current->killed)
+        proc_exit(STATUS_KILLED);
 }

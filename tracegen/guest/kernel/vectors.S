@@ -73,7 +73,7 @@ general_slow:
 
         .text
 
-// Saves a trap frame on the kernel stack (from user mode, its top; from the kernel, where it is), leaves exception
+// Saves a trap frame on the kernel stack (from user mode, the process's; from the kernel, where it is), leaves exception
 // level, so that the kernel can miss on user addresses itself, and calls trap(frame) with interrupts off.
         .globl  trap_save
 trap_save:
@@ -82,8 +82,8 @@ trap_save:
         andi    $k0, $k0, STATUS_USER
         beqz    $k0, 1f
         nop
-        lui     $sp, %hi(kernel_stack_top)
-        daddiu  $sp, $sp, %lo(kernel_stack_top)
+        lui     $sp, %hi(kernel_stack)
+        ld      $sp, %lo(kernel_stack)($sp)
 1:      daddiu  $sp, $sp, -TF_BYTES
         sd      $k1, TF_REG(29)($sp)
         sd      $1, TF_REG(1)($sp)
@@ -109,7 +109,7 @@ trap_save:
         move    $a0, $sp
 
 // Returns to whatever the frame at sp describes.  Its Status has EXL set: from the mtc0 on, nothing can interrupt
-// until eret clears it.  proc.c enters user mode the first time through here, too.
+// until eret clears it.  A new process enters user mode through here, too.
         .globl  trap_return
 trap_return:
         ld      $t0, TF_STATUS($sp)
@@ -126,8 +126,13 @@ trap_return:
         ld      $sp, TF_REG(29)($sp)
         eret
 
-// void user_enter(struct trapframe *frame): leaves the kernel for the first time.
-        .globl  user_enter
-user_enter:
-        b       trap_return
-        move    $sp, $a0
+// void idle_wait(): waits for an interrupt and takes it; the kernel runs with interrupts off otherwise.
+        .globl  idle_wait
+idle_wait:
+        mfc0    $t0, CP0_STATUS
+        ori     $t1, $t0, STATUS_IE
+        mtc0    $t1, CP0_STATUS
+        wait
+        mtc0    $t0, CP0_STATUS
+        jr      $ra
+        nop

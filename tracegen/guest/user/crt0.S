@@ -25,3 +25,14 @@ __start:
         stub    sys_time, SYS_TIME
         stub    sys_yield, SYS_YIELD
         stub    sys_getarg, SYS_GETARG
+        stub    sys_fork, SYS_FORK
+        stub    sys_exec, SYS_EXEC
+        stub    sys_wait, SYS_WAIT
+        stub    sys_getpid, SYS_GETPID
+        stub    sys_kill, SYS_KILL
+        stub    sys_sleep, SYS_SLEEP
+        stub    sys_pipe, SYS_PIPE
+        stub    sys_read, SYS_READ
+        stub    sys_close, SYS_CLOSE
+        stub    sys_dup, SYS_DUP
+        stub    sys_freepages, SYS_FREEPAGES

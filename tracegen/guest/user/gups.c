@@ -36,7 +36,7 @@ static u64 misplaced(const u64 *table, u64 words) {
 int gups(void) {
     u64 words = number_argument(1), updates = number_argument(2);
     if (words == 0 || words & (words - 1))
-        stop("table words must be a power of two", EXIT_USAGE);
+        stop("table words must be a power of two", STATUS_USAGE);
     u64 *table = allocate(words * sizeof *table);
     for (u64 i = 0; i < words; i++)
         table[i] = i;

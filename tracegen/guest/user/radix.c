@@ -55,7 +55,7 @@ static int sorted(const u32 *key, u64 keys) {
 int radix(void) {
     u64 keys = number_argument(1), digits = number_argument(2);
     if (keys == 0 || digits < 2 || digits > MAX_KEY || digits & (digits - 1))
-        stop("keys must be positive and the radix a power of two", EXIT_USAGE);
+        stop("keys must be positive and the radix a power of two", STATUS_USAGE);
     u32 *from = allocate(keys * sizeof *from), *to = allocate(keys * sizeof *to), *rank = allocate(digits * sizeof *rank);
     make_keys(from, keys);
     u64 before = content(from, keys), passes = 0;

@@ -1,4 +1,4 @@
-// One program file holds every workload; argument 0 of the boot string names the one to run.
+// One program file holds every program; argument 0 of the command line names the one to run.
 #include "user.h"
 
 static const struct {
@@ -7,6 +7,7 @@ static const struct {
 } programs[] = {
     {"gups", gups},
     {"radix", radix},
+    {"echo", echo},
     {"usertests", usertests},
 };
 
@@ -25,7 +26,7 @@ u64 number_argument(u64 index) {
     i64 length = sys_getarg(index, text, sizeof text);
     i64 value = length < 0 || length >= ARGUMENT_BYTES ? -1 : parse_number(text);
     if (value < 0)
-        stop("an argument is missing or not a number", EXIT_USAGE);
+        stop("an argument is missing or not a number", STATUS_USAGE);
     return (u64)value;
 }
 
@@ -43,5 +44,5 @@ void *allocate(u64 bytes) {
     for (u64 i = 0; i < sizeof programs / sizeof *programs; i++)
         if (strcmp(name, programs[i].name) == 0)
             sys_exit((u64)programs[i].run());
-    stop("no such program", EXIT_USAGE);
+    stop("no such program", STATUS_USAGE);
 }

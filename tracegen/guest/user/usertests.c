@@ -1,6 +1,8 @@
-// usertests [NAME]: the guest's own tests.  Without a name, all that a process survives; with one, a fatal one.
-#include "user.h"
-#include "abi.h"
+// usertests [NAME]: the guest's own tests.
+//
+// Without a name, all of them, each in a process of its own, whose status is the verdict; then no page may be missing.
+// With a name, one test that is fatal, in this process.
+#include "usertests.h"
 
 void store_in_delay_slot(u64 *at, u64 value);
 void reserved_instruction(void);
@@ -82,7 +84,7 @@ static int interrupts(void) {
 // What the kernel must refuse, without harm to itself; and what it must bring in for itself.
 static int refusals(void) {
     char text[8];
-    return sys_write(2, "x", 1) == -1 && sys_write(1, KERNEL_ADDRESS, 1) == -1 && sys_write(1, HOLE, 1) == -1 &&
+    return sys_write(2, "x", 1) == -1 && sys_read(1, text, 1) == -1 && sys_write(1, KERNEL_ADDRESS, 1) == -1 && sys_write(1, HOLE, 1) == -1 &&
            sys_write(1, (char *)USER_TOP - 1, 2) == -1 && sys_write(1, text + BEYOND, 1) == -1 &&
            sys_getarg(0, KERNEL_ADDRESS, 8) == -1 && sys_getarg(0, (char *)usertests, 8) == -1 &&
            sys_getarg(9, text, 8) == -1 && sys_getarg(0, text, 8) == 9 && unknown_call() == -1 && sys_yield() == 0;
@@ -138,14 +140,44 @@ static void fatal_memory(void) {
         first[at] = 1;
 }
 
-static const struct {
+static const struct test {
     const char *name;
     int (*holds)(void);
 } tests[] = {
-    {"data", data},   {"soft_bits", soft_bits}, {"heap", heap},
-    {"sweep", sweep}, {"delay_slot", delay_slot}, {"stack", stack},
-    {"copies", copies}, {"interrupts", interrupts}, {"refusals", refusals},
+    {"data", data},
+    {"soft_bits", soft_bits},
+    {"heap", heap},
+    {"sweep", sweep},
+    {"delay_slot", delay_slot},
+    {"stack", stack},
+    {"copies", copies},
+    {"interrupts", interrupts},
+    {"refusals", refusals},
+    {"isolation", isolation},
+    {"shared_pages", shared_pages},
+    {"statuses", statuses},
+    {"orphans", orphans},
+    {"faults", faults},
+    {"execution", execution},
+    {"preemption", preemption},
+    {"sleeping", sleeping},
+    {"killing", killing},
+    {"pipe_order", pipe_order},
+    {"pipe_ends", pipe_ends},
+    {"descriptors", descriptors},
+    {"many", many},
+    {"processes_out", processes_out},
+    {"refusals_for_memory", refusals_for_memory},
+    {"memory_out", memory_out},
 };
+
+// Nobody can ever write, and nobody else is there.
+static void fatal_deadlock(void) {
+    i64 ends[2];
+    char byte;
+    sys_pipe(ends);
+    sys_read(ends[0], &byte, 1);
+}
 
 static const struct {
     const char *name;
@@ -157,18 +189,37 @@ static const struct {
     {"jump", fatal_jump},         {"stack", fatal_stack},
     {"memory", fatal_memory},     {"reserved", reserved_instruction},
     {"break", break_instruction}, {"privileged", privileged_instruction},
-    {"overflow", overflow},
+    {"overflow", overflow},       {"deadlock", fatal_deadlock},
 };
 
+static int run_one(const struct test *test) {
+    u64 before = sys_freepages();
+    i64 child = sys_fork();
+    if (child == 0)
+        sys_exit(test->holds() ? EXIT_OK : EXIT_WRONG);
+    int holds = child > 0 && reap(child) == EXIT_OK;
+    while (sys_wait(0) >= 0)
+        ; // what it left behind
+    int kept = sys_freepages() == before;
+    print(test->name);
+    print(!holds ? ": FAILED\n" : kept ? ": ok\n" : ": LOST PAGES\n");
+    return holds && kept;
+}
+
+// The first print and fork copy pages that stay this process's own: they come before the first count.
 static int run_all(void) {
     int failures = 0;
-    for (u64 i = 0; i < sizeof tests / sizeof *tests; i++) {
-        int holds = tests[i].holds();
-        failures += !holds;
-        print(tests[i].name);
-        print(holds ? ": ok\n" : ": FAILED\n");
-    }
-    return failures ? EXIT_WRONG : EXIT_OK;
+    i64 child = sys_fork();
+    if (child == 0)
+        sys_exit(EXIT_OK);
+    if (reap(child) != EXIT_OK)
+        return EXIT_WRONG;
+    print("usertests: each in a process of its own\n");
+    u64 before = sys_freepages();
+    for (u64 i = 0; i < sizeof tests / sizeof *tests; i++)
+        failures += !run_one(tests + i);
+    print(sys_freepages() == before ? "pages: all back\n" : "pages: LOST\n");
+    return failures || sys_freepages() != before ? EXIT_WRONG : EXIT_OK;
 }
 
 int usertests(void) {
@@ -180,5 +231,5 @@ int usertests(void) {
             fatal[i].run();
             stop("survived a fatal test", EXIT_WRONG);
         }
-    stop("no such test", EXIT_USAGE);
+    stop("no such test", STATUS_USAGE);
 }

@@ -1,0 +1,63 @@
+// A process, which is also a thread of the kernel: what it owns and where it stopped.
+#pragma once
+#include "kernel.h"
+#include "param.h"
+
+enum state { UNUSED, BORN, RUNNABLE, RUNNING, SLEEPING, ZOMBIE };
+
+// What context_switch (switch.S) keeps: the registers that a C function may not change.
+struct context {
+    u64 s[8], gp, sp, fp, ra;
+};
+
+// A command line, split at its spaces.
+struct arguments {
+    u64 count;
+    u16 start[MAX_ARGUMENTS]; // of each argument in `text`, which has a NUL behind each
+    char text[ARGUMENT_BYTES];
+};
+
+struct proc {
+    enum state state;
+    u64 id;
+    struct proc *parent;
+    struct space *space;
+    u64 stack;                  // physical address of the kernel stack's page
+    struct context context;     // while it does not run
+    const void *channel;        // what it sleeps for; 0 with a deadline only
+    u64 deadline;               // tick that ends its sleep; 0 for none
+    int killed;                 // ends before it next runs in user mode
+    u64 status;                 // of a zombie, for its parent
+    u64 first_service;          // that a new one finds itself in
+    struct file *file[MAX_DESCRIPTORS];
+    struct arguments arguments;
+};
+
+extern struct proc processes[MAX_PROCESSES];
+extern struct proc *current; // 0 while the idle thread runs
+
+static inline u64 thread_of(const struct proc *p) {
+    return p ? (u64)(p - processes) + 1 : 0;
+}
+
+// What user mode left when it entered the kernel: at the top of the kernel stack.
+static inline struct trapframe *frame_of(const struct proc *p) {
+    return (struct trapframe *)KERNEL(p->stack + PAGE_BYTES - TF_BYTES);
+}
+
+// sched.c
+void schedule(void);
+void yield(void);
+int sleep_on(const void *channel, u64 deadline);
+void wake(const void *channel);
+void wake_sleepers(u64 tick);
+[[noreturn]] void idle(void);
+
+// exec.c
+const char *arguments_split(struct arguments *into);
+struct space *exec_load(const struct arguments *line, u64 *entry);
+int exec_knows(const char *name);
+
+// switch.S
+void context_switch(struct context *from, const struct context *to);
+void thread_begin(void);

@@ -1,0 +1,27 @@
+// The tests of processes and pipes, for the table in usertests.c; each says whether what it tests holds.
+#pragma once
+#include "user.h"
+
+u64 spin(u64 turns); // fault.S
+
+i64 reap(i64 child); // waits for one child and gives its status; -1 if another ended first
+
+// processtests.c
+int isolation(void);
+int shared_pages(void);
+int statuses(void);
+int orphans(void);
+int faults(void);
+int execution(void);
+int preemption(void);
+int sleeping(void);
+int killing(void);
+int many(void);
+int processes_out(void);
+int refusals_for_memory(void);
+int memory_out(void);
+
+// pipetests.c
+int pipe_order(void);
+int pipe_ends(void);
+int descriptors(void);
