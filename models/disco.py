@@ -187,11 +187,11 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
 
 def _ticks_of(run: Handler) -> list[int]:
     """What re-entering a handler ticks: its instructions, and its privileged ones by the reaction table."""
-    ticks = [0] * len(MODEL.counters)
+    ticks = [0] * (len(MODEL.counters) + 1)  # the last place is that of classes that tick nothing
     ticks[MODEL.index("refill_instruction")] = run.instructions
     for name, times in run.sensitive.items():
         ticks[MODEL.index(MODEL.reaction(Sensitive[name]).ticks)] += times
-    return ticks
+    return ticks[:-1]
 
 
 @inline

@@ -7,6 +7,7 @@ flag and every version that shapes the machine code: change one byte and the fol
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -108,14 +109,52 @@ def kernel_folder() -> Path | None:
     return folder
 
 
+class _Forgiving:
+    """numba's cache of one function, which only ever saves time: damage in it, or a full disk, costs a compilation."""
+
+    def __init__(self, cache: Any) -> None:
+        self._cache = cache
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cache, name)
+
+    def load_overload(self, *of: Any) -> Any:
+        """What is stored, or None; what cannot be read is dropped."""
+        try:
+            return self._cache.load_overload(*of)
+        except Exception:  # noqa: BLE001 - whatever unpickling damaged bytes may raise
+            with contextlib.suppress(OSError):
+                self._cache.flush()
+            return None
+
+    def save_overload(self, *of: Any) -> None:
+        """Store, if there is room."""
+        try:
+            self._cache.save_overload(*of)
+        except OSError as error:
+            _say_unsaved(error.strerror or str(error))
+
+
+@cache
+def _say_unsaved(why: str) -> None:
+    print(f"notice: kernels cannot be kept in {kernel_folder()} ({why}); compiling in memory", file=sys.stderr)
+
+
+def _cached(function: Callable[..., Any], flags: dict[str, Any]) -> Any:
+    compiled = numba.njit(cache=kernel_folder() is not None, **flags)(function)
+    if kernel_folder() is not None:
+        compiled._cache = _Forgiving(compiled._cache)  # noqa: SLF001 - numba has no public place for it
+    return compiled
+
+
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a top-level kernel: cached across processes, holds no GIL and no reference counts, allocates nothing."""
-    return numba.njit(cache=kernel_folder() is not None, **KERNEL_FLAGS)(function)
+    return _cached(function, KERNEL_FLAGS)
 
 
 def helper(function: Callable[..., Any]) -> Any:
     """Compile a helper that stays out of line: a slow path, or one that several kernels share."""
-    return numba.njit(cache=kernel_folder() is not None, **HELPER_FLAGS)(function)
+    return _cached(function, HELPER_FLAGS)
 
 
 def inline(function: Callable[..., Any]) -> Any:

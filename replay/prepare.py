@@ -65,6 +65,10 @@ class Prepared(NamedTuple):
     digest: str
 
 
+STORED = {*Columns._fields, *Pages._fields, *(f"site_{name}" for name in Sites._fields)}
+"""Names of the arrays that a prepared trace is stored as."""
+
+
 def prepare(path: str, *, use_cache: bool = True, progress: Progress | None = None) -> Prepared:
     """Read, verify and renumber the trace at ``path``; from the user's cache when it was prepared before.
 
@@ -73,7 +77,7 @@ def prepare(path: str, *, use_cache: bool = True, progress: Progress | None = No
     trace = open_trace(path)
     digest = trace.closing.digest
     stored = prepared_cache.load(digest) if use_cache else None
-    if stored is None:
+    if stored is None or not stored.keys() >= STORED:  # another process may be removing the entry
         columns = _decode(trace, progress)
         stored = _prepare_arrays(columns, trace.meta, str(path))
         if use_cache:
@@ -91,7 +95,10 @@ def from_rows(rows: Iterable[Sequence[int]], meta: TraceMeta) -> Prepared:
 
 def _decode(trace: OpenTrace, progress: Progress | None) -> dict[str, np.ndarray]:
     rows = trace.closing.rows
-    columns = {name: np.empty(rows, dtype) for name, dtype in COLUMNS.items()}
+    try:
+        columns = {name: np.empty(rows, dtype) for name, dtype in COLUMNS.items()}
+    except MemoryError:
+        raise UserError(f"{trace.path}: {rows:,} rows do not fit in memory; use a smaller trace") from None
     done = 0
     for batch in trace.batches():
         if done + batch.num_rows > rows:

@@ -46,7 +46,7 @@ def save(digest: str, arrays: dict[str, np.ndarray]) -> None:
             for name, array in arrays.items():
                 np.save(aside / f"{name}.npy", array, allow_pickle=False)
             aside.rename(entry)
-        except OSError:
+        finally:  # after the renaming there is nothing left to remove; after Ctrl-C there is
             shutil.rmtree(aside, ignore_errors=True)
 
 

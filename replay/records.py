@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,9 @@ from replay.errors import UserError, unknown
 
 TIME_UNITS = {"cycles": None, "ns": 1e-9, "us": 1e-6}
 """Unit of a price -> seconds in one, None where the clock decides."""
+
+MOST = 1e15
+"""No value is greater: beyond it, sums of cycles would leave the numbers that a float holds."""
 
 UNITS = {*TIME_UNITS, "MHz", "count", "entries", "ways", "bytes", "instructions", "policy", "seed"}
 SOURCE = re.compile(r"(cited|derived): [^,]+.*, (Table|Figure|section|chapter|abstract)( \S.*)?|assumed|given")
@@ -96,8 +98,8 @@ def parse_price(record: Record, value: Any) -> float:
         number = float(value)
     except (TypeError, ValueError):
         raise UserError(f"price {record.name} takes a number of {record.unit}, not {str(value)!r}") from None
-    if not (math.isfinite(number) and number >= 0):
-        raise UserError(f"price {record.name} = {value} is out of range; it takes 0 {record.unit} or more")
+    if not 0 <= number <= MOST:
+        raise UserError(f"price {record.name} = {value} is out of range; it takes 0 to {MOST:g} {record.unit}")
     return number
 
 
@@ -124,8 +126,8 @@ def read_record(name: str, fields: Any, where: str, units: Iterable[str] = UNITS
 def _number(value: Any, place: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UserError(f"{place} should be a number, is {value!r}")
-    if not (math.isfinite(value) and value >= 0):
-        raise UserError(f"{place} = {value} is out of range; it takes 0 or more")
+    if not 0 <= value <= MOST:
+        raise UserError(f"{place} = {value} is out of range; it takes 0 to {MOST:g}")
     return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import errno
 import json
 import os
@@ -51,7 +52,11 @@ class GuestFailureError(Exception):
 
 def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) -> int:
     """Run ``app`` and return the process's exit code; every foreseen failure is one line on stderr, no traceback."""
+    if sys.stdout is None or sys.stderr is None:
+        return MISUSED if sys.stderr is None else _fail("standard output is closed; leave it open", MISUSED)
     signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGHUP, _terminate)
+    sys.unraisablehook = _unraisable
     try:
         code = app(args=arguments, prog_name=program, standalone_mode=False)
     except KeyboardInterrupt:
@@ -194,6 +199,14 @@ def _usage(error: typer.TyperException, program: str) -> str:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else program
     return f"{message[:1].lower()}{message[1:].rstrip('.').replace('. D', '; d')}{hint} (see `{command} --help`)"
+
+
+def _unraisable(lost: sys.UnraisableHookArgs) -> None:
+    """Ctrl-C that reached the compiler's callbacks is raised again outside; what its half-made objects say is noise."""
+    if issubclass(lost.exc_type, KeyboardInterrupt):
+        threading.Timer(0.05, _thread.interrupt_main).start()  # once this hook, which swallows it too, is left
+    elif not str(getattr(lost.object, "__module__", "")).startswith("llvmlite"):
+        sys.__unraisablehook__(lost)
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

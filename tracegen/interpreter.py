@@ -27,15 +27,22 @@ def _write_once(path: Path, text: str) -> None:
     if path.exists():
         return
     aside = path.with_name(f".{path.name}-{os.getpid()}")
-    aside.write_text(text)
-    aside.replace(path)
+    try:
+        aside.write_text(text)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def _module(kind: str, text: str) -> ModuleType:
     """The module made of ``text``, imported from a file that is written only when absent."""
     name = f"vmreplay_{kind}_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     path = (kernel_folder() or _scratch_folder()) / f"{name}.py"
-    _write_once(path, text)
+    try:
+        _write_once(path, text)
+    except OSError:  # a full disk below the cache
+        path = _scratch_folder() / path.name
+        _write_once(path, text)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"cannot import the generated module {path}")

@@ -59,7 +59,9 @@ class Machine:
         on_console: Callable[[bytes], None] | None = None,
     ) -> None:
         if memory_bytes % PAGE or not 2 * PAGE <= memory_bytes <= abi.DEVICE_BASE:
-            raise UserError(f"memory of {memory_bytes} bytes: give a multiple of {PAGE} up to {abi.DEVICE_BASE}")
+            raise UserError(
+                f"memory of {memory_bytes} bytes: give a multiple of {PAGE} from {2 * PAGE} to {abi.DEVICE_BASE}"
+            )
         self.memory_bytes = memory_bytes
         self.core, self.views = new_core(memory_bytes, ROWS)
         self._console = bytearray()

@@ -115,10 +115,11 @@ def _charge_all(
     found: Sequence[Model], prepared: Prepared, machine: str | None, given: dict[str, str], paid: dict[str, str]
 ) -> list[dict[str, Any]]:
     """A document for each model that takes this architecture; bare hardware, the first, is counted once a machine."""
-    from replay.count import count
+    from replay.count import count, refuse_unfit
     from replay.machine import load_machine
     from replay.price import price, primitives
 
+    refuse_unfit(found[0], prepared.meta)  # nothing can be compared with bare hardware that cannot be charged
     bare: dict[str, Any] = {}
     documents = []
     for model in [m for m in found if prepared.meta.architecture in m.fidelity]:

@@ -26,6 +26,7 @@ from replay.trace.schema import CLOSING_KEY, COLUMNS, METADATA_KEY
 
 COMPRESSION_LEVEL = 3
 ARROW_MAGIC = b"ARROW1\0\0"
+MOST_ROWS = 1 << 48
 REMEDY = "record or import the trace again"
 
 
@@ -67,7 +68,16 @@ def _parse_closing(raw: bytes) -> Closing:
     stretches = tuple((int(o), int(n), str(d)) for o, n, d in body["stretches"])
     summary = dict(body["summary"])
     summary["kinds"] = {str(int(k)): int(v) for k, v in dict(summary.get("kinds", {})).items()}
-    return Closing(stretches, int(body["rows"]), summary)
+    rows = body["rows"]
+    if type(rows) is not int or not 0 <= rows <= MOST_ROWS or not 0 <= _retired(summary):
+        raise ValueError("closing batch makes no sense")
+    return Closing(stretches, rows, summary)
+
+
+def _retired(summary: dict[str, Any]) -> int:
+    """Instructions that the summary gives, 0 if it gives none."""
+    value = summary.get("instructions", 0)
+    return value if type(value) is int else -1
 
 
 class _Tap:
@@ -138,6 +148,8 @@ class TraceFile:
         with name_disk_errors(path):
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            if path.exists() and not path.is_file():  # a rename would put a file in a device's or a pipe's place
+                raise UserError(f"{path}: is a device or a pipe, not a file; name a file")
             self.file = open(self.partial, "wb")  # noqa: SIM115 - closed in commit or abandon
         self.tap = _Tap(self.file)
         codec = pa.Codec("zstd", compression_level=COMPRESSION_LEVEL)
@@ -248,7 +260,7 @@ def _verify(path: Path, buffer: pa.Buffer, closing: Closing) -> None:
         if _digest(buffer.slice(offset, length)) != digest:
             raise UserError(f"{path}: damaged: checksum of batch {number} does not match; {REMEDY}")
         expected = offset + length
-    if not closing.stretches:
+    if not closing.stretches or not closing.rows:
         raise UserError(f"{path}: holds no rows; {REMEDY}")
 
 

@@ -147,14 +147,14 @@ class _Reader:
 
     def text(self, d: dict[str, Any], key: str, where: str = "") -> str:
         value = d.get(key)
-        if not isinstance(value, str):
-            raise self.fail(where + key, "a text", value)
+        if not isinstance(value, str) or not value.isprintable():  # it reaches the reader's terminal
+            raise self.fail(where + key, "a printable text", value)
         return value
 
     def texts(self, d: dict[str, Any], key: str) -> tuple[str, ...]:
         value = d.get(key)
-        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-            raise self.fail(key, "a list of texts", value)
+        if not isinstance(value, list) or not all(isinstance(v, str) and v.isprintable() for v in value):
+            raise self.fail(key, "a list of printable texts", value)
         return tuple(value)
 
     def build(self, d: dict[str, Any]) -> TraceMeta:
@@ -202,6 +202,8 @@ class _Reader:
         for item in value:
             shape = isinstance(item, list) and [type(part) for part in item] == [int, str, str]
             if not shape or not 0 <= item[0] < MAX_SERVICES or item[2] not in ServiceClass.__members__:
+                raise self.fail("services", "a list of [id, name, class]", item)
+            if not item[1].isprintable():
                 raise self.fail("services", "a list of [id, name, class]", item)
             if item[0] in found:
                 raise self.fail("services", "a list of unique ids", item)

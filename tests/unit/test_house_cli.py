@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import importlib.metadata
 import subprocess
@@ -10,6 +11,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 import typer
 
@@ -17,6 +19,9 @@ from replay import cli, shell
 from replay.commands.charge import pairs, refuse_untaken
 from replay.commands.lists import complete_machine, complete_model
 from replay.errors import UserError
+from replay.handmade import handmade_meta
+from replay.trace.container import TraceFile
+from replay.trace.schema import COLUMNS, Kind
 from tracegen.cli import parse_arguments, parse_size
 
 HEAVY = ("numba", "numpy", "polars", "pyarrow", "capstone", "rich")
@@ -161,3 +166,13 @@ def test_progress_stays_silent_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> 
         progress(2, 2)
 
     assert ("", "") == capsys.readouterr()
+
+
+def test_a_trace_that_no_model_takes_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Comparing a trace of an architecture without models is one line, not an empty table."""
+    trace = TraceFile(tmp_path / "x86.arrow", dataclasses.replace(handmade_meta(), architecture="x86-64"))
+    trace.write({name: np.array([Kind.END if name == "kind" else 0], kind) for name, kind in COLUMNS.items()})
+    trace.commit({})
+
+    assert shell.MISUSED == shell.run(cli.app, "replay", ["compare", str(trace.path)])
+    assert "not of x86-64" in capsys.readouterr().err

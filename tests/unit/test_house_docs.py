@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import models
+from replay.machine import load_prices
 from tracegen import abi
 
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
@@ -98,3 +99,12 @@ def test_the_readme_gives_both_commands(root: Path) -> None:
     assert ["make demo", "make test"] == [c for c in ("make demo", "make test") if c in readme]
     assert all(f"\n{target}: " in makefile for target in ("demo", "test", "lint", "bench", "lock"))
     assert "make test" in (root / ".ci" / "run").read_text()
+
+
+def test_the_pages_name_real_parameters_and_prices(root: Path) -> None:
+    """What a page tells the reader to --set or to --price exists."""
+    text = "\n".join(page.read_text() for page in pages(root))
+    parameters = {p.name for name in models.BUILT_IN for p in models.load(name).parameters}
+
+    assert set() == set(re.findall(r"--set ([a-z][\w.]*)=", text)) - parameters
+    assert set() == set(re.findall(r"--price ([a-z][\w.]*)=", text)) - set(load_prices("flash-1997"))

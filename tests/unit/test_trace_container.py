@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -209,3 +210,35 @@ def test_metadata_survives_its_json(meta: TraceMeta) -> None:
 
     assert meta == parse(meta.to_json(), "t")
     assert bare == parse(bare.to_json(), "t")
+
+
+def test_a_pipe_or_a_device_is_not_replaced(tmp_path: Path, meta: TraceMeta) -> None:
+    """A trace takes a file's place, never that of a device or a pipe, which renaming would destroy."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(UserError, match="name a file"):
+        TraceFile(pipe, meta)
+
+    assert pipe.is_fifo()
+    assert [pipe] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("rows", "instructions"), [(0, 5), (-1, 5), (1 << 63, 5), (2, "many"), (2, 1e300), (2, -1)])
+def test_a_closing_batch_that_makes_no_sense_is_refused(
+    tmp_path: Path, meta: TraceMeta, rows: int, instructions: object
+) -> None:
+    """Checksums only say that the file is as it was written: what it says about itself is checked too."""
+    file = TraceFile(tmp_path / "t.arrow", meta)
+    file.rows = rows
+    file.commit({"instructions": instructions})
+    with pytest.raises(UserError, match=r"t\.arrow"):
+        open_trace(file.path)
+
+
+def test_a_trace_without_rows_is_refused(tmp_path: Path, meta: TraceMeta) -> None:
+    """A batch of no rows is no recording."""
+    file = TraceFile(tmp_path / "t.arrow", meta)
+    file.write({name: [] for name in COLUMNS})
+    file.commit({})
+    with pytest.raises(UserError, match="holds no rows"):
+        open_trace(file.path)

@@ -143,7 +143,7 @@ def service_enter(core, service, flag):
     if depth < S.STACK_DEPTH:
         s[np.uint64(S.STACK) + depth] = service | flag
         s[S.DEPTH] = depth + ONE
-    put(core, ENTER, ZERO, service)
+    event(core, ENTER, ZERO, service)
 
 
 @inline
@@ -160,7 +160,7 @@ def service_exit(core):
     s = core.s
     if s[S.DEPTH]:
         s[S.DEPTH] -= ONE
-    put(core, EXIT, ZERO, current_service(core))
+    event(core, EXIT, ZERO, current_service(core))
 
 
 @inline
