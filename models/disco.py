@@ -13,8 +13,9 @@ Mechanism     User code runs in user mode, the guest kernel in supervisor mode, 
               kernel asks the monitor for zeroed pages instead of zeroing them; it idles with ``wait``.
 Not modelled  Privileged registers read through a special page without a trap (the paper patches IRIX so); special
               device drivers; copy-on-write disks and memory sharing; placement, migration and replication; several
-              virtual CPUs at once (how many share a CPU changes nothing beyond whether any do).  The root of the page
-              table is in unmapped memory and not looked up.  Idle time is the recording's.
+              virtual CPUs at once (how many share a CPU changes nothing beyond whether any do, and one that waits
+              keeps its turn).  The root of the page table is in unmapped memory and not looked up.  A probe that
+              found nothing in the recorder's TLB leaves what the second-level TLB holds.  Idle time is the recording's.
 Also called   world switch, VM exit (a trap into the monitor); shadow TLB, L2TLB (second-level software TLB).
 References    Bugnion, Devine, Rosenblum, "Disco: running commodity operating systems on scalable multiprocessors",
               SOSP 1997: sections 4.2.1 (CPU), 4.2.2 (pmap, second-level TLB, flush), 4.3 (guest), Table 2 (costs).
@@ -124,7 +125,7 @@ REACTIONS = (
     Row((Kind.TLB_WRITE,), Reaction.TRAPPED, may=("page_allocation",)),
     Row((Kind.TLB_PROBE, *model.INVALIDATIONS), Reaction.TRAPPED),
     Row((*model.TABLE_CHANGES, *model.SPACES), Reaction.DIRECT),
-    Row((Kind.ZEROED,), Reaction.HYPERCALL, may=("zeroed_page_call", "page_allocation")),
+    Row((Kind.ZEROED,), Reaction.HYPERCALL, may=("zeroed_page_call",)),
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
     Row((Kind.PORT,), Reaction.TRAPPED, "programmed_io"),
     Row((*model.DEVICES, *model.SERVICES, *model.THREADS, Kind.FILLED, Kind.HASHED, *model.MARKS), Reaction.DIRECT),
@@ -296,8 +297,7 @@ def happen(m, at, row):
     elif row.kind == Kind.ZEROED:
         if at.skip != KEPT:
             tick(m.counts, at, ZEROED_PAGE_CALLS)
-            if pmap.use(m.pmap, np.uint64(row.page) + ONE):
-                tick(m.counts, at, PAGE_ALLOCATIONS)
+            pmap.use(m.pmap, np.uint64(row.page) + ONE)  # the call's price holds the allocation
     elif row.kind == Kind.IDLE:
         add(m.counts, at, IDLE_UNITS, np.int64(row.page))
     else:

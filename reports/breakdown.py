@@ -104,6 +104,13 @@ def added(document: Document, bare: Document) -> list[Part]:
     return dearest(group for group in by_mechanism(document) if group.name not in there)
 
 
+def saved(document: Document, bare: Document) -> list[Part]:
+    """What bare hardware spends, by mechanism, beyond what the model spends on the same: dearest first."""
+    here = {group.name: group.cycles for group in by_mechanism(document)}
+    less = [Part(group.name, group.cycles - here.get(group.name, 0)) for group in by_mechanism(bare)]
+    return dearest(part for part in less if part.cycles > 0)
+
+
 def assumptions(documents: Sequence[Document]) -> list[Mapping[str, Any]]:
     """The assumed records that the documents rest on, each once, by name."""
     found = {record["name"]: record for document in documents for record in document["assumptions"]}

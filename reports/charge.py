@@ -32,6 +32,7 @@ def run_screen(document: Document, width: int) -> Screen:
         _mechanisms(document, wide=width >= WIDE),
         _totals(document),
         _services(document),
+        "A TLB miss or an exception is booked to the service that it interrupts.",
         f"What each counter counts, and why it costs that: replay explain {document['model']}",
         *_footer([document]),
     ]
@@ -40,7 +41,7 @@ def run_screen(document: Document, width: int) -> Screen:
 def compare_screen(documents: Sequence[Document]) -> Screen:
     """Every model's charge to one trace, side by side; the first document is bare hardware."""
     bare = documents[0]
-    made = table("model", "", ">cycles", ">seconds", ">overhead", ">bounds", "what it adds most")
+    made = table("model", "", ">cycles", ">seconds", ">overhead", ">bounds", "what it adds most", "what it saves")
     for document in documents:
         total = document["total"]
         parts = breakdown.added(document, bare)
@@ -52,6 +53,7 @@ def compare_screen(documents: Sequence[Document]) -> Screen:
             _overhead(total),
             bounds(total["overhead"], total["overhead_low"], total["overhead_high"]),
             _top(parts, total["native"]) if document is not bare else "(bare hardware)",
+            _top(breakdown.saved(document, bare), total["native"]),
         )
     return [
         f"{_trace(bare)}: the same recorded guest under each model, on {_machines(documents)}",

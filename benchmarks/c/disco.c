@@ -131,7 +131,7 @@ static void event(const struct state *m, const struct at *at, const struct row *
     case ZEROED:
         if (at->skip == KEPT) break;
         TICK(C_zeroed_page_call);
-        if (use(m, (u64)row->page + 1)) TICK(C_page_allocation);
+        use(m, (u64)row->page + 1);
         break;
     case IDLE: m->counts[at->base + C_idle] += row->page; break;
     case INVALIDATE_PAGE:

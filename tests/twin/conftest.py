@@ -364,8 +364,7 @@ class NaiveDisco(NaiveMachine):
 
     def write_unmapped(self, probed: int, is_random: bool, index: int) -> None:
         if probed:
-            self.tlb.drop(probed)
-            self.l2.drop(probed, self.key(probed))
+            self.event(34, 0, probed * 2, kept=True)
         elif not is_random and index < len(self.tlb.held):
             self.tlb.clear(index)
 
@@ -375,22 +374,19 @@ class NaiveDisco(NaiveMachine):
         elif kind == 34:
             self.tlb.drop(page // 2)
             self.l2.drop(page // 2, self.key(page // 2))
-        elif kind in (35, 36):
-            for index, pair in enumerate(self.tlb.held):
-                if pair and (kind == 36 or self.key(pair)[0] == page):
-                    self.tlb.clear(index)
-            if kind == 36:
-                self.l2.held.clear()
-            else:
-                self.l2.drop_space(page)
+        elif kind == 35:
+            super().event(kind, info, page, kept)
+            self.l2.drop_space(page)
+        elif kind == 36:
+            super().event(kind, info, page, kept)
+            self.l2.held.clear()
         elif kind == 75:
             self.tick("programmed_io")
         elif kind == 79:
             self.tick("idle", page)
         elif kind == 88 and not kept:
             self.tick("zeroed_page_call")
-            if self.pmap.use(page):
-                self.tick("page_allocation")
+            self.pmap.use(page)
 
 
 @pytest.fixture(scope="session")
