@@ -168,3 +168,19 @@ done: {EXIT}"""
     assert [0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9] == list(run.machine.read(0x20010, 16))
     assert [0x1010] == [info for info, _ in run.of(Kind.LOAD4) + run.of(Kind.STORE4) if info >> 12][:1]
     assert 2 == sum(info >> 12 for info, _ in run.of(Kind.STORE4) + run.of(Kind.STORE8))
+
+
+def test_an_exception_between_breaks_the_link(assemble, record) -> None:  # type: ignore[no-untyped-def]
+    """After ll, a system call and its eret, sc stores nothing and tells 0."""
+    text = f"""{START}
+  lui $t0, 0x8002
+  ori $s0, $0, 9
+  ll  $t1, 0x10($t0)
+  dla $s7, resumed
+  syscall
+resumed:
+  sc  $s0, 0x10($t0)
+done: {EXIT}"""
+    run = record(assemble(text))
+    assert 0 == run.machine.registers[16]
+    assert bytes(4) == run.machine.read(0x20010, 4)

@@ -160,9 +160,7 @@ class _Builder:
             self.branch_at_page_end(branch, word)
             return True
         at = self.place
-        slot_ops = [] if self.isbranch_of(at + 1) else self.plain(at + 1)
-        if self.isbranch_of(at + 1):
-            slot_ops = reserved()
+        slot_ops = self.in_slot(at + 1)
         counted = 1 + (slot_ops[0].op != "ANNOUNCE")
         a, b = word.rs, word.rt if branch.op in ("BEQ", "BNE") else 0
         if branch.likely and branch.op != "JUMP":
@@ -186,8 +184,9 @@ class _Builder:
         self.place += 2
         return branch.op == "JUMP"
 
-    def isbranch_of(self, place: int) -> bool:
-        return branch_of(self.name(place), self.word(place), place) is not None
+    def in_slot(self, place: int) -> list[MicroOp]:
+        """Micro-ops of the instruction at ``place`` as a delay slot, where no branch may stand."""
+        return reserved() if branch_of(self.name(place), self.word(place), place) else self.plain(place)
 
     def keep(self, register: int, temporary: int, written: set[int], at: int) -> int:
         """A register that still holds ``register``'s value after the delay slot."""
@@ -279,7 +278,6 @@ def lower_block(page: bytes, place: int, traced: bool, wide: bool) -> Block:
 def lower_slot(page: bytes, wide: bool) -> Block:
     """Lower the first instruction of ``page`` as the delay slot of a branch that ends the page before."""
     builder = _Builder(page, 0, False, wide)
-    ops = reserved() if builder.isbranch_of(0) else builder.plain(0)
-    builder.slot(ops, 0)
+    builder.slot(builder.in_slot(0), 0)
     builder.emit(MicroOp("LEAVE_SLOT"), 0)
     return Block(builder.words, builder.imms, builder.lines)
