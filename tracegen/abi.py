@@ -84,7 +84,7 @@ class Announce(IntEnum):
     TABLE_UNLINK = 8  # frame
     SPACE_ASID = 9  # space, hardware ASID that names it from here on
     THREAD_SWITCH = 10  # thread that ran, thread that runs
-    THREAD_SPACE = 11  # thread, space that it owns
+    THREAD_SPACE = 11  # thread, space that it owns; a thread that does not run begins in the present service
     ZEROED = 12  # frame
     FILLED = 13  # frame, block
     MARK_BEGIN = 14  # mark id of the workload
@@ -182,7 +182,7 @@ class Status(IntEnum):
 
 _PLAIN = (
     *("PAGE_SHIFT", "PAGE_BYTES", "KSEG0", "KSEG1", "USER_TOP", "WINDOW", "WINDOW_BYTES"),
-    *("DEVICE_BASE", "CONSOLE_OUT", "DEVICE_EXIT", "PTE_BYTES", "PTE_ENTRYLO_SHIFT", "SYSCALL_SERVICE"),
+    *("DEVICE_BASE", "CONSOLE_OUT", "DEVICE_EXIT", "PTE_BYTES", "PTE_ENTRYLO_SHIFT"),
 )
 _PREFIXED = {"PTE": Pte, "ANNOUNCE": Announce, "SYS": Syscall, "SERVICE": Service, "STATUS": Status}
 

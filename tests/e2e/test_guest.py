@@ -17,7 +17,7 @@ from tracegen.writer import unpack
 
 MEBI = 1 << 20
 WORD = (1 << 64) - 1
-CROSSINGS = (Kind.SERVICE_ENTER, Kind.SERVICE_EXIT, Kind.RETURN, Kind.THREAD_SWITCH)
+CROSSINGS = (Kind.SERVICE_ENTER, Kind.SERVICE_EXIT, Kind.RETURN, Kind.THREAD_SWITCH, Kind.THREAD_SPACE)
 
 
 class Run(NamedTuple):
@@ -162,7 +162,7 @@ def test_spaces_and_tables_are_given_back(tested: Run) -> None:
 
 
 def test_services_follow_their_thread(tested: Run) -> None:
-    """User mode is service USER, and each return there ends the service that the same thread's exception opened."""
+    """User mode is service USER, and a return there ends the service of the same thread's exception, or its birth."""
     kinds, pages, info = (tested.rows[name] for name in ("kind", "page", "info"))
     crossings = np.flatnonzero(np.isin(kinds, CROSSINGS))
     thread = service = 0
@@ -171,6 +171,8 @@ def test_services_follow_their_thread(tested: Run) -> None:
     for kind, page, mode in zip(*(a[crossings].tolist() for a in (kinds, pages, info)), strict=True):
         if kind == Kind.THREAD_SWITCH:
             thread = page
+        elif kind == Kind.THREAD_SPACE and page != thread:
+            opened[page] = service
         elif kind == Kind.SERVICE_ENTER:
             opened[thread] = page if from_user else opened.get(thread, page)
             service, from_user = page, False

@@ -367,15 +367,21 @@ def test_services_stay_with_the_thread_that_opened_them(assemble, record) -> Non
     ] == services(run)
 
 
-def test_a_new_thread_has_no_service_open(assemble, record) -> None:  # type: ignore[no-untyped-def]
-    """Giving a thread a space empties what it had open, unless it is the one that runs; numbers too large keep none."""
+def test_a_new_thread_begins_in_the_service_that_made_it(assemble, record) -> None:  # type: ignore[no-untyped-def]
+    """A thread that gets a space before it runs begins in the present service; numbers too large keep no services."""
     enter, space, switch = abi.Announce.SERVICE_ENTER, abi.Announce.THREAD_SPACE, abi.Announce.THREAD_SWITCH
     text = [START, announce(switch, 0, 1), announce(enter, 40), announce(space, 1, 7), announce(switch, 1, 2)]
-    text += [announce(switch, 2, 1), announce(switch, 1, 2), announce(space, 1, 8), announce(switch, 2, 1)]
-    text += [announce(switch, 1, 5000), announce(enter, 60), announce(switch, 5000, 1), announce(switch, 1, 5000)]
+    text += [
+        announce(switch, 2, 1),
+        announce(switch, 1, 2),
+        announce(enter, 60),
+        announce(space, 1, 8),
+        announce(switch, 2, 1),
+    ]
+    text += [announce(switch, 1, 5000), announce(enter, 70), announce(switch, 5000, 1), announce(switch, 1, 5000)]
     run = record(assemble("".join([*text, EXIT])))
 
-    assert [0, 0, 40, 0, 0, 0, 0, 0] == [page for kind, page in services(run) if kind == Kind.SERVICE_EXIT]
+    assert [0, 0, 40, 0, 60, 0, 60, 0] == [page for kind, page in services(run) if kind == Kind.SERVICE_EXIT]
 
 
 def test_an_entry_for_an_unmapped_address_is_recorded_as_such(assemble, record) -> None:  # type: ignore[no-untyped-def]

@@ -9,7 +9,7 @@ from replay.trace.schema import Kind
 from tracegen.abi import Announce
 from tracegen.cpu import state as S
 from tracegen.cpu.cp0 import switch_base
-from tracegen.cpu.recorder import event, extra, link_table, service_enter, service_exit, thread_forget, thread_switch
+from tracegen.cpu.recorder import event, extra, link_table, service_enter, service_exit, thread_begin, thread_switch
 from tracegen.cpu.state import Leave
 from tracegen.cpu.translation import forget_all, forget_writes
 
@@ -106,5 +106,5 @@ def announce(core, code):
         elif code == THREAD_SWITCH:
             thread_switch(core, a0, a1)
         elif code == THREAD_SPACE:
-            thread_forget(core, a0)
+            thread_begin(core, a0)
     return ON

@@ -170,10 +170,12 @@ def thread_place(thread):
 
 
 @helper
-def thread_forget(core, thread):
-    """A new thread begins with no service open."""
-    if thread < S.THREADS and thread != core.s[S.THREAD]:
-        core.s[thread_place(thread)] = ZERO
+def thread_begin(core, thread):
+    """A thread that does not run yet will begin in the service that makes it."""
+    s = core.s
+    if thread < S.THREADS and thread != s[S.THREAD]:
+        place = thread_place(thread)
+        s[place], s[place + ONE] = ONE, current_service(core)
 
 
 @inline

@@ -45,7 +45,6 @@ enum fault vm_fault(struct space *space, u64 va, int store);
 
 // proc.c
 [[noreturn]] void proc_start(const char *line);
-void proc_begin(void);
 i64 proc_fork(void);
 i64 proc_exec(u64 line);
 i64 proc_wait(u64 status);

@@ -26,7 +26,7 @@ static struct proc *proc_create(void) {
     p->state = BORN;
     p->id = ++born;
     p->context.sp = (u64)frame_of(p);
-    p->context.ra = (u64)thread_begin;
+    p->context.ra = (u64)trap_return;
     return p;
 }
 
@@ -35,7 +35,8 @@ static void proc_remove(struct proc *p) {
     p->state = UNUSED;
 }
 
-// `p` owns `space` from here on.  Thread numbers are used again: this also says that a new process has no service open.
+// `p` owns `space` from here on.  Of a process that never ran this also says that it begins in the service that
+// made it: thread numbers are used again.
 static void proc_own(struct proc *p, struct space *space) {
     p->space = space;
     ANNOUNCE2(ANNOUNCE_THREAD_SPACE, thread_of(p), space->id);
@@ -48,11 +49,6 @@ static void frame_start(struct proc *p, u64 entry) {
     frame->epc = entry;
     frame->reg[REG_SP] = USER_TOP;
     frame->status = STATUS_XX | STATUS_TIMER | STATUS_UX | STATUS_USER | STATUS_EXL | STATUS_IE;
-}
-
-// thread_begin calls this on a new process's own stack, just before its first return to user mode.
-void proc_begin(void) {
-    ANNOUNCE1(ANNOUNCE_SERVICE_ENTER, current->first_service);
 }
 
 // Makes the first process, which runs the program that the boot argument string names; then waits for interrupts.
@@ -77,7 +73,6 @@ void proc_begin(void) {
     if (!space)
         panic("cannot load the first program", 0);
     current = 0;
-    p->first_service = SERVICE_BOOT;
     file_console(p->file);
     proc_own(p, space);
     frame_start(p, entry);
@@ -99,7 +94,6 @@ i64 proc_fork(void) {
     memcpy(&child->arguments, &current->arguments, sizeof child->arguments);
     for (u64 i = 0; i < MAX_DESCRIPTORS; i++)
         child->file[i] = file_share(current->file[i]);
-    child->first_service = SYSCALL_SERVICE + SYS_FORK;
     proc_own(child, space);
     memcpy(frame_of(child), frame_of(current), sizeof(struct trapframe));
     frame_of(child)->reg[REG_V0] = 0;

@@ -28,7 +28,6 @@ struct proc {
     u64 deadline;               // tick that ends its sleep; 0 for none
     int killed;                 // ends before it next runs in user mode
     u64 status;                 // of a zombie, for its parent
-    u64 first_service;          // that a new one finds itself in
     struct file *file[MAX_DESCRIPTORS];
     struct arguments arguments;
 };
@@ -60,4 +59,3 @@ int exec_knows(const char *name);
 
 // switch.S
 void context_switch(struct context *from, const struct context *to);
-void thread_begin(void);

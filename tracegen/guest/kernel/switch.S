@@ -8,7 +8,7 @@
         .endm
 
 // void context_switch(struct context *from, const struct context *to): returns on the other stack, in the caller of
-// the context_switch that left it; or in thread_begin.
+// the context_switch that left it; or, the first time, in trap_return with sp at its trap frame.
         .globl  context_switch
 context_switch:
         exchange 16, 0
@@ -24,12 +24,4 @@ context_switch:
         exchange 30, 80
         exchange 31, 88
         jr      $ra
-        nop
-
-// Where a new process's kernel thread starts: sp is at its trap frame.
-        .globl  thread_begin
-thread_begin:
-        jal     proc_begin
-        nop
-        j       trap_return
         nop
