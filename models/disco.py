@@ -14,8 +14,7 @@ Mechanism     User code runs in user mode, the guest kernel in supervisor mode, 
 Not modelled  Privileged registers read through a special page without a trap (the paper patches IRIX so); special
               device drivers; copy-on-write disks and memory sharing; placement, migration and replication; several
               virtual CPUs at once (how many share a CPU changes nothing beyond whether any do, and one that waits
-              keeps its turn).  The root of the page table is in unmapped memory and not looked up.  A probe that
-              found nothing in the recorder's TLB leaves what the second-level TLB holds.  Idle time is the recording's.
+              keeps its turn).  The root of the page table is not looked up.  Idle time is the recording's.
 Also called   world switch, VM exit (a trap into the monitor); shadow TLB, L2TLB (second-level software TLB).
 References    Bugnion, Devine, Rosenblum, "Disco: running commodity operating systems on scalable multiprocessors",
               SOSP 1997: sections 4.2.1 (CPU), 4.2.2 (pmap, second-level TLB, flush), 4.3 (guest), Table 2 (costs).
@@ -294,6 +293,8 @@ def happen(m, at, row):
         emulate_write(m, at, row)
     elif row.kind == Kind.TLB_PROBE:
         m.probed[at.vcpu] = tlb.pair_of(row.page) if row.info != 0 else np.uint64(0)
+        if row.info == 0:  # the guest changed an entry that only the second level may still hold
+            invalidate(m, at, row)
     elif row.kind == Kind.ZEROED:
         if at.skip != KEPT:
             tick(m.counts, at, ZEROED_PAGE_CALLS)
@@ -326,7 +327,7 @@ def emulate_write(m, at, row):
 @inline
 def invalidate(m, at, row):
     """Invalidations reach both levels."""
-    if row.kind == Kind.INVALIDATE_PAGE:
+    if row.kind == Kind.INVALIDATE_PAGE or row.kind == Kind.TLB_PROBE:
         tlb.drop(m.tlb, at.vcpu, tlb.pair_of(row.page))
         l2tlb.drop(m.l2tlb, at.vcpu, tlb.pair_of(row.page))
     elif row.kind == Kind.INVALIDATE_SPACE:

@@ -127,7 +127,12 @@ static void event(const struct state *m, const struct at *at, const struct row *
     switch (row->kind) {
     case ENTRY: if (row->page) m->entry[row->page] = frame_of(row->payload[1]); break;
     case TLB_WRITE: emulate_write(m, at, row); break;
-    case TLB_PROBE: m->probed[at->vcpu] = row->info ? row->page >> 1 : 0; break;
+    case TLB_PROBE:
+        m->probed[at->vcpu] = row->info ? row->page >> 1 : 0;
+        if (row->info) break;  // else as an invalidation of the page
+        drop(&m->tlb, at->vcpu, row->page >> 1);
+        l2_drop(&m->l2, at->vcpu, row->page >> 1);
+        break;
     case ZEROED:
         if (at->skip == KEPT) break;
         TICK(C_zeroed_page_call);

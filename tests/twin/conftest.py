@@ -29,10 +29,9 @@ class NaiveTlb:
         return pair in self.held
 
     def look(self, pair: int) -> bool:
-        if pair not in self.held:
-            return False
-        self._use(self.held.index(pair))
-        return True
+        if self.has(pair):
+            self._use(self.held.index(pair))
+        return self.has(pair)
 
     def _use(self, index: int) -> None:
         self._forget(index)
@@ -96,9 +95,9 @@ class NaiveL2:
         if (pair, key) in ways:
             ways.remove((pair, key))
 
-    def drop_space(self, space: int) -> None:
+    def drop_space(self, space: int | None) -> None:
         for ways in self.held.values():
-            ways[:] = [(pair, key) for pair, key in ways if key[0] != space]
+            ways[:] = [(pair, key) for pair, key in ways if space not in (None, key[0])]
 
 
 class NaivePmap:
@@ -210,6 +209,11 @@ class NaiveMachine:
         value = self.payload[k] if k < len(self.payload) else 0
         return value >> 12 if value & 1 else None
 
+    def empty(self, space: int | None) -> None:
+        for index, pair in enumerate(self.tlb.held):
+            if pair and space in (None, self.key(pair)[0]):
+                self.tlb.clear(index)
+
     def after_instructions(self, n: int) -> None: ...
 
 
@@ -259,9 +263,7 @@ class NaiveNative(NaiveMachine):
         if kind == 34:
             self.tlb.drop(page // 2)
         elif kind in (35, 36):
-            for index, pair in enumerate(self.tlb.held):
-                if pair and (kind == 36 or self.key(pair)[0] == page):
-                    self.tlb.clear(index)
+            self.empty(page if kind == 35 else None)
         elif kind == 79:
             self.tick("idle", page)
 
@@ -362,6 +364,11 @@ class NaiveDisco(NaiveMachine):
             self.tlb.put(index, pair)
         self.write(pair)
 
+    def tlb_row(self, kind: int, info: int, page: int) -> None:
+        super().tlb_row(kind, info, page)
+        if kind == 33 and not info:
+            self.event(34, info, page, kept=True)
+
     def write_unmapped(self, probed: int, is_random: bool, index: int) -> None:
         if probed:
             self.event(34, 0, probed * 2, kept=True)
@@ -374,12 +381,9 @@ class NaiveDisco(NaiveMachine):
         elif kind == 34:
             self.tlb.drop(page // 2)
             self.l2.drop(page // 2, self.key(page // 2))
-        elif kind == 35:
-            super().event(kind, info, page, kept)
-            self.l2.drop_space(page)
-        elif kind == 36:
-            super().event(kind, info, page, kept)
-            self.l2.held.clear()
+        elif kind in (35, 36):
+            self.empty(page if kind == 35 else None)
+            self.l2.drop_space(page if kind == 35 else None)
         elif kind == 75:
             self.tick("programmed_io")
         elif kind == 79:
