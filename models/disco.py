@@ -127,7 +127,7 @@ REACTIONS = (
     Row((Kind.ZEROED,), Reaction.HYPERCALL, may=("zeroed_page_call",)),
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
     Row((Kind.PORT,), Reaction.TRAPPED, "programmed_io"),
-    Row((*model.DEVICES, *model.SERVICES, *model.THREADS, Kind.FILLED, Kind.HASHED, *model.MARKS), Reaction.DIRECT),
+    Row((*model.DEVICES, *model.SERVICES, *model.THREADS, *model.CONTENT[1:], *model.MARKS), Reaction.DIRECT),
 )
 
 # -- state and hooks --------------------------------------------------------------------------------------------------

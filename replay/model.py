@@ -73,7 +73,7 @@ SPACES = (Kind.SPACE_CREATE, Kind.SPACE_DESTROY, Kind.BASE_SWITCH)
 SERVICES = (Kind.SERVICE_ENTER, Kind.SERVICE_EXIT)
 THREADS = tuple(Kind(k) for k in GROUPS["thread"] if k in Kind.__members__.values())
 DEVICES = tuple(Kind(k) for k in GROUPS["device"] if k in Kind.__members__.values() and k not in (Kind.PORT, Kind.IDLE))
-CONTENT = (Kind.ZEROED, Kind.FILLED, Kind.HASHED)
+CONTENT = (Kind.ZEROED, Kind.FILLED, Kind.HASHED, Kind.FREED)
 MARKS = (Kind.MARK_BEGIN, Kind.MARK_END)
 NO_REACTION = (*range(EVENT_FIRST), *GROUPS["structure"], Kind.EXCEPTION, Kind.SENSITIVE)
 """Kinds that stand for no guest event of their own: accesses, definitions, and rows told apart by cause or class."""

@@ -41,8 +41,30 @@ CONSOLE_OUT = 0x00
 DEVICE_EXIT = 0x08
 """Offset in the device page: a store ends the run; its value is the exit status."""
 
+DISK_BLOCK, DISK_FRAME, DISK_COMMAND, DISK_STATUS, DISK_ACKNOWLEDGE, DISK_BLOCKS = range(0x40, 0x70, 8)
+"""Offsets of the disk's registers in the device page: block and memory page of the next request (stores); a store of
+a ``Disk`` command starts it; the state of the latest request (load); a store ends its interrupt; the disk's size in
+blocks (load).  A block has the size of a page, and one request at a time moves one of them by DMA."""
+
+DISK_LINE = 2
+"""Interrupt line of the disk: bit 8 + 2 of Cause and Status."""
+
 MEMORY_BYTES = 64 << 20
 """RAM of the default machine."""
+
+# -- devices ---------------------------------------------------------------------------------------------------------
+
+
+class Disk(IntEnum):
+    """Commands to the disk, and the states of its latest request."""
+
+    READ = 1  # into the memory page
+    WRITE = 2  # from it
+    IDLE = 0  # nothing was asked, or the answer was acknowledged
+    BUSY = 3
+    DONE = 4  # the interrupt line is up until it is acknowledged
+    FAILED = 5  # no such block or memory page, or a command while busy; the line is up, too
+
 
 # -- page tables -----------------------------------------------------------------------------------------------------
 
@@ -86,9 +108,10 @@ class Announce(IntEnum):
     THREAD_SWITCH = 10  # thread that ran, thread that runs
     THREAD_SPACE = 11  # thread, space that it owns; a thread that does not run begins in the present service
     ZEROED = 12  # frame
-    FILLED = 13  # frame, block
+    FREED = 13  # frame: nobody holds the page, and its content is forgotten
     MARK_BEGIN = 14  # mark id of the workload
     MARK_END = 15  # mark id
+    THREAD_NAME = 16  # thread, address of the NUL-ended command line that it runs: said when a run ends early
 
 
 class Syscall(IntEnum):
@@ -183,8 +206,9 @@ class Status(IntEnum):
 _PLAIN = (
     *("PAGE_SHIFT", "PAGE_BYTES", "KSEG0", "KSEG1", "USER_TOP", "WINDOW", "WINDOW_BYTES"),
     *("DEVICE_BASE", "CONSOLE_OUT", "DEVICE_EXIT", "PTE_BYTES", "PTE_ENTRYLO_SHIFT"),
+    *("DISK_BLOCK", "DISK_FRAME", "DISK_COMMAND", "DISK_STATUS", "DISK_ACKNOWLEDGE", "DISK_BLOCKS", "DISK_LINE"),
 )
-_PREFIXED = {"PTE": Pte, "ANNOUNCE": Announce, "SYS": Syscall, "SERVICE": Service, "STATUS": Status}
+_PREFIXED = {"PTE": Pte, "DISK": Disk, "ANNOUNCE": Announce, "SYS": Syscall, "SERVICE": Service, "STATUS": Status}
 
 
 def constants() -> dict[str, int]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-SCHEMA_MAJOR, SCHEMA_MINOR = 1, 0
+SCHEMA_MAJOR, SCHEMA_MINOR = 1, 1
 METADATA_KEY = b"vmreplay"
 """Key of the Arrow schema metadata whose value is the trace's JSON document (see ``replay.trace.meta``)."""
 
@@ -85,8 +85,8 @@ class Kind(IntEnum):
     IPI_SEND = 62  # page = id, info = target vCPU
     IPI_RECEIVE = 63  # page = id, info = source vCPU
     # -- device
-    REQUEST = 72  # page = request id, info = device; EXTRA: block; bytes; first frame; base image
-    COMPLETE = 73  # page = request id
+    REQUEST = 72  # page = request id, info = device | REQUEST_WRITE; EXTRA: block; bytes; first frame; base image
+    COMPLETE = 73  # page = request id; EXTRA (since 1.1): device-time units that the device took
     INTERRUPT = 74  # raised: page = request id or 0, info = vector
     PORT = 75  # programmed access through a port: page = port, info = bytes | write << 8
     DOORBELL = 76  # page = device, info = value
@@ -97,6 +97,7 @@ class Kind(IntEnum):
     ZEROED = 88  # page = frame
     FILLED = 89  # page = frame; EXTRA: block
     HASHED = 90  # page = frame; EXTRA: content hash (low 48 bits)
+    FREED = 91  # page = frame that nobody holds any more (since 1.1)
     # -- mark
     MARK_BEGIN = 96  # page = mark id of the workload
     MARK_END = 97  # page = mark id
@@ -107,6 +108,9 @@ EVENT_FIRST = 16
 
 TLB_RANDOM = 1 << 15
 """Flag in TLB_WRITE's ``info``: the hardware chose the index at random."""
+
+REQUEST_WRITE = 1 << 8
+"""Flag in REQUEST's ``info``: from memory to the device (since 1.1)."""
 
 TOUCH_SHIFT, CAUSE_MASK, DELAY_SLOT = 5, 31, 1 << 7
 

@@ -18,9 +18,9 @@ SERVICE_ENTER, SERVICE_EXIT, SPACE_CREATE, SPACE_DESTROY, TABLE_ALLOC, TABLE_FRE
     np.uint64(a) for a in list(Announce)[:6]
 )
 TABLE_LINK, TABLE_UNLINK, SPACE_ASID, THREAD_SWITCH, THREAD_SPACE = (np.uint64(a) for a in list(Announce)[6:11])
-FILLED = np.uint64(Announce.FILLED)
 KIND_OF = np.array(
-    [0] + [0 if a.name.startswith("SERVICE") or a is Announce.SPACE_ASID else Kind[a.name] for a in Announce], np.uint64
+    [0] + [Kind[a.name] if a.name in Kind.__members__ and not a.name.startswith("SERVICE") else 0 for a in Announce],
+    np.uint64,
 )
 """Announcement -> the row that says it; 0 for those with a rule of their own."""
 A0, A1, A2, A3 = (np.uint64(n) for n in (4, 5, 6, 7))
@@ -79,8 +79,6 @@ def subject(core, code):
         extra(core, core.r[A2] & MASK48)
         extra(core, a1 & MASK48)
         info = core.r[A3]
-    elif code == FILLED:
-        extra(core, a1 & MASK48)
     elif code == THREAD_SWITCH:
         info, page = a0, a1
     elif code == THREAD_SPACE:
@@ -98,7 +96,7 @@ def announce(core, code):
         service_exit(core)
     elif code == SPACE_ASID:
         set_asid(core)
-    elif code < np.uint64(KIND_OF.size):
+    elif code < np.uint64(KIND_OF.size) and KIND_OF[code] != ZERO:
         info, page = subject(core, code)
         event(core, KIND_OF[code], info, page)
         if code >= TABLE_ALLOC and code <= TABLE_UNLINK:
