@@ -10,6 +10,7 @@ import numpy as np
 from replay.errors import UserError
 from replay.trace.schema import Arrival, Kind, Mode
 from tracegen import abi
+from tracegen import disk as drive
 from tracegen.cpu import state as S
 from tracegen.cpu.state import Core, Stop, clear_micro_tlbs, clear_write_tags, new_core
 from tracegen.elf import read_elf
@@ -47,7 +48,8 @@ class Machine:
     """One guest on one CPU.
 
     ``image`` is an ELF file's bytes; ``arguments`` reach the guest as one string in the last page of RAM, whose
-    physical address is in a0 at entry; ``seed`` chooses TLB victims.  Raises UserError if the image does not fit.
+    physical address is in a0 at entry; ``seed`` chooses TLB victims; ``disk`` is what the disk holds at first, empty
+    for a machine without one.  Raises UserError if the image or the disk does not fit.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Machine:
         seed: int = 1,
         arguments: tuple[str, ...] | list[str] = (),
         on_console: Callable[[bytes], None] | None = None,
+        disk: bytes | bytearray = b"",
     ) -> None:
         if memory_bytes % PAGE or not 2 * PAGE <= memory_bytes <= abi.DEVICE_BASE:
             raise UserError(
@@ -71,6 +74,7 @@ class Machine:
         self._traced = False
         self._load(image)
         self._reset(seed, arguments)
+        self._insert(disk)
 
     # -- memory ----------------------------------------------------------------------------------------------------
 
@@ -90,6 +94,17 @@ class Machine:
                 need = segment.physical + segment.size + PAGE
                 raise UserError(f"guest image needs {need} bytes of memory, the machine has {self.memory_bytes}")
             self.write(segment.physical, segment.data)
+
+    def _insert(self, disk: bytes | bytearray) -> None:
+        if len(disk) % PAGE or len(disk) > drive.BLOCKS * PAGE:
+            raise UserError(f"a disk of {len(disk)} bytes: give a multiple of {PAGE}, at most {drive.BLOCKS * PAGE}")
+        self._disk = np.frombuffer(disk, ">u8").astype(np.uint64)
+        self.core.s[S.DISK_BLOCKS], self.core.s[S.DISK_AT] = len(disk) // PAGE, S.NEVER
+        self.core.ram8[self.memory_bytes + abi.DISK_BLOCKS >> 3] = len(disk) // PAGE
+
+    def disk_image(self) -> bytes:
+        """What the disk holds now."""
+        return self._disk.astype(">u8").tobytes()
 
     def _reset(self, seed: int, arguments: tuple[str, ...] | list[str]) -> None:
         s, r = self.core.s, self.core.r
@@ -157,15 +172,17 @@ class Machine:
             self._lower(int(s[S.LOWER_AT]), bool(s[S.SLOT]))
         elif stop is Stop.ROWS_FULL:
             buffers.flush()
+        elif stop is Stop.DISK:
+            self._transfer()
         elif stop is Stop.EXIT:
             return "exit"
         elif stop is Stop.STUCK:
             return f"the guest takes exceptions for ever without executing an instruction at pc {int(s[S.PC]):#x}"
         elif stop is Stop.WAITS_FOREVER:
-            return f"the guest waits with its timer interrupt masked before pc {int(s[S.PC]):#x}: nothing can wake it"
+            return f"the guest waits with its interrupts masked before pc {int(s[S.PC]):#x}: nothing can wake it"
         elif stop is Stop.BUDGET and int(s[S.COUNT]) >= end:
             return f"{int(s[S.COUNT])} instructions ran without the guest's exit"
-        if stop is not Stop.LOWER:
+        if stop not in (Stop.LOWER, Stop.DISK):
             self._drain_console()
         if s[S.IDS_USED] > S.IDS_LIMIT:
             raise UserError(f"the guest used more than {S.IDS_LIMIT} virtual pages; use a smaller workload")
@@ -219,13 +236,28 @@ class Machine:
             self._coded.add(frame)
             clear_write_tags(core.tags)
 
+    def _transfer(self) -> None:
+        """Move the block of the disk's finished request by DMA, if it did not fail."""
+        s, ram = self.core.s, self.core.ram8
+        if ram[self.memory_bytes + abi.DISK_STATUS >> 3] != abi.Disk.DONE:
+            return
+        frame, block = int(s[S.REQUEST_FRAME]) << 9, int(s[S.REQUEST_BLOCK]) << 9
+        if s[S.REQUEST_COMMAND] == abi.Disk.READ:
+            ram[frame : frame + 512] = self._disk[block : block + 512]
+            self._forget_page(frame >> 9)
+        else:
+            self._disk[block : block + 512] = ram[frame : frame + 512]
+
+    def _forget_page(self, frame: int) -> None:
+        self.core.frames[4 * frame + S.FRAME_CODE_LINES] = 0
+        for page in (frame, frame + (self.memory_bytes >> 12)):
+            self.core.entries[page << 10 : (page + 1) << 10] = 0
+            self.core.frames[4 * page + S.FRAME_SLOT_BLOCK] = 0
+
     def forget_code(self) -> None:
         """Drop all lowered code, as after memory was written from outside."""
         for frame in self._coded:
-            self.core.frames[4 * frame + S.FRAME_CODE_LINES] = 0
-            for page in (frame, frame + (self.memory_bytes >> 12)):
-                self.core.entries[page << 10 : (page + 1) << 10] = 0
-                self.core.frames[4 * page + S.FRAME_SLOT_BLOCK] = 0
+            self._forget_page(frame)
         self._coded.clear()
         self._ops_used = 1
 

@@ -13,14 +13,12 @@ from replay.trace.meta import Handler, RecorderTlb, Refill, Service, TraceMeta
 from replay.trace.schema import ServiceClass
 from tracegen import abi, build, template, workloads
 from tracegen.cpu.state import TLB_ENTRIES
+from tracegen.disk import UNITS_PER_SECOND
 from tracegen.machine import Machine
 from tracegen.writer import TraceWriter
 
 CPUS = ("mips64",)
 """Guest architectures that can be recorded."""
-
-INSTRUCTIONS_PER_SECOND = 200_000_000
-"""Nominal speed of the recorded machine; Count advances once every two instructions."""
 
 WIRED = 0
 """TLB entries that this guest keeps from random replacement."""
@@ -87,7 +85,7 @@ def _meta(image: build.Image, words: list[str], cpu: str, memory_bytes: int, see
         architecture=cpu,
         vcpus=1,
         memory_bytes=memory_bytes,
-        instructions_per_second=INSTRUCTIONS_PER_SECOND,
+        instructions_per_second=UNITS_PER_SECOND,
         workload=words[0],
         arguments=tuple(words[1:]),
         seed=seed,

@@ -143,10 +143,10 @@ class Recorded(NamedTuple):
 
 @pytest.fixture(scope="session")
 def record() -> Callable[..., Recorded]:
-    """A function that runs an image with a trace: (image, max_instructions=..., seed=...) -> Recorded."""
+    """A function that runs an image with a trace: (image, max_instructions=..., seed=..., disk=...) -> Recorded."""
 
-    def run(image: bytes, max_instructions: int = 100_000, seed: int = 1) -> Recorded:
-        machine = Machine(image, memory_bytes=4 << 20, seed=seed)
+    def run(image: bytes, max_instructions: int = 100_000, seed: int = 1, disk: bytes = b"") -> Recorded:
+        machine = Machine(image, memory_bytes=4 << 20, seed=seed, disk=disk)
         rows: list[tuple[int, int, int, int, int]] = []
 
         def sink(words: np.ndarray, counts: np.ndarray) -> None:

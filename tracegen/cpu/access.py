@@ -6,9 +6,11 @@ import numpy as np
 
 from replay.jit import helper, inline
 from replay.trace.schema import ATOMIC, INFO_FLAG_SHIFT, Kind
-from tracegen.abi import CONSOLE_OUT, DEVICE_EXIT
+from tracegen.abi import CONSOLE_OUT, DEVICE_EXIT, DISK_ACKNOWLEDGE, DISK_BLOCK, DISK_COMMAND, DISK_FRAME
+from tracegen.cpu import disk
 from tracegen.cpu import state as S
 from tracegen.cpu.entries import neutral_entry
+from tracegen.cpu.exceptions import set_limit
 from tracegen.cpu.recorder import MAPPED, extra, page_id, put
 from tracegen.cpu.state import Leave, Stop
 from tracegen.cpu.translation import ADES, OFFSET, READ_MASK, STORE, fault, load_value, tag, translate
@@ -36,7 +38,7 @@ def low_bytes(n):
 
 @helper
 def device_store(core, va, value):
-    """A store to the device page: console byte or exit; gives a Leave."""
+    """A store to the device page: console byte, exit or disk; gives a Leave."""
     s = core.s
     register = va & OFFSET
     if register == CONSOLE_OUT:
@@ -49,6 +51,16 @@ def device_store(core, va, value):
         s[S.COUNT] += ONE
         s[S.STATUS_CODE] = EXIT
         return STOP
+    elif register == DISK_BLOCK:
+        s[S.DISK_BLOCK] = value
+    elif register == DISK_FRAME:
+        s[S.DISK_FRAME] = value
+    elif register == DISK_COMMAND:
+        disk.command(core, value)
+        set_limit(s)
+    elif register == DISK_ACKNOWLEDGE:
+        disk.acknowledge(core)
+        set_limit(s)
     return ON
 
 

@@ -28,6 +28,8 @@ ZERO, ONE, FOUR, EIGHT, U9, U32 = (np.uint64(n) for n in (0, 1, 4, 8, 9, 32))
 MASK32, MASK48, BYTE = np.uint64(0xFFFFFFFF), np.uint64((1 << 48) - 1), np.uint64(0xFF)
 SPACE_MASK = np.uint64((1 << 30) - 1)
 TABLE_IS = np.uint64(S.TABLE_IS)
+THREAD_NAME, THREAD_NAMES, THREADS = np.uint64(Announce.THREAD_NAME), np.uint64(S.THREAD_NAMES), np.uint64(S.THREADS)
+UNMAPPED_BITS = np.uint64((1 << 29) - 1)
 
 
 @helper
@@ -96,6 +98,9 @@ def announce(core, code):
         service_exit(core)
     elif code == SPACE_ASID:
         set_asid(core)
+    elif code == THREAD_NAME:
+        if a0 < THREADS:
+            core.s[THREAD_NAMES + a0] = a1 & UNMAPPED_BITS
     elif code < np.uint64(KIND_OF.size) and KIND_OF[code] != ZERO:
         info, page = subject(core, code)
         event(core, KIND_OF[code], info, page)

@@ -7,6 +7,7 @@ import numpy as np
 from replay.jit import helper, inline
 from replay.trace.schema import TLB_RANDOM, Arrival, Kind, Sensitive, Wake
 from tracegen.cpu import state as S
+from tracegen.cpu.disk import CAUSE_DISK, NEVER
 from tracegen.cpu.entries import neutral_half
 from tracegen.cpu.exceptions import (
     CAUSE_IP,
@@ -52,7 +53,8 @@ MFC0, MTC0, TLBR, TLBWI, TLBWR, TLBP, ERET, WAIT, CACHE = (np.uint64(k) for k in
 BASE_SWITCH, TLB_WRITE, TLB_PROBE, RETURN, SERVICE_EXIT, IDLE = (
     np.uint64(k) for k in (Kind.BASE_SWITCH, Kind.TLB_WRITE, Kind.TLB_PROBE, Kind.RETURN, Kind.SERVICE_EXIT, Kind.IDLE)
 )
-TRAP, SEQUENTIAL, TIMER_WAKE = np.uint64(Arrival.TRAP), np.uint64(Arrival.SEQUENTIAL), np.uint64(Wake.TIMER)
+TRAP, SEQUENTIAL = np.uint64(Arrival.TRAP), np.uint64(Arrival.SEQUENTIAL)
+TIMER_WAKE, DISK_WAKE = np.uint64(Wake.TIMER), np.uint64(Wake.DEVICE)
 STAY_IN_LINE = np.uint64(STAY)
 COPROCESSOR_UNUSABLE, RESERVED, WAITS_FOREVER = np.uint64(Exc.CPU), np.uint64(Exc.RI), np.uint64(Stop.WAITS_FOREVER)
 
@@ -296,9 +298,29 @@ def exception_return(core):
     return REDIRECT
 
 
+@inline
+def idle(core):
+    """Let time pass until the timer matches or the disk is done, whichever comes first, and say so in IDLE rows."""
+    s = core.s
+    wake = DISK_WAKE if s[S.DISK_AT] < s[S.TIMER_AT] else TIMER_WAKE
+    until = min(s[S.DISK_AT], s[S.TIMER_AT])
+    while s[S.COUNT] < until:
+        part = min(until - s[S.COUNT], LOW32)
+        extra(core, s[S.TIMER_AT] - s[S.COUNT])
+        event(core, IDLE, wake, part)
+        until -= part
+        s[S.TIME_BASE] += part
+        s[S.TIMER_AT] -= part
+        s[S.DISK_AT] -= ZERO if s[S.DISK_AT] == NEVER else part
+        s[S.IDLE_UNITS] += part
+
+
 @helper
 def wait(core):
-    """WAIT: with nothing pending, time moves on to the next timer match.  The instruction itself retires."""
+    """WAIT: with nothing pending, time moves on to the next timer match or the disk's.  The instruction itself retires.
+
+    The first of the two ends it, masked or not, as the architecture permits; the guest then waits again.
+    """
     s = core.s
     sensitive(core, WAIT, ZERO, ZERO)
     s[S.COUNT] += ONE
@@ -306,18 +328,11 @@ def wait(core):
     s[S.ARRIVE] = STAY_IN_LINE if s[S.PC] & np.uint64(63) else SEQUENTIAL
     expire_timer(s)
     if s[S.CAUSE] & s[S.STATUS] & CAUSE_IP == ZERO:
-        if s[S.STATUS] & CAUSE_TIMER == ZERO:
+        by_disk = s[S.DISK_AT] != NEVER and s[S.STATUS] & CAUSE_DISK != ZERO
+        if s[S.STATUS] & CAUSE_TIMER == ZERO and not by_disk:
             s[S.STATUS_CODE] = WAITS_FOREVER
             return STOP
-        units = s[S.TIMER_AT] - s[S.COUNT]
-        s[S.TIME_BASE] += units
-        s[S.TIMER_AT] -= units
-        s[S.IDLE_UNITS] += units
-        while units:
-            part = min(units, LOW32)
-            extra(core, part)
-            event(core, IDLE, TIMER_WAKE, part)
-            units -= part
+        idle(core)
         expire_timer(s)
     set_limit(s)
     return REDIRECT

@@ -8,7 +8,7 @@ from replay.jit import helper, inline
 from replay.trace.schema import DELAY_SLOT, TOUCH_SHIFT, Arrival, Cause, Kind, Touch
 from tracegen import abi
 from tracegen.abi import Service
-from tracegen.cpu import entries
+from tracegen.cpu import disk, entries
 from tracegen.cpu import state as S
 from tracegen.cpu.recorder import (
     BY_EXCEPTION,
@@ -36,7 +36,7 @@ from tracegen.microops import TARGET, TARGET_ARRIVAL
 from tracegen.ops.arithmetic import add_overflows, sext32
 
 ON, FAULT, REDIRECT, STOP = (int(x) for x in (Leave.ON, Leave.FAULT, Leave.REDIRECT, Leave.STOP))
-STUCK, BUDGET, CONSOLE_FULL = np.uint64(Stop.STUCK), np.uint64(Stop.BUDGET), np.uint64(Stop.CONSOLE_FULL)
+STUCK, BUDGET, CONSOLE_FULL, DISK = (np.uint64(x) for x in (Stop.STUCK, Stop.BUDGET, Stop.CONSOLE_FULL, Stop.DISK))
 INT, SYS, OV, TR = (np.uint64(e) for e in (Exc.INT, Exc.SYS, Exc.OV, Exc.TR))
 TRAP, SEQUENTIAL = np.uint64(Arrival.TRAP), np.uint64(Arrival.SEQUENTIAL)
 NO_TOUCH, EXCEPTION = np.uint64(Touch.NONE), np.uint64(Kind.EXCEPTION)
@@ -57,7 +57,7 @@ U9, U12, U32 = np.uint64(9), np.uint64(12), np.uint64(32)
 CAUSE_BD, CAUSE_TIMER, CAUSE_IP = np.uint64(1 << 31), np.uint64(1 << 15), np.uint64(0xFF00)
 CAUSE_KEPT = np.uint64(0xFF00)
 STATUS_IE, STATUS_BEV = np.uint64(1), np.uint64(1 << 22)
-NEVER = np.uint64(0xFFFFFFFFFFFFFFFF)
+TIMER_LINE = np.uint64(7)
 TIMER_PERIOD = np.uint64(1 << 33)
 BOOT_VECTORS, VECTORS = np.uint64(0xFFFFFFFFBFC00200), np.uint64(0xFFFFFFFF80000000)
 PTE_BASE, VPN2_32, VPN2_40 = np.uint64(0xFFFFFFFFFF800000), np.uint64(0x7FFFF), np.uint64(0x7FFFFFF)
@@ -90,7 +90,7 @@ def deliverable(s):
 @inline
 def set_limit(s):
     """Choose the COUNT at which the loop next asks ``attend``: now if an interrupt is due."""
-    limit = min(s[S.BUDGET_END], s[S.TIMER_AT])
+    limit = min(s[S.BUDGET_END], s[S.TIMER_AT], s[S.DISK_AT])
     s[S.LIMIT] = ZERO if deliverable(s) or s[S.CONSOLE_LENGTH] >= S.CONSOLE_FLUSH else limit
 
 
@@ -156,9 +156,9 @@ def record_exception(core, code, bd, nested):
         if core.r[TWO] - ONE < CALLS:
             service = SYSCALL_SERVICE + core.r[TWO]
     elif code == INT:
-        timer = s[S.CAUSE] & s[S.STATUS] & CAUSE_TIMER
-        page = np.uint64(7) if timer else ZERO
-        service = TIMER_SERVICE if timer else DEVICE_SERVICE
+        lines = s[S.CAUSE] & s[S.STATUS]
+        page = TIMER_LINE if lines & CAUSE_TIMER else disk.LINE if lines & disk.CAUSE_DISK else ZERO
+        service = TIMER_SERVICE if lines & CAUSE_TIMER else DEVICE_SERVICE
     slot = np.uint64(DELAY_SLOT) if bd else ZERO
     event(core, EXCEPTION, cause | shown << np.uint64(TOUCH_SHIFT) | slot, page)
     if nested:
@@ -228,9 +228,13 @@ def enter_kernel(core):
 
 @helper
 def attend(core):
-    """Called at LIMIT, between instructions: timer, interrupt, end of the budget.  Gives ON, REDIRECT or STOP."""
+    """Called at LIMIT, between instructions: timer, disk, interrupt, end of the budget.  Gives ON, REDIRECT or STOP."""
     s = core.s
     expire_timer(s)
+    if s[S.COUNT] >= s[S.DISK_AT]:
+        disk.complete(core)
+        s[S.STATUS_CODE] = DISK
+        return STOP
     if deliverable(s):
         s[S.FAULT_CODE], s[S.FAULT_TOUCH], s[S.FAULT_REFILL] = INT, NO_TOUCH, ZERO
         s[S.INTERRUPTS] += ONE

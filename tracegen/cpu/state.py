@@ -22,7 +22,7 @@ class Core(NamedTuple):
     ids: np.ndarray  # u64[2 * IDS] open-addressing hash of page ids, site ids and table links
     frames: np.ndarray  # u64[2 * 4 * frames] what each physical page is, then its narrow alias: see FRAME_*
     entries: np.ndarray  # u32[2 * words of RAM] micro-op at which the block starting at that word begins, 0 for none
-    ram8: np.ndarray  # u64[(memory + one page of zeros) / 8]
+    ram8: np.ndarray  # u64[(memory + what loads from the device page read) / 8]
     rows: np.ndarray  # u64[ROWS] packed trace rows
     counts: np.ndarray  # u8[ROWS] their n
 
@@ -53,6 +53,12 @@ WRITTEN_PAGE_MASK, ROW_LIMIT, LOWER_AT, THREAD = range(36, 40)
 """WRITTEN_PAGE_MASK: the last non-zero value written to PageMask, which this CPU does not support.  ROW_LIMIT: POSITION
 from which the loop returns.  LOWER_AT: physical address of the code to lower.  THREAD: the guest's thread that runs, as
 it announced."""
+DISK_BLOCK, DISK_FRAME, DISK_BLOCKS, DISK_AT, DISK_NEXT = range(40, 45)
+"""What was stored to the disk's registers; its size; COUNT at which its request ends, NEVER without one; the block
+after the last one asked for, 0 before the first."""
+REQUEST_ID, REQUEST_COMMAND, REQUEST_BLOCK, REQUEST_FRAME, REQUEST_UNITS = range(45, 50)
+"""The disk's latest request: number, from 1; an abi.Disk; block and frame; how long it takes."""
+NEVER = (1 << 64) - 1
 
 CP0 = 64
 INDEX, RANDOM, ENTRY_LO0, ENTRY_LO1, CONTEXT_REGISTER, PAGE_MASK, WIRED = range(CP0, CP0 + 7)
@@ -71,7 +77,9 @@ THREADS = 256
 THREAD_STACKS = CONSOLE + CONSOLE_BYTES
 THREAD_WORDS = 1 + STACK_DEPTH
 """What each guest thread that does not run had open: how many services, and they.  Threads beyond have none kept."""
-S_WORDS = THREAD_STACKS + THREADS * THREAD_WORDS
+THREAD_NAMES = THREAD_STACKS + THREADS * THREAD_WORDS
+"""Physical address of each guest thread's command line, 0 where it announced none."""
+S_WORDS = THREAD_NAMES + THREADS
 
 # -- Core.tags: direct-mapped micro-TLBs, indexed by virtual page number
 DATA_SLOTS, CODE_SLOTS = 4096, 1024
@@ -107,7 +115,7 @@ class Leave(IntEnum):
 class Stop(IntEnum):
     """Why the loop returned to Python (STATUS_CODE)."""
 
-    BUDGET, LOWER, ROWS_FULL, EXIT, CONSOLE_FULL, STUCK, WAITS_FOREVER = range(7)
+    BUDGET, LOWER, ROWS_FULL, EXIT, CONSOLE_FULL, STUCK, WAITS_FOREVER, DISK = range(8)
 
 
 class Exc(IntEnum):

@@ -1,0 +1,85 @@
+"""The disk's controller: commands, completions and the interrupt line.  Python moves the data: see ``Stop.DISK``."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from replay.jit import helper, inline
+from replay.trace.schema import REQUEST_WRITE, Kind
+from tracegen.abi import DISK_LINE, DISK_STATUS, PAGE_BYTES, Disk
+from tracegen.cpu import state as S
+from tracegen.cpu.recorder import event, extra, put
+from tracegen.disk import latency
+
+READ, WRITE, IDLE, BUSY, DONE, FAILED = (np.uint64(d) for d in Disk)
+REQUEST, COMPLETE, FILLED, INTERRUPT = (
+    np.uint64(k) for k in (Kind.REQUEST, Kind.COMPLETE, Kind.FILLED, Kind.INTERRUPT)
+)
+CAUSE_DISK, LINE = np.uint64(1 << 8 + DISK_LINE), np.uint64(DISK_LINE)
+WRITE_FLAG, BLOCK_BYTES, STATUS_AT = np.uint64(REQUEST_WRITE), np.uint64(PAGE_BYTES), np.uint64(DISK_STATUS)
+NEVER = np.uint64(S.NEVER)
+ZERO, ONE, TWO, THREE, FOUR, U12 = (np.uint64(n) for n in (0, 1, 2, 3, 4, 12))
+
+
+@inline
+def set_state(core, state):
+    """What a load of DISK_STATUS reads from here on: the word of the device page behind RAM."""
+    core.ram8[(core.s[S.MEMORY_BYTES] + STATUS_AT) >> THREE] = state
+
+
+@inline
+def raise_line(core, request):
+    """Raise the interrupt line for ``request``, 0 for a command that was refused."""
+    core.s[S.CAUSE] |= CAUSE_DISK
+    put(core, INTERRUPT, LINE, request)
+
+
+@helper
+def command(core, value):
+    """A store to DISK_COMMAND: start a request, or refuse at once what the disk cannot do."""
+    s = core.s
+    block, frame = s[S.DISK_BLOCK], s[S.DISK_FRAME]
+    known = value == READ or value == WRITE
+    in_range = block < s[S.DISK_BLOCKS] and frame < s[S.MEMORY_BYTES] >> U12
+    if not (known and in_range and s[S.DISK_AT] == NEVER):
+        set_state(core, FAILED)
+        raise_line(core, ZERO)
+        return
+    units = latency(block, s[S.DISK_NEXT])
+    s[S.DISK_NEXT] = block + ONE
+    s[S.DISK_AT] = s[S.COUNT] + units
+    s[S.REQUEST_ID] += ONE
+    s[S.REQUEST_COMMAND], s[S.REQUEST_UNITS] = value, units
+    s[S.REQUEST_BLOCK], s[S.REQUEST_FRAME] = block, frame
+    set_state(core, BUSY)
+    for payload in (block, BLOCK_BYTES, frame, ZERO):
+        extra(core, payload)
+    put(core, REQUEST, WRITE_FLAG if value == WRITE else ZERO, s[S.REQUEST_ID])
+
+
+@helper
+def acknowledge(core):
+    """A store to DISK_ACKNOWLEDGE: lower the line."""
+    s = core.s
+    s[S.CAUSE] &= ~CAUSE_DISK
+    set_state(core, IDLE if s[S.DISK_AT] == NEVER else BUSY)
+
+
+@helper
+def complete(core):
+    """End the request whose time has come: rows, state, line.  If it is DONE, its data are to be moved now.
+
+    Into a page that holds a page table nothing is read: the kernel's hand must be the only one that writes entries.
+    """
+    s = core.s
+    s[S.DISK_AT] = NEVER
+    request, frame = s[S.REQUEST_ID], s[S.REQUEST_FRAME]
+    reads = s[S.REQUEST_COMMAND] == READ
+    moves = not reads or core.frames[frame * FOUR + np.uint64(S.FRAME_TABLE)] == ZERO
+    extra(core, s[S.REQUEST_UNITS])
+    event(core, COMPLETE, ZERO, request)
+    if reads and moves:
+        extra(core, s[S.REQUEST_BLOCK])
+        put(core, FILLED, ZERO, frame)
+    set_state(core, DONE if moves else FAILED)
+    raise_line(core, request)
