@@ -31,11 +31,11 @@ from replay import model
 from replay.hw import tlb
 from replay.hw.tlb import Tlb
 from replay.jit import inline
-from replay.kernel import KEPT, NEVER, add, bind, tick
+from replay.kernel import INVOCATIONS, KEPT, NEVER, add, bind, in_refill, tick
 from replay.mmu import l2tlb, pmap
 from replay.mmu.l2tlb import L2Tlb
 from replay.mmu.pmap import Pmap
-from replay.model import Access, Model, Reaction, Row, counter, price
+from replay.model import FREE, Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared
 from replay.records import Parameter
 from replay.trace.meta import Handler
@@ -136,10 +136,8 @@ MAPPED, DEVICE = int(Segment.MAPPED), int(Segment.DEVICE)
 L2TLB_HITS, KERNEL_TLB_FAULTS = counter(EVENTS, "l2tlb_hit"), counter(EVENTS, "kernel_tlb_fault")
 REFILLS_FORWARDED, NESTED_REFILLS_FORWARDED = counter(EVENTS, "refill_forwarded"), counter(EVENTS, "nested_forwarded")
 PAGE_ALLOCATIONS, ZEROED_PAGE_CALLS = counter(EVENTS, "page_allocation"), counter(EVENTS, "zeroed_page_call")
-PROGRAMMED_IOS, VCPU_SWITCHES = counter(EVENTS, "programmed_io"), counter(EVENTS, "vcpu_switch")
-IDLE_UNITS = counter(EVENTS, "idle")
-FULL, ABORTED, NESTED = 0, 1, 2
-ONE = np.uint64(1)
+PROGRAMMED_IOS, VCPU_SWITCHES, IDLE_UNITS = (counter(EVENTS, c) for c in ("programmed_io", "vcpu_switch", "idle"))
+FULL, ABORTED, NESTED, ONE = 0, 1, 2, np.uint64(1)
 
 
 class Disco(NamedTuple):
@@ -212,8 +210,9 @@ def miss(m, at, page, pair):
         kernel_tlb_fault(m, at, pair)
     else:
         while m.tlb.slot[at.lane + pair] == tlb.ABSENT:
-            if not second_level(m, at, pair):
-                forward(m, at, pair)
+            tick(m.counts, in_refill(at), INVOCATIONS)
+            if not second_level(m, in_refill(at), pair):
+                forward(m, in_refill(at), pair)
 
 
 @inline
@@ -357,6 +356,7 @@ EMULATE = TRAP + price("privileged_emulation")
 COSTS = {
     "instructions": price("cpi"),
     "references": price("stall.@"),
+    "invocations": FREE,
     "l2tlb_hit": price("l2tlb_hit"),
     "refill_forwarded": price("l2tlb_search") + REDELIVER,
     "nested_forwarded": price("l2tlb_search") + REDELIVER,

@@ -23,8 +23,8 @@ from replay import model
 from replay.hw import tlb
 from replay.hw.tlb import Tlb
 from replay.jit import inline
-from replay.kernel import add, bind, tick
-from replay.model import Access, Model, Reaction, Row, counter, price
+from replay.kernel import INVOCATIONS, add, bind, in_refill, tick
+from replay.model import FREE, Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared
 from replay.trace.schema import CAUSE_MASK, TLB_RANDOM, Cause, Kind, Segment, ServiceClass
 
@@ -124,7 +124,7 @@ def reference(m, at, page):
 def restart(m, at, pair):
     """Refill until the instruction gets past its miss; where the recorder missed too, its restart is in the trace."""
     while m.tlb.slot[at.lane + pair] == tlb.ABSENT:
-        refill(m, at, pair)
+        refill(m, in_refill(at), pair)
         if at.recorded_refill:
             break
 
@@ -132,6 +132,7 @@ def restart(m, at, pair):
 @inline
 def refill(m, at, pair):
     """One entry to the refill vector: it maps ``pair``, or is cut off and maps the table page instead."""
+    tick(m.counts, at, INVOCATIONS)
     tick(m.counts, at, UTLB_REFILLS)
     table = np.uint64(m.table[pair])
     if table == 0 or tlb.touch(m.tlb, at, table):
@@ -191,6 +192,7 @@ bind(Native, access=reference, event=happen)
 COSTS = {
     "instructions": price("cpi"),
     "references": price("stall.@"),
+    "invocations": FREE,
     "utlb_refill": price("exception_entry"),
     "nested_refill": price("exception_entry"),
     "refill_instruction": price("cpi"),

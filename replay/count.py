@@ -12,9 +12,10 @@ from replay.errors import UserError, unknown
 from replay.kernel import KEPT, NEVER, PAYLOADS, REPLACED, REPLACED_REFILL, Engine, count_rows
 from replay.machine import Machine
 from replay.model import NO_REACTION, Model
+from replay.places import Place, named
 from replay.prepare import Prepared
 from replay.records import Parameter
-from replay.trace.meta import Service, TraceMeta
+from replay.trace.meta import TraceMeta
 from replay.trace.schema import Cause, Kind, Sensitive, ServiceClass
 
 Progress = Callable[[int, int], None]
@@ -28,24 +29,32 @@ Settings = dict[str, int | str]
 
 @dataclass(frozen=True)
 class Counts:
-    """Integer counts ``n[vcpu, service, counter]`` of one trace under one model, and what they were made with."""
+    """Integer counts ``n[vcpu, place, counter]`` of one trace under one model, and what they were made with."""
 
     n: np.ndarray
     model: str
     counters: tuple[str, ...]
-    services: tuple[Service, ...]
+    places: tuple[Place, ...]
     settings: Settings
     meta: TraceMeta
     digest: str
 
     def total(self, counter: str) -> int:
-        """``counter`` summed over vCPUs and services."""
+        """``counter`` summed over vCPUs and places."""
         return int(self.n[:, :, self.counters.index(counter)].sum())
 
-    def by_service(self) -> np.ndarray:
-        """Counts summed over vCPUs: int64 [service, counter]."""
+    def by_place(self) -> np.ndarray:
+        """Counts summed over vCPUs: int64 [place, counter]."""
         total: np.ndarray = self.n.sum(axis=0)
         return total
+
+    def invocations(self) -> dict[str, int]:
+        """Service -> times that it was entered; entries of work within it are not among them."""
+        entered = self.by_place()[:, self.counters.index("invocations")].tolist()
+        found = dict.fromkeys((place.service for place in self.places), 0)
+        for place, n in zip(self.places, entered, strict=True):
+            found[place.service] += 0 if place.work else n
+        return found
 
 
 def count(
@@ -75,23 +84,21 @@ def count(
 def collect(prepared: Prepared, model: Model, settings: Settings, engine: Engine) -> Counts:
     """The counts that ``engine`` holds."""
     meta = prepared.meta
-    shape = (meta.vcpus, len(meta.services), len(model.counters) + 1)
-    n = engine.counts.reshape(shape)[:, :, :-1].copy()
-    return Counts(n, model.name, model.counters, meta.services, settings, meta, prepared.digest)
+    places = named(prepared.places, meta)
+    n = engine.counts.reshape(meta.vcpus, len(places), len(model.counters) + 1)[:, :, :-1].copy()
+    return Counts(n, model.name, model.counters, places, settings, meta, prepared.digest)
 
 
 def make_engine(prepared: Prepared, model: Model, settings: Settings) -> Engine:
     """The generic kernel's state before the first row, with the model's reaction table in it."""
     meta = prepared.meta
-    services = len(meta.services)
-    index = np.zeros(max(s.id for s in meta.services) + 1, np.uint32)
-    index[[s.id for s in meta.services]] = np.arange(services)
-    counters = len(model.counters) + 1
+    classes = [s.klass for s in meta.services]
+    skip = np.array([_skip(model, klass) for klass in classes], np.uint8)
+    places, counters = prepared.places.inner.size, len(model.counters) + 1
     return Engine(
-        counts=np.zeros(meta.vcpus * services * counters, np.int64),
-        service=np.full(meta.vcpus, index[0], np.uint32),
-        service_index=index,
-        skip=np.array([_skip(model, s.klass) for s in meta.services], np.uint8),
+        counts=np.zeros(meta.vcpus * places * counters, np.int64),
+        place=np.zeros(meta.vcpus, np.uint32),
+        skip=skip[prepared.places.inner],
         on_kind=_ticks(model, [k for k in Kind if k not in NO_REACTION], 256),
         on_cause=_ticks(model, list(Cause), 32),
         on_sensitive=_ticks(model, list(Sensitive), 256),
@@ -100,7 +107,8 @@ def make_engine(prepared: Prepared, model: Model, settings: Settings) -> Engine:
         retired=np.zeros(meta.vcpus, np.int64),
         slice_end=np.full(meta.vcpus, model.first_slice(settings) if model.first_slice else NEVER, np.int64),
         counters=np.uint64(counters),
-        services=np.uint64(services),
+        places=np.uint64(places),
+        refill=np.uint64(classes.index(ServiceClass.REFILL) if ServiceClass.REFILL in classes else 0),
         pairs=np.uint64(prepared.pages.table.size),
     )
 
@@ -129,6 +137,8 @@ def refuse_unfit(model: Model, meta: TraceMeta) -> None:
     lacking = [group for group in model.needs if group not in meta.groups]
     if lacking:
         raise UserError(f"model {model.name} needs the trace's {', '.join(lacking)} events, which it lacks; record one")
+    if ServiceClass.REFILL in model.replaces and all(s.klass != ServiceClass.REFILL for s in meta.services):
+        raise UserError(f"model {model.name} needs the trace's refill service, which it lacks; record the trace again")
     if ServiceClass.REFILL in model.replaces and meta.architecture == "mips64" and meta.refill is None:
         raise UserError(f"model {model.name} needs the trace's refill template, which it lacks; record the trace again")
 

@@ -27,9 +27,12 @@ SERVICES = (
     Service(0, "USER", ServiceClass.OTHER),
     Service(2, "UTLB_MISS", ServiceClass.REFILL),
     Service(3, "DEMAND_ZERO", ServiceClass.OTHER),
+    Service(8, "DEVICE_INTERRUPT", ServiceClass.OTHER),
     Service(9, "IDLE", ServiceClass.IDLE),
     Service(10, "PAGE_ZERO", ServiceClass.PAGE_ZERO),
     Service(13, "TABLE_UPDATE", ServiceClass.TABLE_UPDATE),
+    Service(15, "DISK", ServiceClass.DRIVER),
+    Service(34, "write", ServiceClass.OTHER),
 )
 
 REFILL = Refill(

@@ -1,7 +1,7 @@
 """The one generic count kernel.  A model's state chooses, by its type, what an access and an event do.
 
-The kernel owns what all models share: which service each vCPU is in, the rows of replaced services that are
-skipped, instructions and references by service, payload rows, the counters that the reaction table ticks by itself,
+The kernel owns what all models share: which place each vCPU is in, the rows of replaced services that are skipped,
+instructions, references and invocations by place, payload rows, the counters that the reaction table ticks by itself,
 and slices of retired instructions.  The model's hooks do the rest.  Everything is carried from call to call, so
 that a trace may be counted in pieces of any length.
 """
@@ -16,7 +16,7 @@ import numpy as np
 from replay.jit import inline, kernel, types_by_hook
 from replay.trace.schema import CAUSE_MASK, EVENT_FIRST, TOUCH_SHIFT, Cause, Kind
 
-INSTRUCTIONS, REFERENCES = np.uint64(0), np.uint64(1)
+INSTRUCTIONS, REFERENCES, INVOCATIONS = np.uint64(0), np.uint64(1), np.uint64(2)
 KEPT, REPLACED, REPLACED_REFILL = 0, 1, 2
 """Services: kept; replaced by the model; replaced refill, whose TLB writes and probes are the recorder's own too."""
 
@@ -36,12 +36,11 @@ REFILL, NESTED_REFILL = int(Cause.REFILL), int(Cause.NESTED_REFILL)
 
 
 class Engine(NamedTuple):
-    """What the kernel owns.  ``counts`` is [vcpu, service, counter] flat, with one counter more that nobody reads."""
+    """What the kernel owns.  ``counts`` is [vcpu, place, counter] flat, with one counter more that nobody reads."""
 
     counts: np.ndarray  # i64
-    service: np.ndarray  # u32[vcpus]: current service, as an index into the services
-    service_index: np.ndarray  # u32 by service id: that index
-    skip: np.ndarray  # u8 by service index: KEPT, REPLACED or REPLACED_REFILL
+    place: np.ndarray  # u32[vcpus]: current place
+    skip: np.ndarray  # u8 by place: KEPT, REPLACED or REPLACED_REFILL
     on_kind: np.ndarray  # u8[256]: counter that a row of this kind ticks
     on_cause: np.ndarray  # u8[32]: counter that an exception with this cause ticks
     on_sensitive: np.ndarray  # u8[256]: counter that an instruction of this class ticks
@@ -49,8 +48,9 @@ class Engine(NamedTuple):
     payload: np.ndarray  # u64[PAYLOADS + 1]; the last says how many are pending
     retired: np.ndarray  # i64[vcpus]: instructions of kept services
     slice_end: np.ndarray  # i64[vcpus]: value of ``retired`` at which the slice hook runs
-    counters: np.uint64  # counters per service, the unread one included
-    services: np.uint64
+    counters: np.uint64  # counters per place, the unread one included
+    places: np.uint64
+    refill: np.uint64  # place of the refill service
     pairs: np.uint64  # page pairs of the trace, 0 unused
 
 
@@ -60,8 +60,9 @@ class At(NamedTuple):
     vcpu: np.uint64
     lane: np.uint64  # first pair of the vCPU in arrays by vCPU and pair
     base: np.uint64
+    refill: np.uint64  # base of the refill service
     now: np.uint64  # row number shifted: later rows have greater values
-    skip: np.uint8  # of the current service
+    skip: np.uint8  # of the current place
     recorded_refill: bool  # an access that the recorder's TLB missed: its restart is in the trace
 
 
@@ -110,29 +111,35 @@ def _no_slices(_state, _at):
 
 
 @inline
+def in_refill(at):
+    """``at`` within the refill service: a TLB miss of the model is booked there, whatever service it interrupts."""
+    return At(at.vcpu, at.lane, at.refill, at.refill, at.now, at.skip, at.recorded_refill)
+
+
+@inline
 def tick(counts, at, counter):
-    """Count one more of ``counter`` in the current service of ``at.vcpu``."""
+    """Count one more of ``counter`` in the place of ``at``."""
     counts[at.base + np.uint64(counter)] += 1
 
 
 @inline
 def add(counts, at, counter, n):
-    """Count ``n`` more of ``counter`` in the current service of ``at.vcpu``."""
+    """Count ``n`` more of ``counter`` in the place of ``at``."""
     counts[at.base + np.uint64(counter)] += n
 
 
 @inline
 def _enter(engine, vcpu):
-    """(base, skip, instructions left in the slice) of the service that ``vcpu`` is in."""
-    service = np.uint64(engine.service[vcpu])
-    skip = engine.skip[service]
+    """(base, skip, instructions left in the slice) of the place that ``vcpu`` is in."""
+    place = np.uint64(engine.place[vcpu])
+    skip = engine.skip[place]
     left = engine.slice_end[vcpu] - engine.retired[vcpu] if skip == KEPT else NEVER
-    return (vcpu * engine.services + service) * engine.counters, skip, left
+    return (vcpu * engine.places + place) * engine.counters, skip, left
 
 
 @inline
 def _settle(engine, vcpu, base, skip, left, references):
-    """Write the tallies of a stretch in one service; those of a replaced service are nobody's."""
+    """Write the tallies of a stretch in one place; those of a replaced service are nobody's."""
     if vcpu != NO_VCPU and skip == KEPT:
         instructions = engine.slice_end[vcpu] - engine.retired[vcpu] - left
         engine.counts[base + INSTRUCTIONS] += instructions
@@ -179,7 +186,7 @@ def count_rows(state, engine, columns, first, last):
 
     ``left`` counts the slice's instructions down: what a stretch retired is what it is less by.
     """
-    vcpu, lane, base, skip = NO_VCPU, np.uint64(0), np.uint64(0), np.uint8(KEPT)
+    vcpu, lane, base, refill, skip = NO_VCPU, np.uint64(0), np.uint64(0), np.uint64(0), np.uint8(KEPT)
     left, references = NEVER, np.int64(0)
     for row in range(np.uint64(first), np.uint64(last)):
         this = np.uint64(columns.ctx[row] & VCPU_MASK)
@@ -187,11 +194,12 @@ def count_rows(state, engine, columns, first, last):
             _settle(engine, vcpu, base, skip, left, references)
             vcpu, lane, references = this, this * engine.pairs, np.int64(0)
             base, skip, left = _enter(engine, vcpu)
+            refill = (vcpu * engine.places + engine.refill) * engine.counters
         left -= columns.n[row]
         if left <= 0:
             _settle(engine, vcpu, base, skip, left, references)
             references = np.int64(0)
-            engine.slice_end[vcpu] += slice_ended(state, At(vcpu, lane, base, row << NOW_SHIFT, skip, False))
+            engine.slice_end[vcpu] += slice_ended(state, At(vcpu, lane, base, refill, row << NOW_SHIFT, skip, False))
             left = engine.slice_end[vcpu] - engine.retired[vcpu]
         kind, page = columns.kind[row], columns.page[row]
         recorded_refill = False
@@ -204,18 +212,20 @@ def count_rows(state, engine, columns, first, last):
             if kind == SERVICE_ENTER or kind == SERVICE_EXIT:
                 _settle(engine, vcpu, base, skip, left, references)
                 references = np.int64(0)
-                engine.service[vcpu] = engine.service_index[np.uint64(page)]
+                engine.place[vcpu] = page
                 base, skip, left = _enter(engine, vcpu)
+                if kind == SERVICE_ENTER and skip != REPLACED_REFILL:
+                    engine.counts[base + INVOCATIONS] += 1
             elif kind == EXTRA:
                 _keep(engine.payload, page, info)
             elif not _is_skipped(kind, skip):
                 engine.counts[base + _table_counter(engine, kind, info, page)] += 1
-                at = At(vcpu, lane, base, row << NOW_SHIFT, skip, False)
+                at = At(vcpu, lane, base, refill, row << NOW_SHIFT, skip, False)
                 event(state, at, Event(kind, info, page, engine.payload))
             if kind != EXTRA and engine.payload[PENDING] != 0:
                 engine.payload[:] = 0  # used up: what the next row lacks reads as 0
             if not (kind == EXCEPTION and _interrupted_access(info)):
                 continue
             recorded_refill = info & CAUSE_MASK == REFILL
-        access(state, At(vcpu, lane, base, row << NOW_SHIFT, skip, recorded_refill), page)
+        access(state, At(vcpu, lane, base, refill, row << NOW_SHIFT, skip, recorded_refill), page)
     _settle(engine, vcpu, base, skip, left, references)

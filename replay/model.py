@@ -17,6 +17,7 @@ from replay.trace.schema import EVENT_FIRST, GROUPS, Cause, Kind, Sensitive, Ser
 COMMON = {
     "instructions": "instructions retired by the guest, without those of replaced services",
     "references": "fetched lines, loads and stores of the guest, without those of replaced services",
+    "invocations": "times the service was entered; of the refill service, times the model's TLB missed",
 }
 """Counters that the generic kernel keeps for every model; a model's own counters follow them."""
 
@@ -123,7 +124,11 @@ class Cost(NamedTuple):
         return {name.replace(".@", f".{klass.name.lower()}"): times for name, times in self.terms}
 
     def __str__(self) -> str:
-        return " + ".join(name if times == 1 else f"{times:g} {name}" for name, times in self.terms)
+        return " + ".join(name if times == 1 else f"{times:g} {name}" for name, times in self.terms) or "nothing"
+
+
+FREE = Cost(())
+"""The cost of what is counted for its number alone; priced rows leave it out."""
 
 
 def price(name: str) -> Cost:
@@ -177,6 +182,11 @@ class Model:
     def mechanism(self, counter: str) -> str:
         """The mechanism that ``counter`` belongs to."""
         return next((name for name, group in self.events.items() if counter in group), DIRECT_EXECUTION)
+
+    @property
+    def priced(self) -> dict[str, Cost]:
+        """Counter -> cost of those that cost something."""
+        return {name: self.costs[name] for name in self.counters if self.costs[name] != FREE}
 
     def index(self, counter: str) -> int:
         """Place of ``counter`` among the model's counters; the place after the last one for ''."""

@@ -2,7 +2,8 @@
 
 Page ids are renumbered so that ``id >> 1`` is the page's *pair* (an R10000 TLB entry maps the even and the odd page
 of a pair) and ``id & 1`` says which half it is.  Definition rows become side tables and leave the columns.  Every
-number a kernel may use as an index is checked here, so that a hostile file cannot make one leave its arrays.
+number a kernel may use as an index is checked here, so that a hostile file cannot make one leave its arrays.  Rows
+that enter or leave a service name a *place* (see ``replay.places``).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from replay import prepared_cache
 from replay.errors import UserError
+from replay.places import Places, book
 from replay.renumber import Scan, renumber, scan
 from replay.trace.container import REMEDY, OpenTrace, open_trace
 from replay.trace.meta import Refill, TraceMeta
@@ -32,7 +34,7 @@ class Columns(NamedTuple):
     kind: np.ndarray  # u8, a Kind
     ctx: np.ndarray  # u8, vCPU | Mode << 4
     info: np.ndarray  # u16
-    page: np.ndarray  # u32, prepared page id in accesses and page-id events
+    page: np.ndarray  # u32, prepared page id in accesses and page-id events, place where a service is entered or left
     n: np.ndarray  # u8, instructions retired since the last row with n > 0
 
 
@@ -62,10 +64,15 @@ class Prepared(NamedTuple):
     columns: Columns
     pages: Pages
     sites: Sites
+    places: Places
     digest: str
 
 
-STORED = {*Columns._fields, *Pages._fields, *(f"site_{name}" for name in Sites._fields)}
+STORED = {
+    *(*Columns._fields, *Pages._fields),
+    *(f"site_{name}" for name in Sites._fields),
+    *(f"place_{name}" for name in Places._fields),
+}
 """Names of the arrays that a prepared trace is stored as."""
 
 
@@ -119,7 +126,9 @@ def _prepare_arrays(columns: dict[str, np.ndarray], meta: TraceMeta, name: str) 
     arrays = _side_tables(found, vpn, space, ids, meta)
     arrays |= {f"site_{k}": v for k, v in (("klass", found.site_class), ("register", found.site_register))}
     arrays["site_pc"] = found.site_pc
-    return arrays | renumber(columns, ids["page"])
+    kept = renumber(columns, ids["page"])
+    arrays |= {f"place_{k}": v for k, v in book(kept, meta, name)._asdict().items()}
+    return arrays | kept
 
 
 def _window_vpn(vpn: np.ndarray, refill: Refill) -> np.ndarray:
@@ -202,5 +211,6 @@ def _assemble(arrays: dict[str, np.ndarray], meta: TraceMeta, digest: str) -> Pr
         Columns(**{name: frozen[name] for name in Columns._fields}),
         Pages(**{name: frozen[name] for name in Pages._fields}),
         Sites(**{name: frozen[f"site_{name}"] for name in Sites._fields}),
+        Places(**{name: frozen[f"place_{name}"] for name in Places._fields}),
         digest,
     )

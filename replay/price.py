@@ -72,18 +72,19 @@ def evaluate(cost: Cost, klass: ServiceClass, prices: Prices, why: str) -> CostV
 
 
 def price_rows(counts: Counts, model: Model, prices: Prices) -> list[dict[str, Any]]:
-    """One row per service and counter that was counted; ``cycles``, ``low`` and ``high`` are whole numbers."""
+    """One row per place and counter that was counted and costs; ``cycles``, ``low`` and ``high`` are whole numbers."""
     rows = []
-    table = counts.by_service()
-    for service, ticks in zip(counts.services, table, strict=True):
+    priced = model.priced
+    for place, ticks in zip(counts.places, counts.by_place(), strict=True):
         for counter, n in zip(counts.counters, ticks.tolist(), strict=True):
-            if n == 0:
+            if n == 0 or counter not in priced:
                 continue
             why = f"counter {counter} of model {model.name}"
-            cost = evaluate(model.costs[counter], service.klass, prices, why)
+            cost = evaluate(priced[counter], place.klass, prices, why)
             rows.append(
                 {
-                    "service": service.name,
+                    "service": place.service,
+                    "work": place.work,
                     "mechanism": model.mechanism(counter),
                     "counter": counter,
                     "count": n,
@@ -128,6 +129,8 @@ def price(
         "settings": dict(counts.settings),
         "total": _total(rows, bare, machine) | _overhead_bounds(*amounts, prices),
         "rows": rows,
+        "native_rows": bare,
+        "services": _services(counts, rows, bare_counts, bare),
         "assumptions": _assumptions(amounts, prices, machine),
     }
 
@@ -145,19 +148,36 @@ def _total(rows: list[dict[str, Any]], bare: list[dict[str, Any]], machine: Mach
     }
 
 
+def _services(
+    counts: Counts, rows: list[dict[str, Any]], bare_counts: Counts, bare: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Each service that was entered or took cycles, its work included, under the model and on bare hardware."""
+    sides = {"": (counts.invocations(), rows), "native_": (bare_counts.invocations(), bare)}
+    found: dict[str, dict[str, Any]] = {}
+    for place in counts.places:
+        fields = (f"{side}{what}" for what in ("invocations", "cycles") for side in sides)
+        found.setdefault(place.service, {"service": place.service} | dict.fromkeys(fields, 0))
+    for side, (invocations, priced) in sides.items():
+        for name, n in invocations.items():
+            found[name][f"{side}invocations"] += n
+        for row in priced:
+            found[row["service"]][f"{side}cycles"] += row["cycles"]
+    return [line for line in found.values() if any(n for n in line.values() if isinstance(n, int))]
+
+
 def check_prices(model: Model, prices: Prices, counts: Counts) -> None:
     """Raise UserError if the price set lacks a primitive that ``model`` could need with this trace."""
-    for klass in sorted({service.klass for service in counts.services}):
-        for counter, cost in model.costs.items():
+    for klass in sorted({place.klass for place in counts.places}):
+        for counter, cost in model.priced.items():
             evaluate(cost, klass, prices, f"counter {counter} of model {model.name}")
 
 
 def _amounts(counts: Counts, model: Model) -> dict[str, float]:
     """Primitive -> how many of it were spent in all: costs are sums, so the total is too."""
     amounts: dict[str, float] = {}
-    for service, ticks in zip(counts.services, counts.by_service(), strict=True):
+    for place, ticks in zip(counts.places, counts.by_place(), strict=True):
         for counter, n in zip(counts.counters, ticks.tolist(), strict=True):
-            for name, times in model.costs[counter].names(service.klass).items() if n else ():
+            for name, times in model.costs[counter].names(place.klass).items() if n else ():
                 amounts[name] = amounts.get(name, 0) + times * n
     return amounts
 

@@ -1,4 +1,4 @@
-"""Results: one run's document and its files, ``manifest.json``, ``counts.parquet`` and ``prices.parquet``."""
+"""Results: one run's document and its files, a manifest and three tables."""
 
 from __future__ import annotations
 
@@ -16,8 +16,12 @@ from replay.model import Model
 from replay.prepare import Prepared
 from replay.price import price
 
-RESULT_VERSION = 1
-FILES = ("manifest.json", "counts.parquet", "prices.parquet")
+RESULT_VERSION = 2
+MANIFEST, COUNTS = "manifest.json", "counts.parquet"
+TABLES = {"rows": "prices.parquet", "native_rows": "native.parquet"}
+"""Part of the document that is stored as a table -> its file."""
+
+FILES = (MANIFEST, COUNTS, *TABLES.values())
 
 
 def run(
@@ -66,25 +70,27 @@ def _write(folder: Path, document: Mapping[str, Any], counts: Counts) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    manifest = {"version": RESULT_VERSION, **{k: v for k, v in document.items() if k != "rows"}}
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", "utf-8")
-    pq.write_table(pa.Table.from_pylist(count_rows(counts)), folder / "counts.parquet")
-    pq.write_table(pa.Table.from_pylist(list(document["rows"])), folder / "prices.parquet")
+    manifest = {"version": RESULT_VERSION, **{k: v for k, v in document.items() if k not in TABLES}}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", "utf-8")
+    pq.write_table(pa.Table.from_pylist(count_rows(counts)), folder / COUNTS)
+    for part, file in TABLES.items():
+        pq.write_table(pa.Table.from_pylist(list(document[part])), folder / file)
 
 
 def count_rows(counts: Counts) -> list[dict[str, Any]]:
-    """The non-zero counts as rows: run, vm, vcpu, interval, service, counter, n."""
+    """The non-zero counts as rows: run, vm, vcpu, interval, service, work, counter, n."""
     return [
         {
             "run": counts.digest,
             "vm": 0,
             "vcpu": int(vcpu),
             "interval": 0,
-            "service": counts.services[service].name,
+            "service": counts.places[place].service,
+            "work": counts.places[place].work,
             "counter": counts.counters[counter],
-            "n": int(counts.n[vcpu, service, counter]),
+            "n": int(counts.n[vcpu, place, counter]),
         }
-        for vcpu, service, counter in zip(*counts.n.nonzero(), strict=True)
+        for vcpu, place, counter in zip(*counts.n.nonzero(), strict=True)
     ]
 
 
@@ -93,8 +99,9 @@ def load(folder: str) -> dict[str, Any]:
     import pyarrow.parquet as pq
 
     try:
-        document: dict[str, Any] = json.loads((Path(folder) / FILES[0]).read_text("utf-8"))
-        document["rows"] = pq.read_table(Path(folder) / FILES[2]).to_pylist()
+        document: dict[str, Any] = json.loads((Path(folder) / MANIFEST).read_text("utf-8"))
+        for part, file in TABLES.items():
+            document[part] = pq.read_table(Path(folder) / file).to_pylist()
     except OSError as error:
         raise UserError(f"{folder}: {error.strerror}; give a folder that `replay run -o` wrote") from None
     except ValueError as error:

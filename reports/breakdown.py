@@ -33,7 +33,7 @@ class Line(Part):
     price: float = 0.0
     source: str = ""
     count: int = 0
-    services: list[str] = field(default_factory=list)
+    running: set[str] = field(default_factory=set)
 
     @property
     def mark(self) -> str:
@@ -64,7 +64,7 @@ def by_mechanism(document: Document) -> list[Mechanism]:
             lines[key] = Line(row["counter"], price=row["price"], source=row["source"])
             group.lines.append(lines[key])
         lines[key].count += row["count"]
-        lines[key].services.append(row["service"])
+        lines[key].running.add(row["work"] or row["service"])
         lines[key].add(row)
         group.add(row)
     for group in found.values():
@@ -78,7 +78,7 @@ def _tell_apart(lines: list[Line]) -> None:
     seen: set[str] = set()
     for line in lines:
         if line.name in seen:
-            line.name += f" in {', '.join(line.services)}"
+            line.name += f" in {', '.join(sorted(line.running))}"
         seen.add(line.name)
 
 

@@ -32,7 +32,7 @@ def run_screen(document: Document, width: int) -> Screen:
         _mechanisms(document, wide=width >= WIDE),
         _totals(document),
         _services(document),
-        "A TLB miss or an exception is booked to the service that it interrupts.",
+        "TLB misses are booked to the refill service, other work to whom it is done for.",
         f"What each counter counts, and why it costs that: replay explain {document['model']}",
         *_footer([document]),
     ]

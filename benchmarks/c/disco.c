@@ -101,8 +101,14 @@ static inline void access_page(const struct state *m, const struct at *at, u32 p
     if (hit(&m->tlb, at, pair)) return;
     if (m->segment[page] == DEVICE) TICK(C_programmed_io);
     else if (m->segment[page] != MAPPED) kernel_tlb_fault(m, at, pair);
-    else while (m->tlb.slot[at->lane + pair] == 0)
-        if (!second_level(m, at, pair)) forward(m, at, pair);
+    else {
+        struct at inside = *at;
+        inside.base = at->refill;
+        while (m->tlb.slot[at->lane + pair] == 0) {
+            m->counts[inside.base + C_invocations]++;
+            if (!second_level(m, &inside, pair)) forward(m, &inside, pair);
+        }
+    }
 }
 
 static u32 frame_of(u64 entry) { return entry & 1 ? (u32)((entry >> 12) + 1) : 0; }

@@ -7,16 +7,16 @@ enum { FETCH = 0, EXTRA = 16, ENTRY = 24, TLB_WRITE = 32, TLB_PROBE, INVALIDATE_
        SENSITIVE = 40, EXCEPTION = 48, RETURN, SERVICE_ENTER, SERVICE_EXIT, IDLE = 79, ZEROED = 88, EVENT_FIRST = 16 };
 enum { MAPPED, UNMAPPED, UNCACHED, DEVICE };
 enum { KEPT, REPLACED, REPLACED_REFILL };
-enum { REFILL = 1, NESTED_REFILL = 2, PENDING = 4, FIRST_ENTRY = 2, NO_VCPU = 255 };
+enum { REFILL = 1, NESTED_REFILL = 2, PENDING = 4, INVOCATIONS = 2, FIRST_ENTRY = 2, NO_VCPU = 255 };
 #define NEVER ((i64)1 << 62)
 
 struct columns { const u8 *kind, *ctx; const u16 *info; const u32 *page; const u8 *n; };
 struct engine {
-    i64 *counts; u32 *service, *index; u8 *skip, *on_kind, *on_cause, *on_sensitive, *site_class;
-    u64 *payload; i64 *retired, *slice_end; u64 counters, services, pairs;
+    i64 *counts; u32 *place; u8 *skip, *on_kind, *on_cause, *on_sensitive, *site_class;
+    u64 *payload; i64 *retired, *slice_end; u64 counters, places, refill, pairs;
 };
 struct tlb { u16 *slot; u32 *pair; u64 *stamp, *random, *order; u64 pairs, entries, wired, lru; };
-struct at { u64 vcpu, lane, base, now; u8 skip, recorded_refill; };
+struct at { u64 vcpu, lane, base, refill, now; u8 skip, recorded_refill; };
 struct row { u8 kind; u16 info; u32 page; const u64 *payload; };
 
 static inline int hit(const struct tlb *t, const struct at *at, u64 pair) {

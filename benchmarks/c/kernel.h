@@ -10,10 +10,10 @@ static inline void settle(const struct engine *e, u64 vcpu, u64 base, u8 skip, i
 }
 
 #define ENTER() do { \
-        u64 service = e.service[vcpu]; \
-        skip = e.skip[service]; \
+        u64 place = e.place[vcpu]; \
+        skip = e.skip[place]; \
         left = skip == KEPT ? e.slice_end[vcpu] - e.retired[vcpu] : NEVER; \
-        base = (vcpu * e.services + service) * e.counters; \
+        base = (vcpu * e.places + place) * e.counters; \
         references = 0; \
     } while (0)
 
@@ -21,7 +21,7 @@ void count_rows(const struct state *state, const struct engine *engine, const st
     const struct state m = *state;
     const struct engine e = *engine;
     const struct columns c = *columns;
-    u64 vcpu = NO_VCPU, lane = 0, base = 0;
+    u64 vcpu = NO_VCPU, lane = 0, base = 0, refill = 0;
     u8 skip = KEPT;
     i64 left = NEVER, references = 0;
     for (u64 i = first; i < last; i++) {
@@ -31,9 +31,10 @@ void count_rows(const struct state *state, const struct engine *engine, const st
             vcpu = this;
             lane = this * e.pairs;
             ENTER();
+            refill = (vcpu * e.places + e.refill) * e.counters;
         }
         left -= c.n[i];
-        struct at at = {vcpu, lane, base, i << 10, skip, 0};
+        struct at at = {vcpu, lane, base, refill, i << 10, skip, 0};
         if (left <= 0) {
             settle(&e, vcpu, base, skip, left, references);
             references = 0;
@@ -49,8 +50,9 @@ void count_rows(const struct state *state, const struct engine *engine, const st
             u16 info = c.info[i];
             if (kind == SERVICE_ENTER || kind == SERVICE_EXIT) {
                 settle(&e, vcpu, base, skip, left, references);
-                e.service[vcpu] = e.index[page];
+                e.place[vcpu] = page;
                 ENTER();
+                if (kind == SERVICE_ENTER && skip != REPLACED_REFILL) e.counts[base + INVOCATIONS]++;
             } else if (kind == EXTRA) {
                 u64 pending = e.payload[PENDING];
                 if (pending < PENDING) {

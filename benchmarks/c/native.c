@@ -4,6 +4,7 @@
 struct state { i64 *counts; struct tlb tlb; u32 *table; u8 *segment; u32 *space; u64 *probed; i64 *handler; };
 
 static void refill(const struct state *m, const struct at *at, u64 pair) {
+    m->counts[at->base + C_invocations]++;
     m->counts[at->base + C_utlb_refill]++;
     u64 table = m->table[pair];
     if (table == 0 || touch(&m->tlb, at, table)) {
@@ -20,8 +21,10 @@ static inline void access_page(const struct state *m, const struct at *at, u32 p
     u64 pair = page >> 1;
     if (hit(&m->tlb, at, pair)) return;
     if (m->segment[page] == DEVICE) { m->counts[at->base + C_device_access]++; return; }
+    struct at inside = *at;
+    inside.base = at->refill;
     while (m->tlb.slot[at->lane + pair] == 0) {
-        refill(m, at, pair);
+        refill(m, &inside, pair);
         if (at->recorded_refill) break;
     }
 }

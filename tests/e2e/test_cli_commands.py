@@ -98,7 +98,7 @@ def test_results_are_kept_in_a_new_folder(installed: Any, small_trace: Path) -> 
     done = installed.run("replay", "run", str(small_trace), "--model", "disco", "-o", "out")
 
     assert done.returncode == 0, done.stderr
-    assert ["counts.parquet", "manifest.json", "prices.parquet"] == sorted(
+    assert ["counts.parquet", "manifest.json", "native.parquet", "prices.parquet"] == sorted(
         path.name for path in (installed.folder / "out").iterdir()
     )
     assert "saved in out" in done.stderr

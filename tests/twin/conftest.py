@@ -10,94 +10,11 @@ import pytest
 
 from replay.prepare import Prepared
 
-MASK = 2**64 - 1
+from .structures import NaiveL2, NaiveTlb
+
 MAPPED, UNMAPPED, UNCACHED, DEVICE = 0, 1, 2, 3
 CAUSES = ["interrupt", "", "", ""] + ["fault"] * 5 + ["other_exception"] * 2 + ["system_call"] + ["other_exception"] * 8
 EMULATIONS = ["mfc0", "mtc0", "tlb_read", "tlb_write", "tlb_write", "tlb_probe", "eret", "wait", "cache"]
-
-
-class NaiveTlb:
-    """One vCPU's TLB: a list of entries, and the order of their use as a list of indices."""
-
-    def __init__(self, entries: int, wired: int, lru: bool, seed: int) -> None:
-        self.held: list[int] = [0] * entries
-        self.wired, self.lru = wired, lru
-        self.used: list[int] = []  # least recently used first
-        self.x = (seed * 0x9E3779B97F4A7C15 + 1) & MASK or 1
-
-    def has(self, pair: int) -> bool:
-        return pair in self.held
-
-    def look(self, pair: int) -> bool:
-        if self.has(pair):
-            self._use(self.held.index(pair))
-        return self.has(pair)
-
-    def _use(self, index: int) -> None:
-        self._forget(index)
-        self.used.append(index)
-
-    def _forget(self, index: int) -> None:
-        self.used = [i for i in self.used if i != index]
-
-    def clear(self, index: int) -> None:
-        self.held[index] = 0
-        self._forget(index)
-
-    def drop(self, pair: int) -> None:
-        if pair in self.held:
-            self.clear(self.held.index(pair))
-
-    def put(self, index: int, pair: int) -> None:
-        self.drop(pair)
-        self.held[index] = pair
-        self._use(index)
-
-    def insert(self, pair: int) -> None:
-        if self.lru:
-            free = [i for i in range(self.wired, len(self.held)) if i not in self.used]
-            index = free[0] if free else next(i for i in self.used if i >= self.wired)
-        else:
-            self.x ^= self.x << 13 & MASK
-            self.x ^= self.x >> 7
-            self.x ^= self.x << 17 & MASK
-            index = self.wired + (self.x >> 32) % (len(self.held) - self.wired)
-        self.put(index, pair)
-
-
-class NaiveL2:
-    """One vCPU's second-level TLB: a dictionary of lists, most recently used first."""
-
-    def __init__(self, entries: int, ways: int) -> None:
-        self.sets, self.ways = entries // ways, ways
-        self.held: dict[int, list[tuple[int, Any]]] = defaultdict(list)
-
-    def home(self, key: tuple[int, int]) -> list[tuple[int, Any]]:
-        space, vpn = key
-        return self.held[(vpn // 2 + space * 0x9E3779B1) % self.sets]
-
-    def look(self, pair: int, key: tuple[int, int]) -> bool:
-        ways = self.home(key)
-        if (pair, key) not in ways:
-            return False
-        ways.remove((pair, key))
-        ways.insert(0, (pair, key))
-        return True
-
-    def insert(self, pair: int, key: tuple[int, int]) -> None:
-        if not self.look(pair, key):
-            ways = self.home(key)
-            ways.insert(0, (pair, key))
-            del ways[self.ways :]
-
-    def drop(self, pair: int, key: tuple[int, int]) -> None:
-        ways = self.home(key)
-        if (pair, key) in ways:
-            ways.remove((pair, key))
-
-    def drop_space(self, space: int | None) -> None:
-        for ways in self.held.values():
-            ways[:] = [(pair, key) for pair, key in ways if space not in (None, key[0])]
 
 
 class NaivePmap:
@@ -125,15 +42,17 @@ class NaivePmap:
 
 
 class NaiveMachine:
-    """Walks the rows of a trace; ``counts[vcpu, service id, counter]``."""
+    """Walks the rows of a trace; ``counts[vcpu, place, counter]``."""
 
     replaces: tuple[str, ...] = ()
 
     def __init__(self, prepared: Prepared, settings: dict[str, Any]) -> None:
         self.p, self.settings = prepared, settings
         self.counts: dict[tuple[int, int, str], int] = defaultdict(int)
-        self.service = dict.fromkeys(range(prepared.meta.vcpus), 0)
-        self.classes = {s.id: s.klass.name for s in prepared.meta.services}
+        self.place = dict.fromkeys(range(prepared.meta.vcpus), 0)
+        services = [s.klass.name for s in prepared.meta.services]
+        self.classes = [services[index] for index in prepared.places.inner.tolist()]
+        self.refill_place, self.refilling = services.index("REFILL"), False
         lru = settings["tlb.replacement"] == "lru"
         self.tlbs = [
             NaiveTlb(settings["tlb.entries"], settings["tlb.wired"], lru, settings["tlb.seed"] + v)
@@ -148,7 +67,7 @@ class NaiveMachine:
         return self.tlbs[self.cpu]
 
     def tick(self, counter: str, n: int = 1) -> None:
-        self.counts[self.cpu, self.service[self.cpu], counter] += n
+        self.counts[self.cpu, self.refill_place if self.refilling else self.place[self.cpu], counter] += n
 
     def segment(self, page: int) -> int:
         return int(self.p.pages.segment[page])
@@ -159,7 +78,7 @@ class NaiveMachine:
     def run(self) -> dict[tuple[int, int, str], int]:
         for kind, ctx, info, page, n in zip(*(c.tolist() for c in self.p.columns), strict=True):
             self.cpu = ctx & 15
-            klass = self.classes[self.service[self.cpu]]
+            klass = self.classes[self.place[self.cpu]]
             kept = klass not in self.replaces
             if kept:
                 self.tick("instructions", n)
@@ -178,7 +97,9 @@ class NaiveMachine:
 
     def one_event(self, kind: int, info: int, page: int, klass: str, kept: bool) -> None:
         if kind in (50, 51):
-            self.service[self.cpu] = page
+            self.place[self.cpu] = page
+            if kind == 50 and not (self.classes[page] == "REFILL" and "REFILL" in self.replaces):
+                self.tick("invocations")
         elif kind == 40:
             if kept:
                 self.privileged(int(self.p.sites.klass[page]))
@@ -230,8 +151,14 @@ class NaiveNative(NaiveMachine):
             return
         if self.tlb.look(page // 2):
             return
+        self.refilling = True
+        self.refill(page, once)
+        self.refilling = False
+
+    def refill(self, page: int, once: bool) -> None:
         handler = self.p.meta.refill
         while not self.tlb.has(page // 2):
+            self.tick("invocations")
             self.tick("utlb_refill")
             table = int(self.p.pages.table[page // 2])
             if table and not self.tlb.look(table):
@@ -299,8 +226,11 @@ class NaiveDisco(NaiveMachine):
         elif not self.tlb.look(pair):
             if self.segment(page) != MAPPED:
                 self.kernel_fault(pair)
+            self.refilling = True
             while not self.tlb.has(pair):
+                self.tick("invocations")
                 self.miss(pair)
+            self.refilling = False
 
     def miss(self, pair: int) -> None:
         if self.in_l2(pair):

@@ -104,8 +104,8 @@ def chosen(name: str, hardware: dict[str, Any], monitor: dict[str, Any]) -> dict
 def nonzero(counts: Counts) -> dict[tuple[int, int, str], int]:
     """Counts as the twins give them."""
     return {
-        (int(v), counts.services[s].id, counts.counters[c]): int(counts.n[v, s, c])
-        for v, s, c in zip(*counts.n.nonzero(), strict=True)
+        (int(v), int(p), counts.counters[c]): int(counts.n[v, p, c])
+        for v, p, c in zip(*counts.n.nonzero(), strict=True)
     }
 
 
@@ -114,7 +114,7 @@ def nonzero(counts: Counts) -> dict[tuple[int, int, str], int]:
 def test_counts_equal_the_twins(
     name: str, naive: SimpleNamespace, ops: Any, repeat: int, hardware: Any, monitor: Any
 ) -> None:
-    """Every counter of every service and vCPU equals the twin's, whatever the rows and the geometry."""
+    """Every counter of every place and vCPU equals the twin's, whatever the rows and the geometry."""
     prepared, machine, model = make_trace(ops, repeat), load_machine("flash-1997"), models.load(name)
     given_settings = chosen(name, hardware, monitor)
     expected = naive.models[name](prepared, settle(model, machine, prepared.meta, given_settings)).run()

@@ -72,5 +72,6 @@ def test_native_repeats_the_recorder(entries: int, wired: int) -> None:
     other = count(prepared, native, machine, {"tlb.entries": entries + 1})
 
     assert expected == {counter: same.total(counter) for counter in expected}
+    assert expected["utlb_refill"] == same.invocations()["UTLB_MISS"]
     assert expected["nested_refill"] > 0
     assert expected != {counter: other.total(counter) for counter in expected}

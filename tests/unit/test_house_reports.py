@@ -45,6 +45,7 @@ def row(service: str, mechanism: str, counter: str, count: int, price: float) ->
     cycles = round(count * price)
     return {
         "service": service,
+        "work": "",
         "mechanism": mechanism,
         "counter": counter,
         "count": count,

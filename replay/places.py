@@ -1,0 +1,236 @@
+"""Places: what each row of a trace is booked to, a service or work that was done within one.
+
+A *work* service (page zeroing, page copying, table updates, a driver) that starts within another service is booked
+to that one, its owner, as a place of its own.  One that starts in USER, in an idle service or with no service open
+owns itself.  Rows name only the service that is current, so the services open on each vCPU are followed here as a
+recorder keeps them: an exception opens one, its return closes that one and what it left open, a nested refill takes
+over the return of the refill that it cut off, and a guest thread keeps what it has open while it does not run.
+
+An exception is booked to the service that it opens: the two rows change places.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from replay.errors import UserError
+from replay.jit import inline, kernel
+from replay.trace.container import REMEDY
+from replay.trace.meta import MAX_SERVICES, TraceMeta
+from replay.trace.schema import CAUSE_MASK, Cause, Kind, ServiceClass
+
+WORK = (ServiceClass.PAGE_ZERO, ServiceClass.PAGE_COPY, ServiceClass.TABLE_UPDATE, ServiceClass.DRIVER)
+"""Classes of services that are booked to the service that they work for."""
+
+MAX_PLACES = 1 << 17
+
+DEPTH, THREADS = 64, 1 << 16
+"""Services kept open at once, and threads told apart: a THREAD_SWITCH row has 16 bits for the one that ran."""
+
+EXTRA, EXCEPTION, RETURN = int(Kind.EXTRA), int(Kind.EXCEPTION), int(Kind.RETURN)
+SERVICE_ENTER, SERVICE_EXIT = int(Kind.SERVICE_ENTER), int(Kind.SERVICE_EXIT)
+THREAD_SWITCH, THREAD_SPACE = int(Kind.THREAD_SWITCH), int(Kind.THREAD_SPACE)
+NESTED_REFILL = int(Cause.NESTED_REFILL)
+ONE, SLOTS, THREAD_MASK = np.uint64(1), np.uint64(DEPTH), np.uint64(THREADS - 1)
+OWNER_SHIFT, KEY_MASK = np.uint64(16), np.uint64(0xFFFFFFFF)
+BY_EXCEPTION = np.uint64(1 << 32)
+
+
+class Places(NamedTuple):
+    """Places by number, which the pages of prepared SERVICE_ENTER and SERVICE_EXIT rows are.
+
+    The metadata's services come first, in their order, then work within a service.
+    """
+
+    owner: np.ndarray  # u32: the service that it is booked to, as an index into the metadata's services
+    inner: np.ndarray  # u32: the service that runs there: the owner itself, or the one that works for it
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place by its names; ``work`` is '' where the service itself runs, ``klass`` the class of what runs."""
+
+    service: str
+    work: str
+    klass: ServiceClass
+
+
+class _Walk(NamedTuple):
+    """Services open on each vCPU and in each thread, as keys: owner's id << 16 | work's id, and BY_EXCEPTION."""
+
+    work: np.ndarray  # u8 by service id: 1 for work
+    resting: np.ndarray  # u8 by service id: 1 where work owns itself
+    stack: np.ndarray  # u64[vcpus * DEPTH]
+    depth: np.ndarray  # u64[vcpus]
+    kept: np.ndarray  # u64[THREADS * DEPTH]: the stacks of threads that do not run
+    kept_depth: np.ndarray  # u64[THREADS]
+    thread: np.ndarray  # u64[vcpus]: thread that runs
+    before: np.ndarray  # u8[vcpus]: kind of the row before
+
+
+class _Rows(NamedTuple):
+    kind: np.ndarray
+    ctx: np.ndarray
+    info: np.ndarray
+    page: np.ndarray
+    n: np.ndarray
+
+
+@inline
+def _top(walk, vcpu):
+    """Key of the innermost open service; 0, which is USER, when none is."""
+    depth = walk.depth[vcpu]
+    return walk.stack[vcpu * SLOTS + depth - ONE] & KEY_MASK if depth else np.uint64(0)
+
+
+@inline
+def _push(walk, vcpu, key):
+    depth = walk.depth[vcpu]
+    if depth < SLOTS:
+        walk.stack[vcpu * SLOTS + depth] = key
+        walk.depth[vcpu] = depth + ONE
+
+
+@inline
+def _close_exception(walk, vcpu):
+    """Close the services opened inside the innermost exception and the exception's own."""
+    open_still = True
+    while open_still and walk.depth[vcpu] != 0:
+        walk.depth[vcpu] -= ONE
+        open_still = walk.stack[vcpu * SLOTS + walk.depth[vcpu]] & BY_EXCEPTION == 0
+
+
+@inline
+def _enter(walk, vcpu, service):
+    """Open ``service``; the key of the place that it runs in."""
+    owner = _top(walk, vcpu) >> OWNER_SHIFT
+    key = service << OWNER_SHIFT
+    if walk.work[service] != 0 and walk.resting[owner] == 0 and owner != service:
+        key = owner << OWNER_SHIFT | service
+    _push(walk, vcpu, key | (BY_EXCEPTION if walk.before[vcpu] == EXCEPTION else np.uint64(0)))
+    return key
+
+
+@inline
+def _runs(key):
+    """The id of the service that runs in a place."""
+    work = key & THREAD_MASK
+    return work or key >> OWNER_SHIFT
+
+
+@inline
+def _exit(walk, vcpu, service):
+    """Go back to ``service``, closing what the row before says is over and then what the row shows to be."""
+    if walk.before[vcpu] == RETURN:
+        _close_exception(walk, vcpu)
+    elif walk.before[vcpu] != THREAD_SWITCH and walk.depth[vcpu] != 0:
+        walk.depth[vcpu] -= ONE
+    while walk.depth[vcpu] != 0 and _runs(_top(walk, vcpu)) != service:
+        walk.depth[vcpu] -= ONE
+    if walk.depth[vcpu] == 0 and service != 0:
+        _push(walk, vcpu, service << OWNER_SHIFT)
+    return _top(walk, vcpu)
+
+
+@inline
+def _switch(walk, vcpu, before, after):
+    """Keep what thread ``before`` has open; open what ``after`` had."""
+    stack, old, new = vcpu * SLOTS, before * SLOTS, after * SLOTS
+    walk.kept_depth[before] = walk.depth[vcpu]
+    for i in range(walk.depth[vcpu]):
+        walk.kept[old + np.uint64(i)] = walk.stack[stack + np.uint64(i)]
+    walk.depth[vcpu], walk.thread[vcpu] = walk.kept_depth[after], after
+    for i in range(walk.depth[vcpu]):
+        walk.stack[stack + np.uint64(i)] = walk.kept[new + np.uint64(i)]
+
+
+@inline
+def _begin(walk, vcpu, thread):
+    """A thread that does not run yet will begin where the one that makes it is."""
+    if thread != walk.thread[vcpu]:
+        walk.kept_depth[thread] = ONE
+        walk.kept[thread * SLOTS] = _top(walk, vcpu)
+
+
+@inline
+def _enter_first(rows, exception, enter):
+    """Let the row ``exception`` follow ``enter``, which it caused; what retired before it is before both."""
+    rows.kind[enter], rows.kind[exception] = rows.kind[exception], rows.kind[enter]
+    rows.ctx[enter], rows.ctx[exception] = rows.ctx[exception], rows.ctx[enter]
+    rows.info[enter], rows.info[exception] = rows.info[exception], rows.info[enter]
+    rows.page[enter], rows.page[exception] = rows.page[exception], rows.page[enter]
+
+
+@kernel
+def _book(rows, walk):
+    """Put the key of the place that is current from there on into each row that enters or leaves a service."""
+    for i in range(rows.kind.size):
+        kind = rows.kind[i]
+        if kind == EXTRA:
+            continue
+        vcpu, page, info = np.uint64(rows.ctx[i] & 15), np.uint64(rows.page[i]), np.uint64(rows.info[i])
+        if kind == SERVICE_ENTER:
+            rows.page[i] = _enter(walk, vcpu, page)
+            last = np.uint64(i) - ONE
+            if i > 0 and rows.kind[last] == EXCEPTION and rows.ctx[last] & 15 == vcpu and rows.n[i] == 0:
+                _enter_first(rows, last, np.uint64(i))
+        elif kind == SERVICE_EXIT:
+            rows.page[i] = _exit(walk, vcpu, page)
+        elif kind == EXCEPTION and info & np.uint64(CAUSE_MASK) == NESTED_REFILL:
+            _close_exception(walk, vcpu)
+        elif kind == THREAD_SWITCH:
+            _switch(walk, vcpu, info, page & THREAD_MASK)
+        elif kind == THREAD_SPACE:
+            _begin(walk, vcpu, page & THREAD_MASK)
+        walk.before[vcpu] = kind
+
+
+def book(columns: dict[str, np.ndarray], meta: TraceMeta, name: str) -> Places:
+    """The places of a trace; pages of SERVICE_ENTER and SERVICE_EXIT in ``columns`` change from services to them.
+
+    ``columns`` hold checked rows without definitions; an exception and the entry that it causes are exchanged.
+    Raises UserError naming ``name`` if there are too many.
+    """
+    ids = np.array([s.id for s in meta.services], np.uint32)
+    _book(_Rows(*(columns[field] for field in _Rows._fields)), _walk(meta))
+    crossing = (columns["kind"] == SERVICE_ENTER) | (columns["kind"] == SERVICE_EXIT)
+    keys, place = np.unique(columns["page"][crossing], return_inverse=True)
+    owner, work = np.searchsorted(ids, keys >> 16), keys & 0xFFFF
+    inside = work != 0
+    if ids.size + np.count_nonzero(inside) > MAX_PLACES:
+        raise UserError(f"{name}: work within services makes more than {MAX_PLACES} places; {REMEDY}")
+    number = np.where(inside, ids.size - 1 + np.cumsum(inside), owner).astype(np.uint32)
+    columns["page"][crossing] = number[place.reshape(-1)]
+    own = np.arange(ids.size, dtype=np.uint32)
+    return Places(
+        owner=np.concatenate([own, owner[inside].astype(np.uint32)]),
+        inner=np.concatenate([own, np.searchsorted(ids, work[inside]).astype(np.uint32)]),
+    )
+
+
+def _walk(meta: TraceMeta) -> _Walk:
+    """Nothing is open on any vCPU or in any thread; thread 0 runs."""
+    work, resting = np.zeros(MAX_SERVICES, np.uint8), np.zeros(MAX_SERVICES, np.uint8)
+    for service in meta.services:
+        work[service.id] = service.id != 0 and service.klass in WORK
+        resting[service.id] = service.id == 0 or service.klass == ServiceClass.IDLE
+    return _Walk(
+        work=work,
+        resting=resting,
+        stack=np.zeros(meta.vcpus * DEPTH, np.uint64),
+        depth=np.zeros(meta.vcpus, np.uint64),
+        kept=np.zeros(THREADS * DEPTH, np.uint64),
+        kept_depth=np.zeros(THREADS, np.uint64),
+        thread=np.zeros(meta.vcpus, np.uint64),
+        before=np.zeros(meta.vcpus, np.uint8),
+    )
+
+
+def named(places: Places, meta: TraceMeta) -> tuple[Place, ...]:
+    """The places by their names, in order."""
+    pairs: Any = zip(places.owner.tolist(), places.inner.tolist(), strict=True)
+    services = meta.services
+    return tuple(Place(services[o].name, services[i].name if i != o else "", services[i].klass) for o, i in pairs)
