@@ -75,7 +75,7 @@ def use_frame(script: Script) -> None:
 
 
 def test_a_freed_page_is_allocated_again() -> None:
-    """The machine page goes, and with it the kernel's mapping of the pair: the next use faults and allocates one page."""
+    """The machine page goes, and the kernel's mapping of its pair: the next use faults and allocates one page."""
     script = Script()
     use_frame(script)
     use_frame(script)
