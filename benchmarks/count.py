@@ -86,7 +86,7 @@ def twins(name: str, prepared: Prepared, functions: dict[str, Any]) -> dict[str,
 
     def in_c(function: Any) -> tuple[float, np.ndarray]:
         state, engine = fresh()
-        more = (state.pmap.machine.size, state.runs.shape[1]) if name == "disco" else ()
+        more = (state.pmap.machine.size, state.runs.shape[1], state.probed.size) if name == "disco" else ()
         arguments = struct(state, *more), struct(engine), struct(prepared.columns)
         start = time.perf_counter()
         function(*arguments, ctypes.c_uint64(0), ctypes.c_uint64(rows))

@@ -9,15 +9,17 @@ Mechanism     User code runs in user mode, the guest kernel in supervisor mode, 
               emulation of its privileged ones, its code and the page table it loads from.  Unmapped segments (kseg0,
               kseg1) are mapped under Disco, so the kernel's own code and data take TLB entries; the monitor serves
               these misses from the pmap and the guest never sees them.  Address-space identifiers are not
-              virtualized: the TLB is flushed when another virtual CPU is scheduled.  Device registers trap.  The
-              kernel asks the monitor for zeroed pages instead of zeroing them; it idles with ``wait``.
-Not modelled  Privileged registers read through a special page without a trap (the paper patches IRIX so); special
-              device drivers; copy-on-write disks and memory sharing; placement, migration and replication; several
-              virtual CPUs at once (how many share a CPU changes nothing beyond whether any do, and one that waits
-              keeps its turn).  The root of the page table is not looked up.  Idle time is the recording's.
+              virtualized: the TLB is flushed when another virtual CPU is scheduled.  Device registers trap.  As the
+              paper's IRIX was, the kernel is patched: accesses to privileged registers that have no other effect are
+              loads and stores of a special page (``hal``); it asks the monitor for zeroed pages instead of zeroing
+              them, tells it which pages it freed, so that their machine pages are given back, and idles with ``wait``.
+Not modelled  A TLB entry for the special page: it is taken to lie beside the exception vectors, whose entry every
+              access to it needs anyway.  Special device drivers; copy-on-write disks and memory sharing; placement,
+              migration and replication; several virtual CPUs at once (how many share a CPU changes nothing beyond
+              whether any do, and one that waits keeps its turn).  The root of the page table is not looked up.
 Also called   world switch, VM exit (a trap into the monitor); shadow TLB, L2TLB (second-level software TLB).
 References    Bugnion, Devine, Rosenblum, "Disco: running commodity operating systems on scalable multiprocessors",
-              SOSP 1997: sections 4.2.1 (CPU), 4.2.2 (pmap, second-level TLB, flush), 4.3 (guest), Table 2 (costs).
+              SOSP 1997: sections 4.2.1 (CPU), 4.2.2 (pmap, second-level TLB, flush), 4.3 (HAL, monitor calls), Table 2.
 """
 
 from __future__ import annotations
@@ -28,17 +30,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from replay import model
+from replay.cpu import hal, reentry
+from replay.cpu.reentry import ABORTED, FULL, NESTED
 from replay.hw import tlb
 from replay.hw.tlb import Tlb
 from replay.jit import inline
 from replay.kernel import INVOCATIONS, KEPT, NEVER, add, bind, in_refill, tick
-from replay.mmu import l2tlb, pmap
+from replay.mmu import l2tlb, levels, pmap
 from replay.mmu.l2tlb import L2Tlb
 from replay.mmu.pmap import Pmap
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
-from replay.prepare import Prepared
+from replay.prepare import Prepared, Sites
 from replay.records import Parameter
-from replay.trace.meta import Handler
 from replay.trace.schema import TLB_RANDOM, Kind, Segment, Sensitive, ServiceClass
 
 # -- parameters -------------------------------------------------------------------------------------------------------
@@ -46,6 +49,7 @@ from replay.trace.schema import TLB_RANDOM, Kind, Segment, Sensitive, ServiceCla
 PARAMETERS = (
     *tlb.PARAMETERS,
     *l2tlb.PARAMETERS,
+    Parameter("hal", 1, "count", 0, 1, "assumed", "1: privileged registers in a special page; 0: every access traps"),
     Parameter(
         "vcpus_per_cpu", 1, "count", 1, 64, "assumed", "virtual CPUs that share the CPU; the TLB is flushed if > 1"
     ),
@@ -76,15 +80,17 @@ EVENTS = {
         "tlb_read_emulation": "TLB reads emulated",
     },
     "other privileged": {
-        "mfc0_emulation": "reads of coprocessor 0 registers emulated",
-        "mtc0_emulation": "writes of coprocessor 0 registers emulated",
+        "mfc0_emulation": "reads of coprocessor 0 registers trapped and emulated",
+        "mtc0_emulation": "writes of coprocessor 0 registers trapped and emulated",
         "eret_emulation": "returns from exception emulated",
         "wait_emulation": "waits for an interrupt emulated",
         "cache_emulation": "cache instructions emulated",
         "other_emulation": "other privileged instructions emulated",
     },
+    "registers in memory": {"hal_access": "loads and stores of the special page, in place of privileged accesses"},
     "monitor calls and pages": {
         "zeroed_page_call": "monitor calls for a zeroed page",
+        "freed_page_call": "monitor calls that free a page",
         "page_allocation": "machine pages allocated at a frame's first mapping",
     },
     "kernel TLB faults": {"kernel_tlb_fault": "misses on the guest kernel's unmapped segments, served from the pmap"},
@@ -97,7 +103,7 @@ EVENTS = {
 
 REFILLING = (
     *("l2tlb_hit", "refill_forwarded", "nested_forwarded", "refill_instruction", "kernel_tlb_fault"),
-    *("page_allocation", "mfc0_emulation", "mtc0_emulation", "tlb_write_emulation", "eret_emulation"),
+    *("page_allocation", "tlb_write_emulation", "eret_emulation", "hal_access", "mfc0_emulation", "mtc0_emulation"),
 )
 
 REACTIONS = (
@@ -111,8 +117,8 @@ REACTIONS = (
     Row(model.SYSTEM_CALLS, Reaction.TRAPPED, "system_call"),
     Row(model.OTHER_CAUSES, Reaction.TRAPPED, "other_exception"),
     Row((Kind.RETURN,), Reaction.DIRECT),
-    Row((Sensitive.MFC0,), Reaction.TRAPPED, "mfc0_emulation"),
-    Row((Sensitive.MTC0,), Reaction.TRAPPED, "mtc0_emulation"),
+    Row((Sensitive.MFC0,), Reaction.TRAPPED, may=("mfc0_emulation", "hal_access")),
+    Row((Sensitive.MTC0,), Reaction.TRAPPED, may=("mtc0_emulation", "hal_access")),
     Row((Sensitive.TLBWI, Sensitive.TLBWR), Reaction.TRAPPED, "tlb_write_emulation"),
     Row((Sensitive.TLBP,), Reaction.TRAPPED, "tlb_probe_emulation"),
     Row((Sensitive.TLBR,), Reaction.TRAPPED, "tlb_read_emulation"),
@@ -125,9 +131,10 @@ REACTIONS = (
     Row((Kind.TLB_PROBE, *model.INVALIDATIONS), Reaction.TRAPPED),
     Row((*model.TABLE_CHANGES, *model.SPACES), Reaction.DIRECT),
     Row((Kind.ZEROED,), Reaction.HYPERCALL, may=("zeroed_page_call",)),
+    Row((Kind.FREED,), Reaction.HYPERCALL, "freed_page_call"),
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
     Row((Kind.PORT,), Reaction.TRAPPED, "programmed_io"),
-    Row((*model.DEVICES, *model.SERVICES, *model.THREADS, *model.CONTENT[1:], *model.MARKS), Reaction.DIRECT),
+    Row((*model.DEVICES, *model.SERVICES, *model.THREADS, Kind.FILLED, Kind.HASHED, *model.MARKS), Reaction.DIRECT),
 )
 
 # -- state and hooks --------------------------------------------------------------------------------------------------
@@ -137,7 +144,8 @@ L2TLB_HITS, KERNEL_TLB_FAULTS = counter(EVENTS, "l2tlb_hit"), counter(EVENTS, "k
 REFILLS_FORWARDED, NESTED_REFILLS_FORWARDED = counter(EVENTS, "refill_forwarded"), counter(EVENTS, "nested_forwarded")
 PAGE_ALLOCATIONS, ZEROED_PAGE_CALLS = counter(EVENTS, "page_allocation"), counter(EVENTS, "zeroed_page_call")
 PROGRAMMED_IOS, VCPU_SWITCHES, IDLE_UNITS = (counter(EVENTS, c) for c in ("programmed_io", "vcpu_switch", "idle"))
-FULL, ABORTED, NESTED, ONE = 0, 1, 2, np.uint64(1)
+REGISTER_TRAPS = {Sensitive.MFC0: "mfc0_emulation", Sensitive.MTC0: "mtc0_emulation"}
+ONE = np.uint64(1)
 
 
 class Disco(NamedTuple):
@@ -150,7 +158,8 @@ class Disco(NamedTuple):
     table: np.ndarray  # u32 by pair: the pair of the table page that holds its entries
     segment: np.ndarray  # u8 by page id
     space: np.ndarray  # u32 by page id
-    entry: np.ndarray  # u32 by page id: frame + 1 that the guest maps it to now, 0 for none
+    direct: np.ndarray  # u32 by frame: pair of the unmapped segment that holds it, 0 for none
+    site_tick: np.ndarray  # u8 by site id: counter that a coprocessor 0 access there ticks
     handler: np.ndarray  # u32[2]: page ids of the refill handler's and the nested handler's code
     probed: np.ndarray  # u64[vcpus]: pair that the last TLB probe found, 0 for none
     runs: np.ndarray  # i64[3, counters]: what a full, an aborted and a nested run of the handlers tick
@@ -165,31 +174,33 @@ def quantum(settings: Mapping[str, Any]) -> int:
 def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -> Disco:
     """A VM that has not run yet: both TLBs and the pmap are empty."""
     meta, pages = prepared.meta, prepared.pages
-    refill = meta.refill
-    runs = (refill.full, refill.aborted, refill.nested) if refill else ()
+    # The registers of a refill handler (Cause, BadVAddr, Context, EntryLo0, EntryLo1) all fit the special page.
+    names = dict.fromkeys(REGISTER_TRAPS, "hal_access") if settings["hal"] else REGISTER_TRAPS
     return Disco(
         counts=counts,
         tlb=tlb.make_tlb(meta.vcpus, pages.segment, settings, ()),
         l2tlb=l2tlb.make_l2tlb(meta.vcpus, pages.vpn, pages.space, settings),
-        pmap=pmap.make_pmap(meta.memory_bytes, pages.frame.size),
+        pmap=pmap.make_pmap(meta.memory_bytes, pages.frame),
         table=pages.table,
         segment=pages.segment,
         space=pages.space,
-        entry=pages.frame.copy(),
+        direct=pmap.direct_pairs(meta.memory_bytes, pages),
+        site_tick=_site_ticks(prepared.sites, settings),
         handler=pages.handler,
         probed=np.zeros(meta.vcpus, np.uint64),
-        runs=np.array([_ticks_of(run) for run in runs], np.int64),
+        runs=reentry.ticks(meta.refill, MODEL, "refill_instruction", names),
         quantum=np.int64(quantum(settings)),
     )
 
 
-def _ticks_of(run: Handler) -> list[int]:
-    """What re-entering a handler ticks: its instructions, and its privileged ones by the reaction table."""
-    ticks = [0] * (len(MODEL.counters) + 1)  # the last place is that of classes that tick nothing
-    ticks[MODEL.index("refill_instruction")] = run.instructions
-    for name, times in run.sensitive.items():
-        ticks[MODEL.index(MODEL.reaction(Sensitive[name]).ticks)] += times
-    return ticks[:-1]
+def _site_ticks(sites: Sites, settings: Mapping[str, Any]) -> np.ndarray:
+    """The counter of each site that accesses a register; the others' is the one that nobody reads."""
+    ticks = np.full(sites.klass.size, MODEL.index(""), np.uint8)
+    for klass, name in REGISTER_TRAPS.items():
+        ticks[sites.klass == klass] = MODEL.index(name)
+    if settings["hal"]:
+        ticks[hal.in_memory(sites)] = MODEL.index("hal_access")
+    return ticks
 
 
 @inline
@@ -233,11 +244,11 @@ def forward(m, at, pair):
     run, written = FULL, pair
     table = np.uint64(m.table[pair])
     if table != 0 and not tlb.touch(m.tlb, at, table) and not second_level(m, at, table):
-        run_handler(m.counts, m.runs, at, ABORTED)
+        reentry.run_handler(m.counts, m.runs, at, ABORTED)
         tick(m.counts, at, NESTED_REFILLS_FORWARDED)
         kernel_code(m, at, m.handler[1])
         run, written = NESTED, table
-    run_handler(m.counts, m.runs, at, run)
+    reentry.run_handler(m.counts, m.runs, at, run)
     write_tlb(m, at, written)
 
 
@@ -250,36 +261,20 @@ def kernel_code(m, at, page):
 
 
 @inline
-def run_handler(counts, runs, at, run):
-    """Tick what one run of a guest handler ticks."""
-    for k in range(runs.shape[1]):
-        counts[at.base + np.uint64(k)] += runs[np.uint64(run), np.uint64(k)]
-
-
-@inline
 def kernel_tlb_fault(m, at, pair):
     """The monitor maps a pair of an unmapped segment from the pmap."""
     tick(m.counts, at, KERNEL_TLB_FAULTS)
-    map_pair(m, at, pair)
+    add(m.counts, at, PAGE_ALLOCATIONS, pmap.map_pair(m.pmap, pair))
     tlb.insert(m.tlb, at, pair)
 
 
 @inline
 def write_tlb(m, at, pair):
     """Emulate a TLB write: both halves through the pmap, then both levels hold the pair."""
-    map_pair(m, at, pair)
+    add(m.counts, at, PAGE_ALLOCATIONS, pmap.map_pair(m.pmap, pair))
     l2tlb.insert(m.l2tlb, at.vcpu, pair)
     if not tlb.touch(m.tlb, at, pair):
         tlb.insert(m.tlb, at, pair)
-
-
-@inline
-def map_pair(m, at, pair):
-    """Machine pages and backmaps for both halves of ``pair``, as the guest maps them now."""
-    for half in range(2):
-        page = (pair << ONE) + np.uint64(half)
-        if pmap.map_page(m.pmap, page, m.entry[page]):
-            tick(m.counts, at, PAGE_ALLOCATIONS)
 
 
 @inline
@@ -287,21 +282,34 @@ def happen(m, at, row):
     """Events that the monitor's structures take part in; the reaction table counts the others."""
     if row.kind == Kind.ENTRY:
         if row.page != 0:
-            m.entry[np.uint64(row.page)] = pmap.frame_of(row.payload[1])
+            pmap.set_entry(m.pmap, row.page, row.payload[1])
+    elif row.kind == Kind.SENSITIVE:
+        tick(m.counts, at, m.site_tick[np.uint64(row.page)])
     elif row.kind == Kind.TLB_WRITE:
         emulate_write(m, at, row)
     elif row.kind == Kind.TLB_PROBE:
         m.probed[at.vcpu] = tlb.pair_of(row.page) if row.info != 0 else np.uint64(0)
         if row.info == 0:  # the guest changed an entry that only the second level may still hold
-            invalidate(m, at, row)
+            levels.drop(m.tlb, m.l2tlb, at.vcpu, tlb.pair_of(row.page))
     elif row.kind == Kind.ZEROED:
         if at.skip != KEPT:
             tick(m.counts, at, ZEROED_PAGE_CALLS)
             pmap.use(m.pmap, np.uint64(row.page) + ONE)  # the call's price holds the allocation
+    elif row.kind == Kind.FREED:
+        give_back(m, np.uint64(row.page))
     elif row.kind == Kind.IDLE:
         add(m.counts, at, IDLE_UNITS, np.int64(row.page))
     else:
-        invalidate(m, at, row)
+        levels.invalidate(m.tlb, m.l2tlb, m.space, at.vcpu, row)
+
+
+@inline
+def give_back(m, frame):
+    """Take the machine page of a freed frame away, and with it the kernel's own mapping in any virtual CPU's TLB."""
+    pmap.give_back(m.pmap, frame)
+    if frame < np.uint64(m.direct.size):
+        for vcpu in range(m.probed.size):
+            tlb.drop(m.tlb, np.uint64(vcpu), np.uint64(m.direct[frame]))
 
 
 @inline
@@ -311,30 +319,15 @@ def emulate_write(m, at, row):
     probed = m.probed[at.vcpu]
     m.probed[at.vcpu] = 0
     if pair != 0 and m.segment[np.uint64(row.page)] == MAPPED:
-        m.entry[pair << ONE] = pmap.frame_of(row.payload[0])
-        m.entry[(pair << ONE) + ONE] = pmap.frame_of(row.payload[1])
+        pmap.set_entry(m.pmap, pair << ONE, row.payload[0])
+        pmap.set_entry(m.pmap, (pair << ONE) + ONE, row.payload[1])
         if index < m.tlb.wired and row.info & TLB_RANDOM == 0:
             tlb.place(m.tlb, at, pair, index)
         write_tlb(m, at, pair)
     elif probed != 0:
-        tlb.drop(m.tlb, at.vcpu, probed)
-        l2tlb.drop(m.l2tlb, at.vcpu, probed)
+        levels.drop(m.tlb, m.l2tlb, at.vcpu, probed)
     elif index < m.tlb.entries and row.info & TLB_RANDOM == 0:
         tlb.drop_index(m.tlb, at.vcpu, index)
-
-
-@inline
-def invalidate(m, at, row):
-    """Invalidations reach both levels."""
-    if row.kind == Kind.INVALIDATE_PAGE or row.kind == Kind.TLB_PROBE:
-        tlb.drop(m.tlb, at.vcpu, tlb.pair_of(row.page))
-        l2tlb.drop(m.l2tlb, at.vcpu, tlb.pair_of(row.page))
-    elif row.kind == Kind.INVALIDATE_SPACE:
-        tlb.flush_space(m.tlb, at.vcpu, m.space, row.page)
-        l2tlb.flush_space(m.l2tlb, at.vcpu, m.space, row.page)
-    elif row.kind == Kind.INVALIDATE_ALL:
-        tlb.flush(m.tlb, at.vcpu)
-        l2tlb.flush(m.l2tlb, at.vcpu)
 
 
 @inline
@@ -376,8 +369,10 @@ COSTS = {
     "wait_emulation": EMULATE,
     "cache_emulation": EMULATE,
     "other_emulation": EMULATE,
+    "hal_access": price("stall.@"),
     "programmed_io": TRAP + price("device_emulation"),
     "zeroed_page_call": TRAP + price("page_zero"),
+    "freed_page_call": TRAP + price("page_free"),
     "vcpu_switch": TRAP + price("vcpu_switch") + price("tlb_flush"),
     "idle": price("device_unit"),
 }

@@ -67,7 +67,7 @@ class Script:
         self.meta = meta or handmade_meta()
         self.rows: list[tuple[int, int, int, int, int]] = []
         self._pages: dict[tuple[int, int], int] = {}
-        self._sites: dict[Sensitive, int] = {}
+        self._sites: dict[tuple[Sensitive, int], int] = {}
 
     def row(
         self,
@@ -106,12 +106,12 @@ class Script:
         """The page of device registers."""
         return self.page(DEVICE_PAGE, 0, Segment.DEVICE)
 
-    def sensitive(self, klass: Sensitive, n: int = 1, vcpu: int = 0) -> None:
-        """Append an instruction of ``klass``, its site first."""
-        known = self._sites.get(klass)
+    def sensitive(self, klass: Sensitive, n: int = 1, vcpu: int = 0, register: int = 0) -> None:
+        """Append an instruction of ``klass`` that names ``register``, its site first."""
+        known = self._sites.get((klass, register))
         if not known:
-            known = self._sites[klass] = len(self._sites) + 1
-            self.row(Kind.SITE, known, klass, payload=(REFILL_PC & LOW_48, REFILL_PC >> 48))
+            known = self._sites[klass, register] = len(self._sites) + 1
+            self.row(Kind.SITE, known, klass, payload=(REFILL_PC & LOW_48, REFILL_PC >> 48 | register << 16))
         self.row(Kind.SENSITIVE, known, n=n, vcpu=vcpu, mode=Mode.KERNEL)
 
     def exception(self, cause: Cause, page: int = 0, touch: Touch = Touch.NONE, vcpu: int = 0) -> None:

@@ -28,13 +28,13 @@ Screen = list[rich.console.RenderableType]
 def run_screen(document: Document, width: int) -> Screen:
     """One model's charge to a trace: cycles by mechanism, totals beside bare hardware, cycles by service."""
     return [
-        _heading(document),
+        heading(document),
         _mechanisms(document, wide=width >= WIDE),
         _totals(document),
         _services(document),
         "TLB misses are booked to the refill service, other work to whom it is done for.",
         f"What each counter counts, and why it costs that: replay explain {document['model']}",
-        *_footer([document]),
+        *footer([document]),
     ]
 
 
@@ -59,7 +59,7 @@ def compare_screen(documents: Sequence[Document]) -> Screen:
         made,
         *(_saved(document, bare) for document in documents[1:]),
         "Overhead is cycles over cycles on bare hardware; per cents are of the cycles on bare hardware.",
-        *_footer(documents),
+        *footer(documents),
     ]
 
 
@@ -76,7 +76,7 @@ def _machines(documents: Sequence[Document]) -> str:
     return ", ".join(dict.fromkeys(document["machine"] for document in documents))
 
 
-def _heading(document: Document) -> str:
+def heading(document: Document) -> str:
     settings = ", ".join(f"{name} = {value}" for name, value in document["settings"].items())
     return f"{_trace(document)}, charged to {document['model']} on {document['machine']}\n{settings}".rstrip()
 
@@ -148,7 +148,7 @@ def _top(parts: Sequence[Part], whole: int) -> str:
     return ", ".join(f"{part.name} {share(part.cycles, whole)}" for part in parts[:TOP])
 
 
-def _footer(documents: Sequence[Document]) -> Screen:
+def footer(documents: Sequence[Document]) -> Screen:
     """What a reader has to know before believing the figures: each value that nobody published."""
     records = breakdown.assumptions(documents)
     if not records:

@@ -2,11 +2,11 @@
 #include "engine.h"
 
 struct l2tlb { u32 *tags, *home; u64 entries, ways; };
-struct pmap { u32 *machine, *backmaps, *mapped, *allocated; };
+struct pmap { u32 *machine, *backmaps, *mapped, *entry, *allocated; };
 struct state {
     i64 *counts; struct tlb tlb; struct l2tlb l2; struct pmap pmap;
-    u32 *table; u8 *segment; u32 *space, *entry, *handler; u64 *probed; i64 *runs; i64 quantum;
-    u64 frames, counters;  // sizes that the arrays themselves know in Python
+    u32 *table; u8 *segment; u32 *space, *direct; u8 *site_tick; u32 *handler; u64 *probed; i64 *runs; i64 quantum;
+    u64 frames, counters, vcpus;  // sizes that the arrays themselves know in Python
 };
 #define TICK(counter) (m->counts[at->base + (counter)]++)
 
@@ -55,7 +55,7 @@ static int map_page(const struct state *m, u64 page, u32 frame) {
 }
 static void map_pair(const struct state *m, const struct at *at, u64 pair) {
     for (u64 page = pair << 1; page <= (pair << 1 | 1); page++)
-        if (map_page(m, page, m->entry[page])) TICK(C_page_allocation);
+        if (map_page(m, page, m->pmap.entry[page])) TICK(C_page_allocation);
 }
 static void kernel_tlb_fault(const struct state *m, const struct at *at, u64 pair) {
     TICK(C_kernel_tlb_fault);
@@ -118,8 +118,8 @@ static void emulate_write(const struct state *m, const struct at *at, const stru
     int is_random = row->info >> 15;
     m->probed[at->vcpu] = 0;
     if (pair && m->segment[row->page] == MAPPED) {
-        m->entry[pair << 1] = frame_of(row->payload[0]);
-        m->entry[pair << 1 | 1] = frame_of(row->payload[1]);
+        m->pmap.entry[pair << 1] = frame_of(row->payload[0]);
+        m->pmap.entry[pair << 1 | 1] = frame_of(row->payload[1]);
         if (index < m->tlb.wired && !is_random) fill(&m->tlb, at, first_entry(&m->tlb, at->vcpu) + index, pair);
         write_tlb(m, at, pair);
     } else if (probed) {
@@ -131,7 +131,8 @@ static void emulate_write(const struct state *m, const struct at *at, const stru
 
 static void event(const struct state *m, const struct at *at, const struct row *row) {
     switch (row->kind) {
-    case ENTRY: if (row->page) m->entry[row->page] = frame_of(row->payload[1]); break;
+    case ENTRY: if (row->page) m->pmap.entry[row->page] = frame_of(row->payload[1]); break;
+    case SENSITIVE: TICK(m->site_tick[row->page]); break;
     case TLB_WRITE: emulate_write(m, at, row); break;
     case TLB_PROBE:
         m->probed[at->vcpu] = row->info ? row->page >> 1 : 0;
@@ -143,6 +144,11 @@ static void event(const struct state *m, const struct at *at, const struct row *
         if (at->skip == KEPT) break;
         TICK(C_zeroed_page_call);
         use(m, (u64)row->page + 1);
+        break;
+    case FREED:
+        if (row->page >= m->frames) break;
+        m->pmap.machine[row->page] = 0;
+        for (u64 vcpu = 0; vcpu < m->vcpus; vcpu++) drop(&m->tlb, vcpu, m->direct[row->page]);
         break;
     case IDLE: m->counts[at->base + C_idle] += row->page; break;
     case INVALIDATE_PAGE:

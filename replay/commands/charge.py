@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,7 @@ RUN_EXAMPLES = shell.examples(
     "replay run radix.arrow --model disco",
     "replay run radix.arrow --model native --set tlb.entries=128",
     "replay run radix.arrow --model disco --price monitor_entry=100 --json",
+    "replay run pmake.arrow --model disco --by service",
 )
 COMPARE_EXAMPLES = shell.examples(
     "replay compare radix.arrow", "replay compare radix.arrow --set tlb.entries=128 --json"
@@ -46,6 +48,15 @@ Prices = Annotated[
     list[str] | None,
     typer.Option("--price", help="Set a price, in its price set's unit; counts stay.", metavar="NAME=VALUE"),
 ]
+
+
+class By(StrEnum):
+    """What the cycles of a charge are split by first."""
+
+    MECHANISM = "mechanism"
+    SERVICE = "service"
+
+
 Cache = Annotated[bool, typer.Option(help="Keep the prepared trace in the user's cache folder.")]
 
 
@@ -60,6 +71,9 @@ def run(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Also save counts, prices and manifest in this folder.")
     ] = None,
+    by: Annotated[
+        By, typer.Option(help="Split by mechanism, or by service, beside the published table of the model's services.")
+    ] = By.MECHANISM,
     json: Json = False,
     cache: Cache = True,
 ) -> None:
@@ -79,12 +93,30 @@ def run(
     if output is not None:
         results.save(str(output), document, counts)
         shell.say(f"saved in {output}")
+    if by == By.SERVICE:
+        _show_services(document, json=json)
+        return
     if json:
         shell.write_json(document)
         return
     from reports.charge import run_screen
 
     shell.show(*run_screen(document, shell.console().width))
+
+
+def _show_services(document: dict[str, Any], *, json: bool) -> None:
+    """The screen of ``--by service``; as JSON, the document with its ``services_table``."""
+    from reports.services import services_table
+    from reports.study import study_of
+
+    study = study_of(document["model"])
+    services = services_table(document, study)
+    if json:
+        shell.write_json(document | {"services_table": services})
+        return
+    from reports.by_service import by_service_screen
+
+    shell.show(*by_service_screen(document, services, study, shell.console().width))
 
 
 def compare(

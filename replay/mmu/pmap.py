@@ -1,7 +1,8 @@
 """Disco's pmap: guest-physical frame to machine page, with how many virtual pages map each frame.
 
-A machine page is allocated when its frame is first mapped.  The count of backmaps is what a monitor walks when it
-moves, replicates or reclaims a page.
+A machine page is allocated when its frame is first mapped, and given back when the guest frees the frame.  The count
+of backmaps is what a monitor walks when it moves, replicates or reclaims a page; those of a freed frame count until
+each virtual page maps another one.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from replay.jit import inline
-from replay.trace.schema import ENTRY_FRAME_SHIFT, ENTRY_VALID
+from replay.prepare import Pages
+from replay.trace.schema import ENTRY_FRAME_SHIFT, ENTRY_VALID, Segment
 
 MAX_FRAMES = 1 << 26
 """Frames beyond 256 GiB of guest-physical memory have no pmap entry."""
@@ -23,18 +25,31 @@ class Pmap(NamedTuple):
     machine: np.ndarray  # u32 by frame: machine page
     backmaps: np.ndarray  # u32 by frame: virtual pages that map it
     mapped: np.ndarray  # u32 by page id: frame that it maps
-    allocated: np.ndarray  # u32[1]: machine pages in use
+    entry: np.ndarray  # u32 by page id: frame that the guest's page table maps it to now
+    allocated: np.ndarray  # u32[1]: machine pages ever allocated; a page that was given back gets a new number
 
 
-def make_pmap(memory_bytes: int, pages: int) -> Pmap:
-    """An empty pmap for a VM of that size whose trace names ``pages`` page ids; frames beyond have no entry."""
+def make_pmap(memory_bytes: int, frame: np.ndarray) -> Pmap:
+    """An empty pmap for a VM of that size; frames beyond have no entry.
+
+    ``frame`` is by page id: frame + 1 that an unmapped segment fixes, 0 where the guest's page table decides.
+    """
     frames = min(memory_bytes >> 12, MAX_FRAMES)
     return Pmap(
         np.zeros(frames, np.uint32),
         np.zeros(frames, np.uint32),
-        np.zeros(pages, np.uint32),
+        np.zeros(frame.size, np.uint32),
+        frame.copy(),
         np.zeros(1, np.uint32),
     )
+
+
+def direct_pairs(memory_bytes: int, pages: Pages) -> np.ndarray:
+    """By frame: the pair of page ids in the cached unmapped segment that holds it, 0 for none; u32."""
+    direct = np.zeros(min(memory_bytes >> 12, MAX_FRAMES), np.uint32)
+    fixed = np.flatnonzero((pages.segment == Segment.UNMAPPED) & (pages.frame > 0) & (pages.frame <= direct.size))
+    direct[pages.frame[fixed] - 1] = fixed >> 1
+    return direct
 
 
 @inline
@@ -46,6 +61,30 @@ def use(pmap, frame):
     pmap.allocated[0] += 1
     pmap.machine[at] = pmap.allocated[0]
     return True
+
+
+@inline
+def give_back(pmap, frame):
+    """Take the machine page of ``frame`` away, if it has one."""
+    if frame < np.uint64(pmap.machine.size):
+        pmap.machine[frame] = 0
+
+
+@inline
+def map_pair(pmap, pair):
+    """Let both halves of ``pair`` map what the guest maps them to now; how many machine pages were allocated."""
+    allocated = 0
+    for half in range(2):
+        page = (np.uint64(pair) << np.uint64(1)) + np.uint64(half)
+        if map_page(pmap, page, pmap.entry[page]):
+            allocated += 1
+    return allocated
+
+
+@inline
+def set_entry(pmap, page, entry):
+    """The guest's page table now holds ``entry`` for page id ``page``."""
+    pmap.entry[np.uint64(page)] = frame_of(entry)
 
 
 @inline

@@ -27,17 +27,27 @@ def trap(field: str) -> float:
 
 
 def test_privileged_emulation_follows_from_the_table() -> None:
-    """A trap costs open's 2.52 us over 5, at least read's 2.07 us over 11, at most DEMAND_ZERO's 3.36 us over 2."""
-    assert 200 == trap("value") == pytest.approx(cycles(PRIVILEGED, "open") / 5, rel=0.01)
-    assert 75 == trap("low") == pytest.approx(cycles(PRIVILEGED, "read") / 11, rel=0.01)
-    assert 672 == trap("high") == pytest.approx(cycles(PRIVILEGED, "DEMAND_ZERO") / 2, rel=0.01)
+    """A trap costs a fifth of QUICK_FAULT's 2.80 us, an eighth of read's 2.07 at least, a third of DEMAND_ZERO's at most."""
+    assert 224 == trap("value") == pytest.approx(cycles(PRIVILEGED, "QUICK_FAULT") / 5)
+    assert 104 == trap("low") == pytest.approx(cycles(PRIVILEGED, "read") / 8, rel=0.01)
+    assert 448 == trap("high") == pytest.approx(cycles(PRIVILEGED, "DEMAND_ZERO") / 3)
+
+
+def test_a_redelivered_exception_costs_a_trap() -> None:
+    """The exception is one of the five traps: to re-deliver it costs what it costs to emulate an instruction."""
+    emulation, redelivery = (
+        (record.low, record.value, record.high)
+        for record in (PRICES["privileged_emulation"], PRICES["exception_redelivery"])
+    )
+
+    assert emulation == redelivery
 
 
 def test_tlb_write_follows_from_the_table() -> None:
-    """A TLB write costs a half of about 3.5 us, at least a quarter of write's 2.88, at most all of DEMAND_ZERO's."""
+    """A TLB instruction costs half of QUICK_FAULT's 4 us, at least a quarter of write's 2.88, at most DEMAND_ZERO's."""
     record, around = PRICES["tlb_write"], PRICES["monitor_entry"].value + PRICES["monitor_exit"].value
 
-    assert 1400 / 2 == record.value + around
+    assert cycles(TLB_WRITE, "QUICK_FAULT") / 2 == pytest.approx(record.value + around)
     assert record.low + around == pytest.approx(cycles(TLB_WRITE, "write") / 4, rel=0.01)
     assert record.high + around == pytest.approx(cycles(TLB_WRITE, "DEMAND_ZERO"), rel=0.01)
 

@@ -10,35 +10,12 @@ import pytest
 
 from replay.prepare import Prepared
 
-from .structures import NaiveL2, NaiveTlb
+from .structures import NaiveL2, NaivePmap, NaiveTlb
 
 MAPPED, UNMAPPED, UNCACHED, DEVICE = 0, 1, 2, 3
 CAUSES = ["interrupt", "", "", ""] + ["fault"] * 5 + ["other_exception"] * 2 + ["system_call"] + ["other_exception"] * 8
+STORED = (0, 2, 3, 4, 5, 6, 14, 20, 28, 29, 30)
 EMULATIONS = ["mfc0", "mtc0", "tlb_read", "tlb_write", "tlb_write", "tlb_probe", "eret", "wait", "cache"]
-
-
-class NaivePmap:
-    """Frame -> machine page, and frame -> the set of pages that map it."""
-
-    def __init__(self, frames: int) -> None:
-        self.frames = frames
-        self.machine: dict[int, int] = {}
-        self.backmaps: dict[int, set[int]] = defaultdict(set)
-
-    def use(self, frame: int) -> bool:
-        if frame >= self.frames:
-            return False
-        new = frame not in self.machine
-        self.machine.setdefault(frame, len(self.machine))
-        return new
-
-    def map_page(self, page: int, frame: int | None) -> bool:
-        for pages in self.backmaps.values():
-            pages.discard(page)
-        if frame is None or frame >= self.frames:
-            return False
-        self.backmaps[frame].add(page)
-        return self.use(frame)
 
 
 class NaiveMachine:
@@ -102,7 +79,7 @@ class NaiveMachine:
                 self.tick("invocations")
         elif kind == 40:
             if kept:
-                self.privileged(int(self.p.sites.klass[page]))
+                self.privileged(int(self.p.sites.klass[page]), int(self.p.sites.register[page]))
         elif kind == 48:
             cause = info & 31
             if CAUSES[cause]:
@@ -171,7 +148,7 @@ class NaiveNative(NaiveMachine):
             if once:
                 break
 
-    def privileged(self, klass: int) -> None:
+    def privileged(self, klass: int, register: int) -> None:
         self.tick("privileged")
 
     def write_mapped(self, pair: int, index: int | None) -> None:
@@ -263,7 +240,8 @@ class NaiveDisco(NaiveMachine):
     def run_handler(self, run: Any) -> None:
         self.tick("refill_instruction", run.instructions)
         for name, times in run.sensitive.items():
-            self.tick({"TLBWR": "tlb_write"}.get(name, name.lower()) + "_emulation", times)
+            in_page = name in ("MFC0", "MTC0") and self.settings["hal"]
+            self.tick("hal_access" if in_page else {"TLBWR": "tlb_write"}.get(name, name.lower()) + "_emulation", times)
 
     def kernel_fault(self, pair: int) -> None:
         self.tick("kernel_tlb_fault")
@@ -285,8 +263,9 @@ class NaiveDisco(NaiveMachine):
         if not self.tlb.look(pair):
             self.tlb.insert(pair)
 
-    def privileged(self, klass: int) -> None:
-        self.tick(EMULATIONS[klass] + "_emulation")
+    def privileged(self, klass: int, register: int) -> None:
+        in_page = register not in (1, 9, 25) if klass == 0 else klass == 1 and register in STORED
+        self.tick("hal_access" if in_page and self.settings["hal"] else EMULATIONS[klass] + "_emulation")
 
     def write_mapped(self, pair: int, index: int | None) -> None:
         self.now_maps[2 * pair], self.now_maps[2 * pair + 1] = self.entry_payload(0), self.entry_payload(1)
@@ -321,6 +300,15 @@ class NaiveDisco(NaiveMachine):
         elif kind == 88 and not kept:
             self.tick("zeroed_page_call")
             self.pmap.use(page)
+        elif kind == 91:
+            self.tick("freed_page_call")
+            self.pmap.machine.pop(page, None)
+            for pair in {p // 2 for p in range(len(self.p.pages.frame)) if self.is_kernels(p, page)}:
+                for one in self.tlbs:
+                    one.drop(pair)
+
+    def is_kernels(self, page: int, frame: int) -> bool:
+        return self.segment(page) == UNMAPPED and self.p.pages.frame[page] == frame + 1
 
 
 @pytest.fixture(scope="session")

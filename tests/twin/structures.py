@@ -1,4 +1,4 @@
-"""Slow TLBs of both levels, in lists and dictionaries, sharing no code with the kernels."""
+"""Slow TLBs of both levels and a pmap, in lists, dictionaries and sets, sharing no code with the kernels."""
 
 from __future__ import annotations
 
@@ -90,3 +90,28 @@ class NaiveL2:
     def drop_space(self, space: int | None) -> None:
         for ways in self.held.values():
             ways[:] = [(pair, key) for pair, key in ways if space not in (None, key[0])]
+
+
+class NaivePmap:
+    """Frame -> machine page, and frame -> the set of pages that map it."""
+
+    def __init__(self, frames: int) -> None:
+        self.frames = frames
+        self.machine: dict[int, int] = {}
+        self.given = 0
+        self.backmaps: dict[int, set[int]] = defaultdict(set)
+
+    def use(self, frame: int) -> bool:
+        if frame >= self.frames or frame in self.machine:
+            return False
+        self.machine[frame] = self.given
+        self.given += 1
+        return True
+
+    def map_page(self, page: int, frame: int | None) -> bool:
+        for pages in self.backmaps.values():
+            pages.discard(page)
+        if frame is None or frame >= self.frames:
+            return False
+        self.backmaps[frame].add(page)
+        return self.use(frame)

@@ -30,7 +30,7 @@ PAGES = [
 EVENTS = [
     Kind.ENTRY, Kind.TLB_WRITE, Kind.TLB_PROBE, Kind.INVALIDATE_PAGE, Kind.INVALIDATE_SPACE, Kind.INVALIDATE_ALL,
     Kind.SENSITIVE, Kind.EXCEPTION, Kind.RETURN, Kind.SERVICE_ENTER, Kind.SERVICE_EXIT, Kind.IDLE, Kind.ZEROED,
-    Kind.PORT, Kind.FILLED, Kind.MARK_BEGIN, Kind.THREAD_SWITCH,
+    Kind.PORT, Kind.FILLED, Kind.FREED, Kind.MARK_BEGIN, Kind.THREAD_SWITCH,
 ]  # fmt: skip
 op = st.tuples(
     st.one_of(st.sampled_from([Kind.FETCH, Kind.LOAD8, Kind.STORE4]), st.sampled_from(EVENTS)),
@@ -49,6 +49,7 @@ geometry = st.fixed_dictionaries(
 )
 software = st.fixed_dictionaries(
     {
+        "hal": st.integers(0, 1),
         "l2tlb.entries": st.sampled_from([4, 8, 64]),
         "l2tlb.ways": st.sampled_from([1, 2, 4]),
         "vcpus_per_cpu": st.integers(1, 2),
@@ -65,7 +66,7 @@ def add_row(script: Script, kind: Kind, which: int, info: int, n: int, vcpu: int
     if kind < Kind.EXTRA:
         script.row(kind, page, 0, n, vcpu=vcpu)
     elif kind == Kind.SENSITIVE:
-        script.sensitive(Sensitive(info % 9), n, vcpu)
+        script.sensitive(Sensitive(info % 9), n, vcpu, register=info // 9 % 32)
     elif kind == Kind.EXCEPTION:
         cause, touch = Cause(info % 20), Touch(info // 32 % 4)
         script.exception(cause, page if touch else 4, touch, vcpu)
@@ -81,6 +82,8 @@ def add_row(script: Script, kind: Kind, which: int, info: int, n: int, vcpu: int
         script.row(kind, page, info & 1, n, vcpu=vcpu)
     elif kind == Kind.INVALIDATE_PAGE:
         script.row(kind, page, 0, n, vcpu=vcpu)
+    elif kind in (Kind.ZEROED, Kind.FREED):
+        script.row(kind, (vpn if segment else info) & 63, 0, n, vcpu=vcpu)
     elif kind == Kind.INVALIDATE_SPACE:
         script.row(kind, info % 3, 0, n, vcpu=vcpu)
     else:

@@ -1,0 +1,1 @@
+"""Ways of virtualizing the CPU that models are made of."""

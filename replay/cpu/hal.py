@@ -1,0 +1,39 @@
+"""Privileged registers in memory: which accesses a guest kernel may make as loads and stores, without a trap.
+
+IRIX keeps its privileged instructions in a hardware abstraction layer (HAL).  Disco's authors patched the most frequent
+ones there: the virtual CPU's registers lie in a page that guest and monitor share, and an access that has no other
+effect becomes a load or a store in it (Bugnion et al., SOSP 1997, section 4.3).  Which those are follows from the
+architecture (MIPS R10000 User's Manual, chapter on coprocessor 0):
+
+- any register can be read there, except those that change by themselves: Random, Count, the performance counters;
+- a register can be written there if nothing uses it but instructions that trap anyway (TLB writes, reads and probes,
+  cache instructions, the return from an exception) or the monitor when it delivers the next exception.
+
+So a write to Status (interrupts, mode), Cause (software interrupts), EntryHi (the address space in force), Count or
+Compare (the timer) traps.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from replay.prepare import Sites
+from replay.trace.schema import Sensitive
+
+INDEX, RANDOM, ENTRY_LO0, ENTRY_LO1, CONTEXT, PAGE_MASK, WIRED = range(7)
+COUNT, EPC, X_CONTEXT, PERFORMANCE, TAG_LO, TAG_HI, ERROR_EPC = 9, 14, 20, 25, 28, 29, 30
+
+CHANGE_BY_THEMSELVES = (RANDOM, COUNT, PERFORMANCE)
+"""Coprocessor 0 registers whose value no page of memory holds."""
+
+USED_BY_TRAPS = (INDEX, ENTRY_LO0, ENTRY_LO1, CONTEXT, PAGE_MASK, WIRED, EPC, X_CONTEXT, TAG_LO, TAG_HI, ERROR_EPC)
+"""Coprocessor 0 registers that only the monitor reads, once it was entered for something else."""
+
+
+def in_memory(sites: Sites) -> np.ndarray:
+    """By site: whether its instruction can be patched into a load or store of the special page; bool."""
+    read = (sites.klass == Sensitive.MFC0) & ~np.isin(sites.register, CHANGE_BY_THEMSELVES)
+    written = (sites.klass == Sensitive.MTC0) & np.isin(sites.register, USED_BY_TRAPS)
+    patched: np.ndarray = read | written
+    patched[0] = False
+    return patched

@@ -1,0 +1,28 @@
+"""Both levels of TLB below a monitor as one: what the guest takes out of its own TLB is in neither afterwards."""
+
+from __future__ import annotations
+
+from replay.hw import tlb
+from replay.jit import inline
+from replay.mmu import l2tlb
+from replay.trace.schema import Kind
+
+
+@inline
+def drop(first, second, vcpu, pair):
+    """Forget ``pair``."""
+    tlb.drop(first, vcpu, pair)
+    l2tlb.drop(second, vcpu, pair)
+
+
+@inline
+def invalidate(first, second, space_of, vcpu, row):
+    """Follow an INVALIDATE row of the guest; ``space_of`` is by page id.  Other rows change nothing."""
+    if row.kind == Kind.INVALIDATE_PAGE:
+        drop(first, second, vcpu, tlb.pair_of(row.page))
+    elif row.kind == Kind.INVALIDATE_SPACE:
+        tlb.flush_space(first, vcpu, space_of, row.page)
+        l2tlb.flush_space(second, vcpu, space_of, row.page)
+    elif row.kind == Kind.INVALIDATE_ALL:
+        tlb.flush(first, vcpu)
+        l2tlb.flush(second, vcpu)
