@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DEMO   := build/demo
 
-.PHONY: help demo test lint bench lock clean
+.PHONY: help demo test lint bench oracles lock clean
 .DELETE_ON_ERROR:
 
 help: ## say what can be made
@@ -30,6 +30,12 @@ lint: $(VENV)/.tools $(VENV)/.project ## check style, formatting, types and impo
 
 bench: $(VENV)/.tools $(VENV)/.project ## measure, side by side with the peers
 	$(BIN)/python -m benchmarks.run
+
+oracles: $(VENV)/.tools ## count the committed page sequences again, with pycachesim in an environment of its own
+	$(PYTHON) -m venv build/oracles
+	CC="$(abspath $(BIN))/python -m ziglang cc" CFLAGS=-Wno-incompatible-pointer-types build/oracles/bin/python \
+		-m pip --disable-pip-version-check --quiet install --require-hashes -r tests/oracles/requirements.txt
+	build/oracles/bin/python tests/oracles/make.py > tests/oracles/pycachesim.json
 
 lock: $(VENV)/.tools ## pin the newest versions that pyproject.toml allows
 	$(PIP) install uv==0.13.8

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
-from typing import Annotated
 
 import typer
 
@@ -17,13 +16,10 @@ from replay.commands import charge, lists
 ENTRY_POINTS = "vmreplay.commands"
 """Entry-point group of third parties' commands: ``name = "module:app"``, a Typer application."""
 
-app = typer.Typer(
-    help="Charge one recorded guest to virtualization designs: what would it have cost, and why?",
-    epilog=shell.examples("replay compare radix.arrow", "replay run radix.arrow --model disco"),
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+app = shell.application(
+    "Charge one recorded guest to virtualization designs: what would it have cost, and why?",
+    "replay compare radix.arrow",
+    "replay run radix.arrow --model disco",
 )
 
 
@@ -31,15 +27,6 @@ def main() -> None:
     """Run the command line in this process."""
     add_third_parties(app)
     sys.exit(shell.run(app, "replay"))
-
-
-@app.callback()
-def options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=shell.show_version, is_eager=True, help="Print the version and exit.")
-    ] = False,
-) -> None:
-    """Nothing happens here: the options act by themselves."""
 
 
 def add_third_parties(to: typer.Typer) -> None:

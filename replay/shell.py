@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _thread
-import errno
 import json
 import os
 import signal
@@ -11,39 +10,26 @@ import sys
 import threading
 from collections.abc import Sequence
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Self
 
 import typer
 
-from replay.errors import UserError
+from replay.errors import UserError, remedy
+from replay.start import INTERRUPTED, INTERRUPTION
 
 if TYPE_CHECKING:
     import rich.console
     import rich.progress
     import rich.table
 
-FAILED, MISUSED, INTERRUPTED, TERMINATED = 1, 2, 130, 143
-"""Exit codes: the guest or the work failed; the user can put it right; Ctrl-C; a polite kill."""
+FAILED, MISUSED, TERMINATED = 1, 2, 143
+"""Exit codes: the guest or the work failed; the user can put it right; a polite kill.  Ctrl-C has INTERRUPTED."""
 
 PIPED_WIDTH = 100
 """Columns of a table that no terminal shows."""
 
 PATIENCE_SECONDS = 1.0
 """Work that takes longer shows a progress bar."""
-
-REMEDIES = {
-    errno.ENOSPC: "no space left on the device; free some, or name another folder",
-    errno.EDQUOT: "the disk quota is used up; free some space, or name another folder",
-    errno.EFBIG: "the file would be larger than the limit allows; raise it with `ulimit -f`, or record less",
-    errno.EACCES: "permission denied; change its permissions, or name another place",
-    errno.EPERM: "operation not permitted; name another place",
-    errno.EROFS: "the file system is read-only; name another folder",
-    errno.ENOENT: "no such file or folder; check the name, or create the folder",
-    errno.ENOTDIR: "part of the path is a file, not a folder; check the name",
-    errno.EISDIR: "is a folder; name a file",
-    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
-    errno.EMFILE: "too many open files; raise the limit with `ulimit -n`",
-}
 
 
 class GuestFailureError(Exception):
@@ -60,7 +46,7 @@ def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) 
     try:
         code = app(args=arguments, prog_name=program, standalone_mode=False)
     except KeyboardInterrupt:
-        return _fail("interrupted; nothing was written", INTERRUPTED)
+        return _fail(INTERRUPTION, INTERRUPTED)
     except UserError as error:
         return _fail(str(error), MISUSED)
     except GuestFailureError as error:
@@ -72,14 +58,13 @@ def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) 
     except MemoryError:
         return _fail("out of memory; use a smaller trace or close other programs", MISUSED)
     if code == INTERRUPTED:  # how Typer reports Ctrl-C
-        return _fail("interrupted; nothing was written", INTERRUPTED)
+        return _fail(INTERRUPTION, INTERRUPTED)
     return code if isinstance(code, int) else 0
 
 
 def explain(error: OSError) -> str:
     """One line naming the file of ``error``, what went wrong with it and the remedy."""
-    what = REMEDIES.get(error.errno or 0) or error.strerror or str(error)
-    return f"{error.filename}: {what}" if error.filename else what
+    return f"{error.filename}: {remedy(error)}" if error.filename else remedy(error)
 
 
 def write_json(document: Any) -> None:
@@ -98,8 +83,29 @@ def examples(*lines: str) -> str:
     return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
 
 
-def show_version(wanted: bool) -> None:
-    """Print the installed version and exit, if ``wanted``: the callback of ``--version``."""
+def application(what: str, *tries: str) -> typer.Typer:
+    """An application without commands yet: ``what`` it is for, and commands to try, one a line."""
+    app = typer.Typer(
+        help=what,
+        epilog=examples(*tries),
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback()
+    def options(
+        version: Annotated[
+            bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+        ] = False,
+    ) -> None:
+        """Nothing happens here: the options act by themselves."""
+
+    return app
+
+
+def _show_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import PackageNotFoundError, version
 

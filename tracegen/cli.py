@@ -25,13 +25,10 @@ MAX_SEED = 2**64 - 1
 OPTIONS = ("cpu", "memory", "seed", "max-instructions", "output", "json")
 """Options of ``run``, for a suggestion when a name is neither an option nor an argument of the workload."""
 
-app = typer.Typer(
-    help="Run a guest operating system on an emulated CPU and record what the hardware would have seen.",
-    epilog=shell.examples("tracegen workloads", "tracegen run radix --keys 65536 -o radix.arrow"),
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+app = shell.application(
+    "Run a guest operating system on an emulated CPU and record what the hardware would have seen.",
+    "tracegen workloads",
+    "tracegen run radix --keys 65536 -o radix.arrow",
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout; messages go to stderr.")]
@@ -40,15 +37,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on s
 def main() -> None:
     """Run the command line in this process."""
     sys.exit(shell.run(app, "tracegen"))
-
-
-@app.callback()
-def options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=shell.show_version, is_eager=True, help="Print the version and exit.")
-    ] = False,
-) -> None:
-    """Nothing happens here: the options act by themselves."""
 
 
 @app.command(epilog=shell.examples("tracegen workloads --json"))

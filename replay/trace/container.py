@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from replay.errors import UserError
+from replay.errors import UserError, remedy
 from replay.trace.meta import TraceMeta, parse, refuse_other_major
 from replay.trace.schema import CLOSING_KEY, COLUMNS, METADATA_KEY
 
@@ -123,17 +123,7 @@ def name_disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        remedy = {
-            errno.ENOSPC: "free some space or write elsewhere",
-            errno.EDQUOT: "free some space or write elsewhere",
-            errno.ENOENT: "create the folder first",
-            errno.ENOTDIR: "create the folder first",
-            errno.EACCES: "choose a folder you can write to",
-            errno.EPERM: "choose a folder you can write to",
-            errno.EROFS: "choose a folder you can write to",
-            errno.EISDIR: "name a file, not a folder",
-        }.get(error.errno or 0, "choose another place")
-        raise UserError(f"{path}: cannot write: {error.strerror or error}; {remedy}") from None
+        raise UserError(f"{path}: cannot write: {remedy(error)}") from None
 
 
 class TraceFile:
@@ -224,7 +214,7 @@ def _map(path: Path) -> pa.Buffer:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; record one with `tracegen run radix -o {path}`") from None
     except OSError as error:
-        raise UserError(f"{path}: cannot read: {error.strerror or error}; check the file and its permissions") from None
+        raise UserError(f"{path}: cannot read: {remedy(error)}") from None
     if buffer[: len(ARROW_MAGIC)].to_pybytes() != ARROW_MAGIC:
         raise UserError(f"{path}: not an Arrow file, so not a trace; record one or import it with tracegen")
     return buffer

@@ -201,9 +201,10 @@ class _Reader:
         found: dict[int, Service] = {}
         for item in value:
             shape = isinstance(item, list) and [type(part) for part in item] == [int, str, str]
-            if not shape or not 0 <= item[0] < MAX_SERVICES or item[2] not in ServiceClass.__members__:
-                raise self.fail("services", "a list of [id, name, class]", item)
-            if not item[1].isprintable():
+            if (
+                not (shape and 0 <= item[0] < MAX_SERVICES and item[1].isprintable())
+                or item[2] not in ServiceClass.__members__
+            ):
                 raise self.fail("services", "a list of [id, name, class]", item)
             if item[0] in found:
                 raise self.fail("services", "a list of unique ids", item)
@@ -216,7 +217,8 @@ class _Reader:
         if not isinstance(value, list):
             raise self.fail("symbols", "a list of [name, address]", value)
         for item in value:
-            if not isinstance(item, list) or [type(part) for part in item] != [str, int]:
+            shape = isinstance(item, list) and [type(part) for part in item] == [str, int]
+            if not (shape and item[0].isprintable() and 0 <= item[1] < 1 << 64):
                 raise self.fail("symbols", "a list of [name, address]", item)
         return tuple((item[0], item[1]) for item in value)
 

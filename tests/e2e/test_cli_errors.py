@@ -88,12 +88,12 @@ def test_damaged_traces_are_refused(installed: Any, small_trace: Path, tmp_path:
     check(done, installed.folder, "bad/t.arrow")
 
 
-def start(installed: Any, *command: str, **options: Any) -> subprocess.Popen[str]:
-    """Start a command without waiting for its end."""
+def start(installed: Any, *command: str, cache: str = "", **options: Any) -> subprocess.Popen[str]:
+    """Start a command without waiting for its end, with a ``cache`` of its own if named."""
     return subprocess.Popen(
         [installed.bin / command[0], *command[1:]],
         cwd=installed.folder,
-        env=installed.environment(),
+        env=installed.environment(**({"VMREPLAY_CACHE": cache} if cache else {})),
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -120,6 +120,25 @@ def test_an_interrupted_recording_leaves_nothing(installed: Any, sent: signal.Si
     assert code == done.returncode, done.stderr
     assert [] == list(installed.folder.iterdir())
     assert done.stderr.splitlines() == (["error: interrupted; nothing was written"] if sent == signal.SIGINT else [])
+
+
+@pytest.mark.parametrize("seconds", [0.3, 1.0, 2.5], ids=["starting", "preparing", "counting"])
+def test_an_interrupted_charge_leaves_nothing_half_written(installed: Any, small_trace: Path, seconds: float) -> None:
+    """Ctrl-C while a first run prepares, compiles or counts is one line; results and caches hold nothing half done."""
+    command = ("replay", "run", str(small_trace), "--model", "disco", "-o", "results")
+    process = start(installed, *command, cache="cache")
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    done = finish(process)
+
+    assert (130, "", ["error: interrupted; nothing was written"]) == (
+        done.returncode,
+        done.stdout,
+        done.stderr.splitlines(),
+    )
+    assert {"cache"} >= {path.name for path in installed.folder.iterdir()}
+    for entry in installed.folder.glob("cache/prepared/*"):
+        assert (entry / "checksums.json").exists(), entry.name
 
 
 def test_a_full_disk_leaves_nothing(installed: Any) -> None:

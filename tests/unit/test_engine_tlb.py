@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import libcachesim
 import pytest
 
 import models
@@ -145,23 +144,6 @@ def test_unmapped_segments_bypass_the_tlb() -> None:
     counts = native(script)
 
     assert (0, 2) == (counts.total("utlb_refill"), counts.total("device_access"))
-
-
-@pytest.mark.parametrize("entries", [16, 64, 200])
-def test_lru_equals_libcachesim(entries: int) -> None:
-    """Misses of the LRU TLB are those of an independent cache simulator."""
-    script, x, pairs = Script(), 1, []
-    for _ in range(20_000):
-        x = x * 1103515245 + 12345 & 0x7FFFFFFF
-        pairs.append((x >> 8) % 400 if x & 64 else (x >> 8) % 30)
-    cache, misses = libcachesim.LRU(cache_size=entries), 0
-    for clock, pair in enumerate(pairs):
-        script.row(Kind.LOAD8, script.page(2 * pair, 0))
-        request = libcachesim.Request()
-        request.obj_id, request.obj_size, request.clock_time = pair + 1, 1, clock
-        misses += not cache.get(request)
-
-    assert misses == native(script, **LRU, **{"tlb.entries": entries}).total("utlb_refill")
 
 
 def test_a_tlb_needs_an_entry_to_replace() -> None:

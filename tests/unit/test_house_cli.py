@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import typer
 
-from replay import cli, shell
+from replay import cli, shell, start
 from replay.commands.charge import pairs, refuse_untaken
 from replay.commands.lists import complete_machine, complete_model
 from replay.errors import UserError
@@ -39,6 +39,28 @@ def test_help_loads_nothing_heavy(root: Path, program: str) -> None:
 
     assert "Usage: " + program in done.stdout
     assert done.stderr.strip() == ""
+
+
+@pytest.mark.parametrize("module", ["typer", "pyarrow"])
+@pytest.mark.parametrize("words", ["replay info no.arrow", "tracegen run radix"])
+def test_ctrl_c_while_modules_load_is_one_line(root: Path, words: str, module: str) -> None:
+    """Ctrl-C before there is a command line to handle it, or while a command loads what it needs, is no traceback."""
+    script = (
+        "import sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        f"        if name == {module!r}: raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        f"sys.argv = {words.split()!r}\n"
+        f"from replay import start; start.{words.split(maxsplit=1)[0]}()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=False)
+
+    assert (start.INTERRUPTED, "", "error: interrupted; nothing was written\n") == (
+        done.returncode,
+        done.stdout,
+        done.stderr,
+    )
 
 
 def test_completion_names_come_from_the_registries() -> None:

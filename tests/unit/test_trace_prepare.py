@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from replay import prepared_cache
 from replay.errors import UserError
-from replay.prepare import from_rows, prepare
+from replay.jit import cache_folder
+from replay.prepare import STORED, from_rows, prepare
 from replay.trace.meta import TraceMeta
 from replay.trace.schema import Kind, Segment
 
@@ -116,6 +120,78 @@ def test_a_second_prepare_reads_the_cache(write: Callable[..., Path], rows: Rows
     for before, after in zip((*first.columns, *first.pages), (*again.columns, *again.pages), strict=True):
         assert (before == after).all()
         assert not after.flags.writeable
+
+
+def entry_of(digest: str) -> Path:
+    """The folder of the one entry of the cache."""
+    (entry,) = [e for e in (cache_folder() / "prepared").iterdir() if e.name.startswith(digest)]
+    return entry
+
+
+def flip(path: Path) -> None:
+    """Flip a bit of the last byte: it is data, not header."""
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 0x40
+    path.write_bytes(data)
+
+
+def as_floats(path: Path) -> None:
+    """Replace an array by one of the same length and another type."""
+    np.save(path, np.load(path).astype(np.float64))
+
+
+DAMAGE = {
+    "a bit": lambda entry: flip(entry / "page.npy"),
+    "cut short": lambda entry: os.truncate(entry / "page.npy", (entry / "page.npy").stat().st_size - 4),
+    "emptied": lambda entry: os.truncate(entry / "segment.npy", 0),
+    "another type": lambda entry: as_floats(entry / "page.npy"),
+    "missing": lambda entry: (entry / "table.npy").unlink(),
+    "no array": lambda entry: (entry / "n.npy").write_bytes(b"PK\x03\x04" * 9),
+    "no checksums": lambda entry: (entry / "checksums.json").unlink(),
+    "senseless checksums": lambda entry: (entry / "checksums.json").write_text("[1]"),
+    "fewer arrays": lambda entry: (entry / "checksums.json").write_text("{}"),
+    "a folder": lambda entry: [(entry / "n.npy").unlink(), (entry / "n.npy").mkdir()],
+}
+"""What may happen to an entry of the cache -> how."""
+
+
+@pytest.mark.parametrize("damage", sorted(DAMAGE))
+def test_a_damaged_entry_is_made_anew(write: Callable[..., Path], rows: Rows, meta: TraceMeta, damage: str) -> None:
+    """Whatever happened to a cached file, it is never used: preparing gives the right arrays and mends the cache."""
+    path = str(write(rows, meta, "cached.arrow"))
+    first = prepare(path)
+    DAMAGE[damage](entry_of(first.digest))
+
+    assert prepared_cache.load(first.digest) is None
+    again = prepare(path)
+    mended = prepared_cache.load(first.digest)
+
+    assert mended is not None
+    for name, before in (first.columns._asdict() | first.pages._asdict()).items():
+        after = (again.columns._asdict() | again.pages._asdict())[name]
+        assert before.tolist() == after.tolist() == mended[name].tolist()
+
+
+@pytest.mark.parametrize("after", [0, 1, 7, len(STORED) - 1])
+def test_an_interrupt_while_preparing_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, write: Callable[..., Path], rows: Rows, meta: TraceMeta, after: int
+) -> None:
+    """Ctrl-C after any number of arrays is passed on, leaves no file in the cache, and the next time it works."""
+    path, saved, save = str(write(rows, meta, "cached.arrow")), [], np.save
+
+    def interrupted(file: Path, array: np.ndarray, **options: Any) -> None:
+        if len(saved) == after:
+            raise KeyboardInterrupt
+        saved.append(file)
+        save(file, array, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "save", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(path)
+
+    assert [] == list((cache_folder() / "prepared").iterdir())
+    assert prepared_cache.load(prepare(path).digest) is not None
 
 
 def test_the_cache_makes_room(

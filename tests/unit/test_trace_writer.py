@@ -69,5 +69,5 @@ def test_a_full_disk_stops_the_recording(words: np.ndarray, meta: TraceMeta, tmp
         writer.file.file.close()
         with open("/dev/full", "wb", buffering=0) as writer.file.tap.file:
             writer.write(words, counts)
-            with pytest.raises(UserError, match=r"t\.arrow: cannot write: No space left"):
+            with pytest.raises(UserError, match=r"t\.arrow: cannot write: no space left"):
                 writer.write(words, counts)
