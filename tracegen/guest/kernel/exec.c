@@ -22,17 +22,19 @@ struct elf_program {
 #define ELF_LOAD 1
 #define ELF_WRITABLE 2
 
-extern const u8 user_program[], user_program_end[]; // program.S
+extern const u8 program_gups[], program_gups_end[]; // program.S
+extern const u8 program_radix[], program_radix_end[];
+extern const u8 program_usertests[], program_usertests_end[];
+extern const u8 program_echo[], program_echo_end[];
 
-// The embedded programs.  One file may serve several names: it looks at argument 0.
 static const struct program {
     const char *name;
     const u8 *image, *end;
 } programs[] = {
-    {"gups", user_program, user_program_end},
-    {"radix", user_program, user_program_end},
-    {"usertests", user_program, user_program_end},
-    {"echo", user_program, user_program_end},
+    {"gups", program_gups, program_gups_end},
+    {"radix", program_radix, program_radix_end},
+    {"usertests", program_usertests, program_usertests_end},
+    {"echo", program_echo, program_echo_end},
 };
 
 static const struct program *find(const char *name) {

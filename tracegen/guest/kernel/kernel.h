@@ -10,9 +10,6 @@ struct proc;
 struct file;
 
 // console.c
-void print(const char *text);
-void print_decimal(u64 value);
-void print_hex(u64 value);
 void print_byte(u8 byte);
 
 // power.c

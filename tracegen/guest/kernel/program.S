@@ -1,9 +1,16 @@
-// The user program's ELF file, page-aligned, so that its text can be mapped where it lies.  exec.c names it.
+// The programs' ELF files, page-aligned, so that their text can be mapped where it lies.  exec.c names them.
 
         .section .rodata.program, "a"
+        .macro  program name
         .balign 4096
-        .globl  user_program, user_program_end
-user_program:
-        .incbin "user.elf"
-user_program_end:
+        .globl  program_\name, program_\name\()_end
+program_\name:
+        .incbin "\name"
+program_\name\()_end:
+        .endm
+
+        program gups
+        program radix
+        program usertests
+        program echo
         .balign 4096
