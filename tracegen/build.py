@@ -140,7 +140,7 @@ def build(guest: Path = GUEST) -> Image:
         files = {path.name: path.read_bytes() for path in data_files(guest)}
         for name in programs(guest):
             files[name] = link(guest, (f"user/{name}", *PROGRAM), "user/lib/user.ld", PROGRAM, out)
-        kernel = link(guest, KERNEL, "kernel/kernel.ld", KERNEL, out, files)
+        kernel = link(guest, KERNEL, "kernel/kernel.ld", KERNEL, out)
         return Image(kernel, filesystem.make(files))
 
 
