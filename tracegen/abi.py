@@ -52,6 +52,9 @@ DISK_LINE = 2
 MEMORY_BYTES = 64 << 20
 """RAM of the default machine."""
 
+DISK_BYTES = 16 << 20
+"""Its disk."""
+
 # -- devices ---------------------------------------------------------------------------------------------------------
 
 
@@ -64,6 +67,44 @@ class Disk(IntEnum):
     BUSY = 3
     DONE = 4  # the interrupt line is up until it is acknowledged
     FAILED = 5  # no such block or memory page, or a command while busy; the line is up, too
+
+
+# -- the file system on the disk --------------------------------------------------------------------------------------
+
+FS_MAGIC = 0x766D_7265_706C_6179
+"""The first eight bytes of the disk; nothing else is in block 0."""
+
+FS_BITMAP, FS_BITMAP_BLOCKS = 1, 8
+"""First block and length of the bitmap: bit ``b % 8`` of byte ``b // 8`` is set where block b is in use."""
+
+FS_BLOCKS = FS_BITMAP_BLOCKS * PAGE_BYTES * 8
+"""Blocks of the largest disk.  The file system reaches to the end of the disk that it is on, up to here."""
+
+FS_INODES, FS_INODE_BYTES = 512, 64
+"""Inodes, numbered from 0, which is none; and the bytes of one in the table: its file's bytes (8), when that was
+modified (8, ns since boot), names that it has (4: 0 for a free inode), the block of further block numbers (4), and the
+numbers of its first ``FS_DIRECT`` blocks (4 each; 0 where there is none)."""
+
+FS_DIRECT = 10
+FS_INDIRECT = PAGE_BYTES // 4
+"""Block numbers in the block of further ones."""
+
+FS_FILE_BYTES = (FS_DIRECT + FS_INDIRECT) * PAGE_BYTES
+"""The largest file."""
+
+FS_TABLE = FS_BITMAP + FS_BITMAP_BLOCKS
+"""First block of the table of inodes."""
+
+FS_DATA = FS_TABLE + FS_INODES * FS_INODE_BYTES // PAGE_BYTES
+"""First block that files use."""
+
+FS_ROOT = 1
+"""Inode of the one directory, a file with as many entries as there are inodes: number (4; 0 for a free one), name."""
+
+FS_NAME_BYTES = 28
+"""A name with its NUL."""
+
+FS_ENTRY_BYTES = 4 + FS_NAME_BYTES
 
 
 # -- page tables -----------------------------------------------------------------------------------------------------
@@ -133,7 +174,24 @@ class Syscall(IntEnum):
     READ = 14  # (descriptor, buffer, bytes) -> bytes read; an empty pipe blocks, 0 when nobody can write to it
     CLOSE = 15  # (descriptor) -> 0
     DUP = 16  # (descriptor) -> the lowest free descriptor, which now means the same
-    FREEPAGES = 17  # () -> physical pages that nobody holds
+    FREEPAGES = 17  # () -> physical pages that a process could get: free, or cached and the same on the disk
+    OPEN = 18  # (name, flags of Open) -> the lowest free descriptor, at the file's start
+    UNLINK = 19  # (name) -> 0; the file itself goes with its last descriptor
+    STAT = 20  # (name, where) -> 0, and three words there: bytes, modified in ns since boot, inode
+    SEEK = 21  # (descriptor, offset) -> offset
+    SYNC = 22  # () -> 0, when all that was written is on the disk
+    RENAME = 23  # (from, to) -> 0; a file that was called `to` is unlinked
+    DUP2 = 24  # (descriptor, to) -> to, which now means the same and was closed before
+    FREEBLOCKS = 25  # () -> free blocks of the disk
+
+
+class Open(IntEnum):
+    """Flags of OPEN."""
+
+    READ = 1
+    WRITE = 2
+    CREATE = 4  # an empty file where there is none of that name
+    TRUNCATE = 8  # to no bytes
 
 
 class Service(IntEnum):
@@ -154,6 +212,7 @@ class Service(IntEnum):
     STALE_FAULT = 12
     TABLE_UPDATE = 13
     PAGE_COPY = 14
+    DISK = 15  # asking the disk, and waiting for its answer
 
 
 SYSCALL_SERVICE = 32
@@ -165,6 +224,7 @@ SERVICE_CLASSES = {
     Service.PAGE_ZERO: "PAGE_ZERO",
     Service.TABLE_UPDATE: "TABLE_UPDATE",
     Service.PAGE_COPY: "PAGE_COPY",
+    Service.DISK: "DRIVER",
 }
 """Service -> name of its ``replay.trace.schema.ServiceClass`` where that is not OTHER."""
 
@@ -197,6 +257,7 @@ class Status(IntEnum):
     ILLEGAL = 132  # reserved or privileged instruction in user mode
     PANIC = 134  # the kernel found itself inconsistent
     NO_MEMORY = 137
+    NO_SPACE = 138  # the disk is full
     FAULT = 139  # a user access to an address the process does not own
     KILLED = 143  # by another process
 
@@ -207,8 +268,11 @@ _PLAIN = (
     *("PAGE_SHIFT", "PAGE_BYTES", "KSEG0", "KSEG1", "USER_TOP", "WINDOW", "WINDOW_BYTES"),
     *("DEVICE_BASE", "CONSOLE_OUT", "DEVICE_EXIT", "PTE_BYTES", "PTE_ENTRYLO_SHIFT"),
     *("DISK_BLOCK", "DISK_FRAME", "DISK_COMMAND", "DISK_STATUS", "DISK_ACKNOWLEDGE", "DISK_BLOCKS", "DISK_LINE"),
+    *("FS_MAGIC", "FS_BITMAP", "FS_BITMAP_BLOCKS", "FS_BLOCKS", "FS_INODES", "FS_INODE_BYTES", "FS_DIRECT"),
+    *("FS_INDIRECT", "FS_FILE_BYTES", "FS_TABLE", "FS_DATA", "FS_ROOT", "FS_NAME_BYTES", "FS_ENTRY_BYTES"),
 )
-_PREFIXED = {"PTE": Pte, "DISK": Disk, "ANNOUNCE": Announce, "SYS": Syscall, "SERVICE": Service, "STATUS": Status}
+_PREFIXED: dict[str, type[IntEnum]] = {"PTE": Pte, "DISK": Disk, "ANNOUNCE": Announce, "OPEN": Open}
+_PREFIXED |= {"SYS": Syscall, "SERVICE": Service, "STATUS": Status}
 
 
 def constants() -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The guest image: found ready-made, or built from the guest's sources by a compiler from the package index.
+"""The guest image, a kernel and a disk: found ready-made, or built by a compiler from the package index.
 
 An installed package carries the image that its build hook made.  In a checkout whose guest sources changed since, the
 image is built again and kept in the user's cache folder.  The same sources give the same bytes in any folder.
@@ -18,9 +18,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 from replay.errors import UserError, unknown
-from tracegen import abi, symbols
+from tracegen import abi, filesystem, symbols
 from tracegen.symbols import Symbol
 
 GUEST = Path(__file__).parent / "guest"
@@ -39,9 +40,11 @@ FLAGS = (
     *("-fno-sanitize=all", "-fno-pic", "-fno-pie", "-nostdlib", "-static", "-Wall", "-Wextra", "-Werror"),
     *("-Wl,--no-gc-sections", "-Wl,--build-id=none", "-Wl,-z,max-page-size=4096"),
 )
-INCLUDES = ("include", "lib", "kernel")
-PROGRAM = ("user", "lib")
 KERNEL = ("kernel", "lib")
+PROGRAM = ("user/lib", "lib")
+"""Folders of sources that are linked into the kernel; and into every program, beside its own in ``user``."""
+FILES = "files"
+"""Folder whose files lie on the disk under their own names, beside the programs."""
 SOURCES = {".c", ".h", ".S", ".ld"}
 COMPILED = {".c", ".S"}
 SECONDS = 300
@@ -50,22 +53,24 @@ SECONDS = 300
 
 @dataclass(frozen=True)
 class Image:
-    """A bootable ELF file, big-endian MIPS64, with its symbols."""
+    """A bootable kernel, a big-endian MIPS64 ELF file; and the disk with the programs, which are such files, too."""
 
     data: bytes
+    disk: bytes = b""
 
     @cached_property
     def digest(self) -> str:
-        """Hex SHA-256 of the file."""
-        return hashlib.sha256(self.data).hexdigest()
+        """Hex SHA-256 of both."""
+        return hashlib.sha256(hashlib.sha256(self.data).digest() + hashlib.sha256(self.disk).digest()).hexdigest()
 
     @cached_property
     def symbols(self) -> tuple[Symbol, ...]:
-        """(name, address) of the kernel's and the user program's symbols, by address."""
-        kernel = symbols.read(self.data)
-        at = {s.name: s.address for s in kernel}
-        program = symbols.contents(self.data, "user_program", at["user_program_end"] - at["user_program"])
-        return tuple(sorted((*kernel, *symbols.read(program)), key=lambda s: (s.address, s.name)))
+        """Names and addresses by address: the kernel's symbols as they are, a program's as ``program:symbol``."""
+        found = list(symbols.read(self.data))
+        for name, file in filesystem.read(self.disk).items() if self.disk else ():
+            if file.startswith(symbols.MAGIC):
+                found += [Symbol(f"{name}:{s.name}", s.address) for s in symbols.read(file)]
+        return tuple(sorted(found, key=lambda s: (s.address, s.name)))
 
 
 def image(cpu: str = "mips64") -> Image:
@@ -82,7 +87,7 @@ def image(cpu: str = "mips64") -> Image:
     cached = _load(kept, f"{cpu}-{digest[:24]}", digest)
     if cached is not None:
         return cached
-    built = Image(build())
+    built = build()
     try:
         _save(kept, f"{cpu}-{digest[:24]}", built, digest)
     except OSError:
@@ -94,49 +99,77 @@ def ship(folder: Path = IMAGES) -> None:
     """Build the image and write it into ``folder``, as a package carries it."""
     digest = source_digest()
     if _load(folder, "mips64", digest) is None:
-        _save(folder, "mips64", Image(build()), digest)
+        _save(folder, "mips64", build(), digest)
 
 
 def source_files(guest: Path = GUEST) -> list[Path]:
     """Every file that the image is made of, in a fixed order."""
-    return sorted((p for p in guest.rglob("*") if p.suffix in SOURCES), key=lambda p: p.relative_to(guest).as_posix())
+    found = {p for p in guest.rglob("*") if p.suffix in SOURCES} | set(data_files(guest))
+    return sorted(found, key=lambda p: p.relative_to(guest).as_posix())
+
+
+def data_files(guest: Path = GUEST) -> list[Path]:
+    """The files that go to the disk as they are, by name."""
+    return sorted(p for p in (guest / FILES).glob("*") if p.is_file() and not p.name.startswith("."))
+
+
+def programs(guest: Path = GUEST) -> list[str]:
+    """Names of the programs: the folders of ``user`` with sources, but for the library that all of them share."""
+    folders = {p.parent for p in (guest / "user").glob("*/*") if p.suffix in COMPILED}
+    return sorted(folder.name for folder in folders if folder.name != "lib")
 
 
 def source_digest(guest: Path = GUEST) -> str:
-    """Hex SHA-256 of all that shapes the image: sources, the shared header, flags and the compiler's version."""
-    digest = hashlib.sha256(repr((FLAGS, INCLUDES, PROGRAM, KERNEL, COMPILER_VERSION)).encode())
+    """Hex SHA-256 of all that shapes the image: sources, shared numbers, the disk's maker, flags, compiler version."""
+    digest = hashlib.sha256(repr((FLAGS, PROGRAM, KERNEL, COMPILER_VERSION)).encode())
     digest.update(hashlib.sha256(abi.header().encode()).digest())
+    digest.update(hashlib.sha256(Path(filesystem.__file__).read_bytes()).digest())
     for path in source_files(guest):
         digest.update(f"{path.relative_to(guest).as_posix()}\0".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
 
-def build(guest: Path = GUEST) -> bytes:
-    """Compile the guest in ``guest``: first the user program, then the kernel that embeds it.  Raises UserError."""
-    program = link(guest, PROGRAM, "user/user.ld", {})
-    return link(guest, KERNEL, "kernel/kernel.ld", {"user.elf": program})
+def build(guest: Path = GUEST) -> Image:
+    """Compile the guest in ``guest``: the kernel, and each program onto the disk with the data files.
 
-
-def link(guest: Path, folders: tuple[str, ...], script: str, embedded: Mapping[str, bytes]) -> bytes:
-    """Compile and link what lies in ``folders`` of ``guest``; ``embedded`` are files that its assembly may include.
-
-    Sources are named relative to ``guest``, so that no path gets into the ELF file that is returned.
+    Raises UserError.
     """
-    sources = [p for p in source_files(guest) if p.suffix in COMPILED and p.parent.name in folders]
     with tempfile.TemporaryDirectory(prefix="vmreplay-guest-") as temporary:
         out = Path(temporary)
-        (out / "abi.h").write_text(abi.header())
-        for name, data in embedded.items():
-            (out / name).write_bytes(data)
-        names = [p.relative_to(guest).as_posix() for p in sources]
-        includes = [f"-I{folder}" for folder in (*INCLUDES, out)]
-        _run([_compiler(), "cc", *FLAGS, *includes, *names, f"-Wl,-T,{script}", "-o", out / "linked"], guest, out)
-        return (out / "linked").read_bytes()
+        files = {path.name: path.read_bytes() for path in data_files(guest)}
+        for name in programs(guest):
+            files[name] = link(guest, (f"user/{name}", *PROGRAM), "user/lib/user.ld", PROGRAM, out)
+        kernel = link(guest, KERNEL, "kernel/kernel.ld", KERNEL, out)
+        return Image(kernel, filesystem.make(files))
+
+
+def link(
+    guest: Path,
+    folders: tuple[str, ...],
+    script: str,
+    includes: tuple[str, ...],
+    out: Path,
+    embedded: Mapping[str, bytes] = MappingProxyType({}),
+) -> bytes:
+    """Compile and link what lies in ``folders`` of ``guest``; ``embedded`` are files that its assembly may include.
+
+    ``includes`` are the folders of headers.  What is compiled is kept in ``out``, so that the next link finds it.
+    Sources are named relative to ``guest``: no path gets into the ELF file that is returned.
+    """
+    sources = [p for p in source_files(guest) if p.suffix in COMPILED]
+    names = [p.relative_to(guest) for p in sources]
+    chosen = [name.as_posix() for name in names if name.parent.as_posix() in folders]
+    (out / "abi.h").write_text(abi.header())
+    for name, data in embedded.items():
+        (out / name).write_bytes(data)
+    headers = [f"-I{folder}" for folder in ("include", *includes, out)]
+    _run([_compiler(), "cc", *FLAGS, *headers, *chosen, f"-Wl,-T,{script}", "-o", out / "linked"], guest, out)
+    return (out / "linked").read_bytes()
 
 
 def _run(command: list[str | Path], guest: Path, out: Path) -> None:
-    # A cache of its own: the compiler's does not notice a change in a file that assembly includes as binary.
+    # A cache of this build's own: it depends on nothing that was before, and shared sources are compiled once.
     environment = {"PATH": os.defpath, "HOME": str(out)}
     environment |= {"ZIG_GLOBAL_CACHE_DIR": str(out / "cache"), "ZIG_LOCAL_CACHE_DIR": str(out / "cache")}
     done = subprocess.run(
@@ -164,7 +197,7 @@ def _load(folder: Path, name: str, digest: str) -> Image | None:
     """The image kept as ``name`` if it is whole and made from the sources with this digest."""
     try:
         facts = json.loads((folder / f"{name}.json").read_text())
-        found = Image((folder / f"{name}.elf").read_bytes())
+        found = Image((folder / f"{name}.elf").read_bytes(), (folder / f"{name}.disk").read_bytes())
     except (OSError, ValueError):
         return None
     return found if facts == {"sources": digest, "image": found.digest} else None
@@ -174,6 +207,7 @@ def _save(folder: Path, name: str, built: Image, digest: str) -> None:
     facts = json.dumps({"sources": digest, "image": built.digest}, indent=1) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
     _replace(folder / f"{name}.elf", built.data)
+    _replace(folder / f"{name}.disk", built.disk)
     _replace(folder / f"{name}.json", facts.encode())
 
 

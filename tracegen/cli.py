@@ -22,7 +22,7 @@ UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 MAX_SEED = 2**64 - 1
 
-OPTIONS = ("cpu", "memory", "seed", "max-instructions", "output", "json")
+OPTIONS = ("cpu", "memory", "disk", "seed", "max-instructions", "output", "json")
 """Options of ``run``, for a suggestion when a name is neither an option nor an argument of the workload."""
 
 app = shell.application(
@@ -89,6 +89,7 @@ def run(
     ],
     cpu: Annotated[str, typer.Option(help="The emulated CPU.", autocompletion=_complete_cpu)] = "mips64",
     memory: Annotated[str, typer.Option(help="The guest's memory, with its unit.", metavar="SIZE")] = "64M",
+    disk: Annotated[str, typer.Option(help="The guest's disk, with its unit.", metavar="SIZE")] = "16M",
     seed: Annotated[int, typer.Option(help="Seeds TLB replacement.", metavar="NUMBER", min=0, max=MAX_SEED)] = 1,
     max_instructions: Annotated[
         int | None,
@@ -110,7 +111,7 @@ def run(
     chosen = find(workload)
     arguments = parse_arguments(context.args, [parameter.name for parameter in chosen.parameters])
     chosen.command_line(arguments)  # refuses what is out of range before anything heavy is loaded
-    memory_bytes = parse_size(memory)
+    memory_bytes, disk_bytes = parse_size("--memory", memory), parse_size("--disk", disk)
     place = output or Path(f"{workload}.arrow")
     if place.is_dir():
         raise UserError(f"{place} is a folder; name a file, for example -o {place / f'{workload}.arrow'}")
@@ -122,6 +123,7 @@ def run(
             arguments,
             cpu=cpu,
             memory_bytes=memory_bytes,
+            disk_bytes=disk_bytes,
             seed=seed,
             output=place,
             max_instructions=max_instructions,
@@ -154,11 +156,11 @@ def _judge(summary: RecordSummary, *, limited: bool) -> None:
         )
 
 
-def parse_size(text: str) -> int:
-    """Bytes in a size such as ``64M`` or ``1GiB``; the units are powers of 1024.  Raises UserError."""
+def parse_size(option: str, text: str) -> int:
+    """Bytes in a size such as ``64M`` or ``1GiB`` of ``option``; the units are powers of 1024.  Raises UserError."""
     match = re.fullmatch(r"(\d+)([KMG])(i?B)?", text.strip(), re.IGNORECASE)
     if match is None:
-        raise UserError(f"--memory {text!r} is no size with a unit; write for example --memory 64M")
+        raise UserError(f"{option} {text!r} is no size with a unit; write for example {option} 64M")
     return int(match[1]) * UNITS[match[2].upper()]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from replay.errors import unknown
 from replay.trace.meta import Handler, RecorderTlb, Refill, Service, TraceMeta
 from replay.trace.schema import ServiceClass
-from tracegen import abi, build, template, workloads
+from tracegen import abi, build, filesystem, template, workloads
 from tracegen.cpu.state import TLB_ENTRIES
 from tracegen.disk import UNITS_PER_SECOND
 from tracegen.machine import Machine
@@ -47,6 +47,7 @@ def record(
     *,
     cpu: str = "mips64",
     memory_bytes: int = 64 << 20,
+    disk_bytes: int = abi.DISK_BYTES,
     seed: int = 1,
     output: str | Path,
     max_instructions: int | None = None,
@@ -54,16 +55,18 @@ def record(
 ) -> RecordSummary:
     """Run ``workload`` with ``arguments`` (name -> value, others at their defaults) and write its trace to ``output``.
 
-    ``memory_bytes`` is the guest's memory, ``seed`` seeds TLB replacement.  Raises UserError for
-    wrong names, sizes and places, and leaves no file behind on any error or interrupt.
+    ``memory_bytes`` is the guest's memory, ``disk_bytes`` its disk, of which the image's files are a part; ``seed``
+    seeds TLB replacement.  Raises UserError for wrong names, sizes and places, and leaves no file behind on any error
+    or interrupt.
     """
     if cpu not in CPUS:
         raise unknown("CPU", cpu, CPUS)
     words = workloads.find(workload).command_line(arguments or {}).split()
     image = build.image(cpu)
+    disk = filesystem.fit(image.disk, disk_bytes)
     meta = _meta(image, words, cpu, memory_bytes, seed)
     with TraceWriter(output, meta) as writer:
-        machine = Machine(image.data, memory_bytes=memory_bytes, seed=seed, arguments=words)
+        machine = Machine(image.data, memory_bytes=memory_bytes, seed=seed, arguments=words, disk=disk)
         result = machine.run(sink=writer.write, max_instructions=max_instructions, progress=progress)
         complete = result.reason == "exit"
         closing = writer.commit({"complete": complete, "status": result.status, "reason": result.reason})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
+MAGIC = b"\x7fELF"
 SECTION = struct.Struct(">IIQQQQIIQQ")  # name, type, flags, address, offset, size, link, info, align, entry size
 SYMBOL = struct.Struct(">IBBHQQ")  # name, info, other, section, value, size
 SYMTAB, NOBITS = 2, 8

@@ -28,13 +28,14 @@ def test_compiler_reads_the_header_as_python_does(tmp_path: Path) -> None:
     """A C program that includes the header sees the same values, in the same types of arithmetic."""
     names = list(abi.constants())
     values = ", ".join(f"(unsigned long)({name})" for name in names)
-    for folder in ("user", "lib"):
-        (tmp_path / folder).mkdir()
-    (tmp_path / "user" / "user.ld").write_text((build.GUEST / "user" / "user.ld").read_text())
-    (tmp_path / "user" / "table.c").write_text(
+    guest, out = tmp_path / "guest", tmp_path / "out"
+    for folder in (guest / "user" / "table", out):
+        folder.mkdir(parents=True)
+    (guest / "user" / "table" / "table.c").write_text(
         f'#include "abi.h"\nconst unsigned long table[] = {{{values}}};\nvoid __start(void) {{}}\n'
     )
-    elf = build.link(tmp_path, build.PROGRAM, "user/user.ld", {})
+    script = (build.GUEST / "user" / "lib" / "user.ld").as_posix()
+    elf = build.link(guest, ("user/table",), script, (), out)
     table = symbols.contents(elf, "table", 8 * len(names))
 
     assert list(abi.constants().values()) == [v for (v,) in struct.iter_unpack(">Q", table)]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from replay.errors import UserError
-from tracegen import abi, build, template
+from tracegen import abi, build, filesystem, symbols, template
 from tracegen.workloads import WORKLOADS, find
 
 
@@ -39,8 +39,8 @@ def test_image_is_the_same_in_any_folder(image: build.Image, checkout: Path) -> 
     """Sources copied elsewhere build to the same bytes, which name no folder."""
     built = build.build(checkout)
 
-    assert image.data == built
-    assert b"guest/" not in built
+    assert image == built
+    assert not any(b"guest/" in part for part in (built.data, built.disk))
 
 
 def test_source_digest_follows_each_edit(checkout: Path) -> None:
@@ -59,17 +59,18 @@ def test_image_is_kept_and_found_again(no_images: Path, image: build.Image, monk
     first = build.image()
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
 
-    assert image.data == first.data == build.image().data
-    assert 2 == len(list(no_images.iterdir()))
+    assert image == first == build.image()
+    assert 3 == len(list(no_images.iterdir()))
 
 
 def test_damaged_image_is_not_used(no_images: Path) -> None:
     """An image whose bytes are not those that were kept is built again."""
-    good = build.image().data
-    (kept,) = no_images.glob("*.elf")
-    kept.write_bytes(good[:-1])
+    good = build.image()
+    for suffix in ("elf", "disk"):
+        (kept,) = no_images.glob(f"*.{suffix}")
+        kept.write_bytes(kept.read_bytes()[:-1])
 
-    assert good == build.image().data == kept.read_bytes()
+        assert good == build.image()
 
 
 def test_missing_compiler_is_one_clear_line(no_images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,18 +120,31 @@ def test_unknown_cpu_is_refused() -> None:
         build.image("mips32")
 
 
-def test_symbols_name_kernel_and_program(image: build.Image) -> None:
-    """Symbols of the kernel and of the user program are there, by address, at the places the map gives them."""
-    at = {s.name: s.address for s in image.symbols if s.name in {"vectors", "utlb_refill", "general_vector", "radix"}}
+def test_symbols_name_kernel_and_programs(image: build.Image) -> None:
+    """The kernel's symbols and each program's are there, by address, at the places the map gives them."""
+    vectors = {"vectors", "utlb_refill", "general_vector"}
+    at = {s.name: s.address for s in image.symbols if s.name in vectors}
     addresses = [s.address for s in image.symbols]
+    programs = {s.name: s.address for s in image.symbols if s.name.endswith(":main")}
 
     assert sorted(addresses) == addresses
-    assert 0x40_0000 < at.pop("radix") < abi.USER_TOP
+    assert {f"{name}:main" for name in build.programs()} == set(programs)
+    assert all(0x40_0000 < address < abi.USER_TOP for address in programs.values())
     assert {
         "vectors": abi.VECTOR_REFILL,
         "utlb_refill": abi.VECTOR_XREFILL,
         "general_vector": abi.VECTOR_GENERAL,
     } == at
+
+
+def test_disk_holds_programs_and_data_files(image: build.Image) -> None:
+    """The disk has one ELF file for each program's folder, and each data file as it is."""
+    files = filesystem.read(image.disk)
+    data = {path.name: path.read_bytes() for path in build.data_files()}
+
+    assert data == {name: file for name, file in files.items() if name in data}
+    assert set(build.programs()) == {name for name, file in files.items() if file.startswith(symbols.MAGIC)} - set(data)
+    assert {"gups", "radix", "echo", "usertests"} <= set(build.programs())
 
 
 def test_template_is_what_a_hand_count_gives(image: build.Image) -> None:

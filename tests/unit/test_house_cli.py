@@ -75,14 +75,14 @@ def test_completion_names_come_from_the_registries() -> None:
 )
 def test_sizes_have_units(text: str, size: int) -> None:
     """A size is a number with a unit of 1024 bytes or a power of it."""
-    assert size == parse_size(text)
+    assert size == parse_size("--memory", text)
 
 
 @pytest.mark.parametrize("text", ["64", "M", "-1M", "1.5G", "64 T", ""])
 def test_sizes_without_a_unit_are_refused(text: str) -> None:
     """A size without a unit, or that is no whole number, is an error that shows how to write one."""
     with pytest.raises(UserError, match=r"no size with a unit; write for example --memory 64M"):
-        parse_size(text)
+        parse_size("--memory", text)
 
 
 def test_workload_arguments_take_three_forms() -> None:

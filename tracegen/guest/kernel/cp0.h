@@ -2,6 +2,7 @@
 //
 // The R10000 interlocks CP0 hazards in hardware, so no instruction here waits for another.
 #pragma once
+#include "abi.h"
 
 #define CP0_INDEX $0
 #define CP0_ENTRYLO0 $2
@@ -23,11 +24,13 @@
 #define STATUS_KSU 0x00000018
 #define STATUS_UX 0x00000020   // 64-bit user segment: 64-bit instructions in user mode, misses go to 0x080
 #define STATUS_TIMER 0x00008000 // IM7, the Count/Compare interrupt
+#define STATUS_DISK 0x00000400  // IM2
 #define STATUS_XX 0x80000000   // MIPS IV instructions in user mode
 
 #define CAUSE_CODE 0x7c
 #define CAUSE_CODE_SHIFT 2
 #define CAUSE_TIMER 0x00008000 // IP7
+#define CAUSE_DISK 0x00000400  // IP2
 #define CAUSE_BD 0x80000000    // the exception is in a branch's delay slot; EPC is the branch
 
 #define EXC_INTERRUPT 0
@@ -45,6 +48,8 @@
 
 #ifndef __ASSEMBLER__
 #include "types.h"
+
+static_assert(STATUS_DISK == 0x100 << DISK_LINE && CAUSE_DISK == STATUS_DISK, "the disk's line is as abi.py says");
 
 // Count runs at half the cycle rate; a write to Compare clears the timer interrupt.
 static inline u32 read_count(void) {

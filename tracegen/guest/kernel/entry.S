@@ -9,8 +9,8 @@
         .section .text.entry, "ax"
         .globl  __start
 __start:
-        // ERL, EXL, BEV and IE clear: vectors in kseg0, no interrupts, but the timer may end a wait.
-        li      $t0, STATUS_UX | STATUS_TIMER
+        // ERL, EXL, BEV and IE clear: vectors in kseg0, no interrupts, but timer and disk may end a wait.
+        li      $t0, STATUS_UX | STATUS_TIMER | STATUS_DISK
         mtc0    $t0, CP0_STATUS
         lui     $sp, %hi(boot_stack_top)
         daddiu  $sp, $sp, %lo(boot_stack_top)

@@ -1,7 +1,9 @@
 // Loading a program: an ELF file becomes a space.
 //
 // Pages start out present but neither referenced nor dirty: the first touch and the first store of each are soft
-// faults.  Read-only pages map the file where it lies in RAM; writable ones are copied first.
+// faults.  Read-only pages are the buffer cache's own, mapped where they lie; writable ones are copied first.
+#include "buffer.h"
+#include "fs.h"
 #include "proc.h"
 #include "space.h"
 
@@ -19,72 +21,44 @@ struct elf_program {
     u64 offset, va, pa, file_bytes, memory_bytes, align;
 };
 
+#define ELF_MAGIC 0x7f454c46
+#define ELF_MIPS 8
 #define ELF_LOAD 1
 #define ELF_WRITABLE 2
 
-extern const u8 user_program[], user_program_end[]; // program.S
-
-// The embedded programs.  One file may serve several names: it looks at argument 0.
-static const struct program {
-    const char *name;
-    const u8 *image, *end;
-} programs[] = {
-    {"gups", user_program, user_program_end},
-    {"radix", user_program, user_program_end},
-    {"usertests", user_program, user_program_end},
-    {"echo", user_program, user_program_end},
-};
-
-static const struct program *find(const char *name) {
-    for (u64 i = 0; i < sizeof programs / sizeof *programs; i++)
-        if (strcmp(programs[i].name, name) == 0)
-            return programs + i;
-    return 0;
+// Refers to the file that the first word names; 0 where there is none.
+struct inode *exec_find(const struct arguments *line) {
+    char name[FS_NAME_BYTES] = {0};
+    u64 length = argument_length(line, 0);
+    if (!length || length >= sizeof name)
+        return 0;
+    memcpy(name, line->text + line->start[0], length);
+    return directory_open(name, 0);
 }
 
-int exec_knows(const char *name) {
-    return find(name) != 0;
-}
-
-// Cuts the text at its spaces.  0, or which limit of param.h it exceeds; without a word, argument 0 is empty.
-const char *arguments_split(struct arguments *into) {
-    into->count = 0;
-    into->start[0] = (u16)strlen(into->text);
-    for (char *p = into->text; *p;) {
-        if (*p == ' ') {
-            *p++ = 0;
-            continue;
-        }
-        if (into->count == MAX_ARGUMENTS)
-            return "too many boot arguments";
-        into->start[into->count++] = (u16)(p - into->text);
-        while (*p && *p != ' ')
-            p++;
+// A page for a process with a block's content: the cache's own, or where it is to be written to a copy, of which
+// `bytes` come from the file.  0 when memory is out.
+static u64 page_of(u64 block, u64 bytes, int writable) {
+    struct buffer *b = buffer_read(block);
+    u64 page = 0;
+    if (writable) {
+        page = page_alloc_copy(b->page);
+        if (page && bytes < PAGE_BYTES)
+            memset((u8 *)KERNEL(page) + bytes, 0, PAGE_BYTES - bytes);
+    } else if (page_available()) { // or the cache might be left without a page of its own
+        page_share(page = b->page);
     }
-    return 0;
-}
-
-// The page of a writable segment that begins at `from`, of which `bytes` come from the file and the rest is zero.
-static u64 copy_of(const u8 *from, u64 bytes) {
-    if (bytes > PAGE_BYTES)
-        bytes = PAGE_BYTES;
-    u64 page = page_alloc();
-    if (page) {
-        memcpy(KERNEL(page), from, bytes);
-        memset((u8 *)KERNEL(page) + bytes, 0, PAGE_BYTES - bytes);
-    }
+    buffer_release(b);
     return page;
 }
 
-static int load_segment(struct space *space, const u8 *image, const struct elf_program *p) {
+static int load_segment(struct space *space, const struct inode *file, const struct elf_program *p) {
     int writable = (p->flags & ELF_WRITABLE) != 0;
     for (u64 done = 0; done < p->file_bytes; done += PAGE_BYTES) {
-        const u8 *from = image + p->offset + done;
-        u64 page = writable ? copy_of(from, p->file_bytes - done) : PHYSICAL(from);
-        u64 flags = PTE_PRESENT | (writable ? PTE_WRITABLE : 0);
+        u64 page = page_of(content_block(file, (p->offset + done) / PAGE_BYTES), p->file_bytes - done, writable);
         if (!page)
             return -1;
-        if (vm_map(space, p->va + done, page, flags)) {
+        if (vm_map(space, p->va + done, page, PTE_PRESENT | (writable ? PTE_WRITABLE : 0))) {
             page_free(page);
             return -1;
         }
@@ -92,34 +66,45 @@ static int load_segment(struct space *space, const u8 *image, const struct elf_p
     return 0;
 }
 
-// Maps a page-aligned ELF file.  Its entry point, or 0 when it is damaged or memory is out.
-static u64 load(struct space *space, const u8 *image, const u8 *end) {
-    const struct elf_header *header = (const struct elf_header *)image;
-    if (end - image < (i64)sizeof *header || *(const u32 *)header->ident != 0x7f454c46)
-        return 0;
-    const struct elf_program *p = (const struct elf_program *)(image + header->program_offset);
-    for (u32 i = 0; i < header->program_count; i++, p++) {
-        if (p->type != ELF_LOAD)
-            continue;
-        if ((p->va | p->offset) % PAGE_BYTES || p->va + p->memory_bytes > HEAP_TOP)
-            return 0;
-        space->zeroed = PAGE_UP(p->va + p->file_bytes);
-        space->heap_end = PAGE_UP(p->va + p->memory_bytes);
-        if (load_segment(space, image, p))
-            return 0;
-    }
-    return header->entry;
+// Whether a segment lies in the file, and in memory behind the ones before it.
+static int is_sound(const struct space *space, const struct inode *file, const struct elf_program *p) {
+    return (p->va | p->offset) % PAGE_BYTES == 0 && p->offset <= file->disk.bytes &&
+           p->file_bytes <= file->disk.bytes - p->offset && p->file_bytes <= p->memory_bytes &&
+           p->va >= space->heap_end && p->va <= HEAP_TOP && p->memory_bytes <= HEAP_TOP - p->va;
 }
 
-// A new space with the program that `line` names, which must be known; 0 when it does not fit.
-struct space *exec_load(const struct arguments *line, u64 *entry) {
-    const struct program *program = find(line->text + line->start[0]);
+static int load_segments(struct space *space, const struct inode *file, const struct elf_header *header) {
+    for (u64 i = 0; i < header->program_count; i++) {
+        struct elf_program p;
+        if (content_read(file, (u64)&p, header->program_offset + i * sizeof p, sizeof p) != sizeof p)
+            return -1;
+        if (p.type != ELF_LOAD)
+            continue;
+        if (!is_sound(space, file, &p))
+            return -1;
+        space->zeroed = PAGE_UP(p.va + p.file_bytes);
+        space->heap_end = PAGE_UP(p.va + p.memory_bytes);
+        if (load_segment(space, file, &p))
+            return -1;
+    }
+    return 0;
+}
+
+// A new space with the program in `file`; 0 when that is no program or memory is out.
+struct space *exec_load(struct inode *file, u64 *entry) {
+    struct elf_header header;
     struct space *space = space_create();
     if (!space)
         return 0;
-    *entry = load(space, program->image, program->end);
-    if (*entry)
-        return space;
-    space_destroy(space);
-    return 0;
+    inode_lock(file);
+    int failed = content_read(file, (u64)&header, 0, sizeof header) != sizeof header ||
+                 *(const u32 *)header.ident != ELF_MAGIC || header.machine != ELF_MIPS ||
+                 load_segments(space, file, &header);
+    inode_unlock(file);
+    if (failed) {
+        space_destroy(space);
+        return 0;
+    }
+    *entry = header.entry;
+    return space;
 }

@@ -1,9 +1,10 @@
 // Descriptors: small numbers of a process for files, which processes share.
 #include "file.h"
+#include "fs.h"
 #include "proc.h"
 
 static struct file files[MAX_FILES];
-static struct file console = {CONSOLE, 1, 0};
+static struct file console = {.kind = CONSOLE, .references = 1};
 
 // The first process's descriptor 1 prints; its children inherit that.
 void file_console(struct file **descriptors) {
@@ -16,23 +17,17 @@ struct file *file_share(struct file *file) {
     return file;
 }
 
+// Gives up one reference.  The last one's end may take a while: a file without a name goes with it.
 void file_close(struct file *file) {
-    if (file && --file->references == 0 && file->pipe)
+    if (!file || --file->references)
+        return;
+    if (file->kind == ON_DISK)
+        inode_put(file->inode);
+    else
         pipe_close(file->pipe, file->kind == PIPE_IN);
 }
 
-// A file with one reference, or 0 when there are too many.
-static struct file *file_create(void) {
-    for (struct file *f = files; f < files + MAX_FILES; f++)
-        if (!f->references) {
-            f->references = 1;
-            f->pipe = 0;
-            return f;
-        }
-    return 0;
-}
-
-static struct file *file_of(u64 descriptor) {
+struct file *file_of(u64 descriptor) {
     return descriptor < MAX_DESCRIPTORS ? current->file[descriptor] : 0;
 }
 
@@ -42,6 +37,20 @@ static i64 describe(struct file *file) {
         if (!current->file[i]) {
             current->file[i] = file;
             return (i64)i;
+        }
+    return -1;
+}
+
+// A descriptor for a file as `made` says; -1 where there are too many of either.
+i64 file_describe(struct file made) {
+    for (struct file *f = files; f < files + MAX_FILES; f++)
+        if (!f->references) {
+            i64 descriptor = describe(f);
+            if (descriptor >= 0) {
+                *f = made;
+                f->references = 1;
+            }
+            return descriptor;
         }
     return -1;
 }
@@ -59,18 +68,35 @@ static i64 console_write(u64 from, u64 bytes) {
     return (i64)bytes;
 }
 
+// Reads or writes where the file's last user stopped.  Two of them take turns: each finds the place the other left.
+static i64 move(struct file *file, u64 user, u64 bytes, int write) {
+    if (!(file->flags & (write ? OPEN_WRITE : OPEN_READ)))
+        return -1;
+    inode_lock(file->inode);
+    i64 n = write ? content_write(file->inode, user, file->offset, bytes)
+                  : content_read(file->inode, user, file->offset, bytes);
+    if (n > 0)
+        file->offset += (u64)n;
+    inode_unlock(file->inode);
+    return n;
+}
+
 i64 file_write(u64 descriptor, u64 from, u64 bytes) {
     struct file *file = file_of(descriptor);
     if (!file || file->kind == PIPE_OUT || !in_user(from, bytes))
         return -1;
+    if (file->kind == ON_DISK)
+        return move(file, from, bytes, 1);
     return file->kind == CONSOLE ? console_write(from, bytes) : pipe_write(file->pipe, from, bytes);
 }
 
 i64 file_read(u64 descriptor, u64 to, u64 bytes) {
     struct file *file = file_of(descriptor);
-    if (!file || file->kind != PIPE_OUT || !in_user(to, bytes))
+    if (!file || !in_user(to, bytes))
         return -1;
-    return pipe_read(file->pipe, to, bytes);
+    if (file->kind == ON_DISK)
+        return move(file, to, bytes, 0);
+    return file->kind == PIPE_OUT ? pipe_read(file->pipe, to, bytes) : -1;
 }
 
 i64 file_drop(u64 descriptor) {
@@ -90,18 +116,15 @@ i64 file_dup(u64 descriptor) {
     return other;
 }
 
-// A file for one end of `pipe` and a descriptor for it; -1 where there is none of either.
-static i64 open_end(struct pipe *pipe, int kind) {
-    struct file *file = file_create();
-    if (!file)
+// `to` means what `descriptor` means; what it meant before is closed.
+i64 file_dup2(u64 descriptor, u64 to) {
+    struct file *file = file_of(descriptor);
+    if (!file || to >= MAX_DESCRIPTORS)
         return -1;
-    file->kind = kind;
-    i64 descriptor = describe(file);
-    if (descriptor < 0)
-        file->references = 0;
-    else
-        file->pipe = pipe;
-    return descriptor;
+    struct file *before = current->file[to];
+    current->file[to] = file_share(file);
+    file_close(before);
+    return (i64)to;
 }
 
 // Stores the descriptors of a new pipe's ends at user address `to`.
@@ -109,7 +132,8 @@ i64 file_pipe(u64 to) {
     struct pipe *pipe = pipe_create();
     if (!pipe)
         return -1;
-    i64 ends[2] = {open_end(pipe, PIPE_OUT), open_end(pipe, PIPE_IN)};
+    i64 ends[2] = {file_describe((struct file){.kind = PIPE_OUT, .pipe = pipe}),
+                   file_describe((struct file){.kind = PIPE_IN, .pipe = pipe})};
     if (ends[0] >= 0 && ends[1] >= 0 && in_user(to, sizeof ends) && !user_copy((void *)to, ends, sizeof ends))
         return 0;
     for (int i = 0; i < 2; i++) {

@@ -1,14 +1,22 @@
-// What a descriptor stands for: the console, or one end of a pipe.
+// What a descriptor stands for: the console, one end of a pipe, or a place in a file.
 #pragma once
 #include "kernel.h"
 
 struct pipe;
+struct inode;
 
 struct file {
-    enum { CONSOLE, PIPE_OUT, PIPE_IN } kind; // PIPE_OUT: the end that is read from
-    u64 references;                           // 0: not in use
+    enum { CONSOLE, PIPE_OUT, PIPE_IN, ON_DISK } kind; // PIPE_OUT: the end that is read from
+    u64 references;                                    // 0: not in use
     struct pipe *pipe;
+    struct inode *inode; // of a file on the disk, and where its next byte is read or written
+    u64 offset;
+    u64 flags;           // OPEN_READ, OPEN_WRITE
 };
+
+// file.c, for names.c
+struct file *file_of(u64 descriptor);
+i64 file_describe(struct file made);
 
 // pipe.c
 struct pipe *pipe_create(void);

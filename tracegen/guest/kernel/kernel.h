@@ -10,9 +10,6 @@ struct proc;
 struct file;
 
 // console.c
-void print(const char *text);
-void print_decimal(u64 value);
-void print_hex(u64 value);
 void print_byte(u8 byte);
 
 // power.c
@@ -21,12 +18,15 @@ void print_byte(u8 byte);
 
 // page.c
 void page_init(u64 from, u64 end);
+u64 page_take(u64 keep);
+int page_available(void);
 u64 page_alloc(void);
 u64 page_alloc_zeroed(void);
 u64 page_alloc_copy(u64 from);
 void page_share(u64 page);
 int page_is_shared(u64 page);
 void page_free(u64 page);
+void page_zero(u64 page);
 u64 page_free_count(void);
 
 // space.c
@@ -43,6 +43,20 @@ void vm_refresh(const struct space *space, u64 va, const pte_t *entry);
 int vm_map(struct space *space, u64 va, u64 page, u64 flags);
 enum fault vm_fault(struct space *space, u64 va, int store);
 
+// sched.c
+void sleep(const void *channel);
+void wake(const void *channel);
+
+// disk.c, buffer.c
+int disk_owes_answer(void);
+void disk_interrupt(void);
+void buffer_init(void);
+int buffer_give_back(void);
+u64 buffer_idle_pages(void);
+u64 buffer_pages(void);
+void buffer_throttle(void);
+void buffer_sync(void);
+
 // proc.c
 [[noreturn]] void proc_start(const char *line);
 i64 proc_fork(void);
@@ -52,9 +66,10 @@ i64 proc_wait(u64 status);
 i64 proc_kill(u64 id);
 i64 proc_grow(i64 bytes);
 i64 proc_argument(u64 index, u64 to, u64 bytes);
-const char *proc_name(void);
+i64 copy_text(char *to, u64 from, u64 bytes);
+void proc_print_name(void);
 
-// file.c, pipe.c
+// file.c, names.c
 void file_console(struct file **descriptors);
 struct file *file_share(struct file *file);
 void file_close(struct file *file);
@@ -62,7 +77,13 @@ i64 file_read(u64 descriptor, u64 to, u64 bytes);
 i64 file_write(u64 descriptor, u64 from, u64 bytes);
 i64 file_drop(u64 descriptor);
 i64 file_dup(u64 descriptor);
+i64 file_dup2(u64 descriptor, u64 to);
 i64 file_pipe(u64 descriptors);
+i64 file_open(u64 name, u64 flags);
+i64 file_seek(u64 descriptor, u64 offset);
+i64 file_stat(u64 name, u64 to);
+i64 file_unlink(u64 name);
+i64 file_rename(u64 from, u64 to);
 
 // timer.c
 void timer_init(void);
@@ -83,6 +104,7 @@ void tlb_flush(void);
 void tlb_use(u64 asid);
 void tlb_update(u64 pair_and_asid, pte_t even, pte_t odd);
 i64 user_copy(void *to, const void *from, u64 bytes);
+void thread_first(void);
 extern const char user_copy_failed[];
 
 // Whether `bytes` from `va` on may be the user's; user_copy finds out whether they are.

@@ -3,10 +3,10 @@
 // Physical (RAM starts at 0; the machine says how much there is):
 //
 //   0x00000000  exception vectors: refill at 0x000 and 0x080, general at 0x180
-//   0x00001000  kernel text, constants, the embedded programs, data, boot stack   (up to `end`)
-//   end         reference counts of pages, then the pages themselves, handed out by page.c
+//   0x00001000  kernel text, constants, data, boot stack   (up to `end`)
+//   end         table of pages, then the pages themselves, handed out by page.c
 //   last page   boot argument string, written by the loader
-//   0x1f000000  device page: console and exit registers
+//   0x1f000000  device page: console, exit and disk registers
 //
 // Virtual, as the kernel uses it (sign-extended 32-bit compatibility space):
 //

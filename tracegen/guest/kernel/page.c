@@ -1,65 +1,85 @@
 // Physical pages: handed out one at a time, counted by reference, and taken back when nobody refers to them.
 //
-// Fresh pages come from the bottom of untouched RAM; freed ones are linked through their first word and go out first.
-// The kernel image, and the program text in it, lie outside: references to their pages are not counted.
+// Fresh pages come from the bottom of untouched RAM; those that came back go out first.  What is known of a page lies
+// in a table, not in the page: the content of a free page is nobody's.  The kernel's own pages are not counted.
 #include "announce.h"
 #include "kernel.h"
+#include "param.h"
 
 static u64 first, next, top; // physical addresses: the first counted page, the first untouched one, the end
-static u64 freed;            // head of the list of freed pages; 0 ends it
-static u64 freed_count;
-static u16 *references; // by page number from `first`
+static u64 freed;            // head of the list of pages that came back; 0 ends it
+static u64 free_pages;       // on that list, or untouched
+static struct {
+    u32 references;
+    u32 next_freed; // page number
+} *pages;           // by page number from `first`
 
 void page_init(u64 from, u64 end) {
-    references = KERNEL(PAGE_UP(from)); // RAM outside the image reads zero
-    first = next = PAGE_UP(PAGE_UP(from) + (end - from) / PAGE_BYTES * sizeof *references);
+    pages = KERNEL(PAGE_UP(from)); // RAM outside the image reads zero
+    first = next = PAGE_UP(PAGE_UP(from) + (end - from) / PAGE_BYTES * sizeof *pages);
     top = end;
+    free_pages = (top - next) >> PAGE_SHIFT;
 }
 
+static u64 index_of(u64 page) {
+    return (page - first) >> PAGE_SHIFT;
+}
+
+// Pages that page_alloc could give if the buffer cache gave none back.
 u64 page_free_count(void) {
-    return freed_count + ((top - next) >> PAGE_SHIFT);
+    return free_pages > RESERVED_PAGES ? free_pages - RESERVED_PAGES : 0;
 }
 
-static u16 *references_of(u64 page) {
-    return references + ((page - first) >> PAGE_SHIFT);
-}
-
-// A page of unknown content with one reference: its physical address, or 0 when memory is out.
-u64 page_alloc(void) {
+// A page of unknown content with one reference: its physical address, or 0 when no more than `keep` are free.
+u64 page_take(u64 keep) {
+    if (free_pages <= keep)
+        return 0;
     u64 page = freed;
     if (page) {
-        freed = *(u64 *)KERNEL(page);
-        freed_count--;
-    } else if (next < top) {
+        freed = (u64)pages[index_of(page)].next_freed << PAGE_SHIFT;
+    } else {
         page = next;
         next += PAGE_BYTES;
-    } else {
-        return 0;
     }
-    *references_of(page) = 1;
+    free_pages--;
+    pages[index_of(page)].references = 1;
     return page;
 }
 
+// Whether there is memory, beyond what the buffer cache must have: it gives up what it need not have.
+int page_available(void) {
+    while (free_pages <= RESERVED_PAGES)
+        if (!buffer_give_back())
+            return 0;
+    return 1;
+}
+
+// A page of unknown content with one reference, or 0 when memory is out.
+u64 page_alloc(void) {
+    return page_available() ? page_take(RESERVED_PAGES) : 0;
+}
+
 void page_share(u64 page) {
-    if (page >= first)
-        ++*references_of(page);
+    pages[index_of(page)].references++;
 }
 
 int page_is_shared(u64 page) {
-    return page < first || *references_of(page) > 1;
+    return pages[index_of(page)].references > 1;
 }
 
 // Gives up one reference.
 void page_free(u64 page) {
-    if (page < first || --*references_of(page))
+    u64 i = index_of(page);
+    if (--pages[i].references)
         return;
-    *(u64 *)KERNEL(page) = freed;
+    pages[i].next_freed = (u32)(freed >> PAGE_SHIFT);
     freed = page;
-    freed_count++;
+    free_pages++;
+    ANNOUNCE1(ANNOUNCE_FREED, page >> PAGE_SHIFT);
 }
 
 // The loop stores one cache line a turn, as every kernel's does.
-static void page_zero(u64 page) {
+void page_zero(u64 page) {
     ANNOUNCE1(ANNOUNCE_SERVICE_ENTER, SERVICE_PAGE_ZERO);
     for (u64 *p = KERNEL(page), *stop = KERNEL(page + PAGE_BYTES); p != stop; p += 8) {
         p[0] = p[1] = p[2] = p[3] = 0;

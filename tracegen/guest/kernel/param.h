@@ -4,13 +4,18 @@
 #define TICK_COUNTS 1000000     // timer period in Count units: 10 ms
 #define COUNT_NS 10             // one Count unit: two cycles at the nominal 200 MHz
 #define BOOT_STACK_BYTES 8192   // the idle thread's, too; a process's kernel stack is one page
-#define ARGUMENT_BYTES 256      // command line of a process, with its NUL
-#define MAX_ARGUMENTS 8
-#define WRITE_CHUNK 128         // bytes of a write() that pass through the kernel's stack at a time
+#define LINE_BYTES 256          // command line of a process, with its NUL
+#define MAX_ARGUMENTS 16
+#define WRITE_CHUNK 128         // bytes of a write() to the console that pass through the kernel's stack at a time
 #define MAX_PROCESSES 32
 #define MAX_SPACES (MAX_PROCESSES + 1) // exec holds two for a moment
 #define MAX_DESCRIPTORS 16      // of one process
 #define MAX_FILES 64            // of all processes
+#define MAX_INODES (1 + MAX_FILES + 2 * MAX_PROCESSES) // in memory: the directory, open files, and what calls work on
 #define PIPE_BYTES 1024         // a power of two that leaves room in a page
+#define MAX_BUFFERS 1024        // blocks of the disk in memory
+#define BUFFER_CHAINS 256       // by which they are found; a power of two
+#define MAX_DIRTY 128           // of them newer than on the disk
+#define RESERVED_PAGES 8        // that only the buffer cache may use, so that it can always go on
 #define TLB_ENTRIES 64
 #define ASIDS 256               // 0 belongs to no space

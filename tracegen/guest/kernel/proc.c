@@ -1,6 +1,7 @@
 // Processes: born by fork, filled by exec, ended by exit, buried by their parent's wait.
 #include "announce.h"
 #include "cp0.h"
+#include "fs.h"
 #include "proc.h"
 #include "space.h"
 
@@ -8,8 +9,15 @@ struct proc processes[MAX_PROCESSES];
 struct proc *current;
 static u64 born; // processes so far: the latest one's id
 
-const char *proc_name(void) {
-    return current->arguments.text + current->arguments.start[0];
+void proc_print_name(void) {
+    const struct arguments *line = &current->arguments;
+    for (u64 i = 0, n = argument_length(line, 0); i < n; i++)
+        print_byte((u8)line->text[line->start[0] + i]);
+}
+
+// Says what `p` runs.
+static void announce_name(const struct proc *p) {
+    ANNOUNCE2(ANNOUNCE_THREAD_NAME, thread_of(p), p->arguments.text);
 }
 
 // A place in the table with a kernel stack, or 0 when either is out.
@@ -48,34 +56,57 @@ static void frame_start(struct proc *p, u64 entry) {
     memset(frame, 0, sizeof *frame);
     frame->epc = entry;
     frame->reg[REG_SP] = USER_TOP;
-    frame->status = STATUS_XX | STATUS_TIMER | STATUS_UX | STATUS_USER | STATUS_EXL | STATUS_IE;
+    frame->status = STATUS_XX | STATUS_TIMER | STATUS_DISK | STATUS_UX | STATUS_USER | STATUS_EXL | STATUS_IE;
 }
 
-// Makes the first process, which runs the program that the boot argument string names; then waits for interrupts.
+// Goes on as the program that `line` names, in a space of its own; -1, and nothing has changed, where that cannot be.
+static i64 exec(const struct arguments *line) {
+    struct inode *file = exec_find(line);
+    if (!file)
+        return -1;
+    u64 entry;
+    struct space *space = exec_load(file, &entry), *before = current->space;
+    inode_put(file);
+    if (!space)
+        return -1;
+    memcpy(&current->arguments, line, sizeof *line);
+    announce_name(current);
+    proc_own(current, space);
+    space_use(space);
+    space_destroy(before);
+    frame_start(current, entry);
+    return 0;
+}
+
+// What the first process does in the kernel, where it can sleep, before it is in user mode (switch.S): it makes the
+// disk usable and becomes the program that the boot argument string names.
+void proc_first(void) {
+    if (directory_mount())
+        panic("no file system on the disk", 0);
+    if (exec(&current->arguments) == 0)
+        return;
+    struct inode *file = exec_find(&current->arguments);
+    proc_print_name();
+    print(file ? ": no program, or memory is out\n" : ": no such program\n");
+    power_off(STATUS_USAGE);
+}
+
+// Makes the first process, with an empty space; then waits for interrupts.
 [[noreturn]] void proc_start(const char *line) {
     struct proc *p = proc_create();
-    if (!p)
+    struct space *space = space_create();
+    if (!p || !space)
         panic("no memory for the first process", 0);
-    if (strlen(line) >= ARGUMENT_BYTES)
+    if (strlen(line) >= LINE_BYTES)
         panic("boot argument string too long", 0);
     memcpy(p->arguments.text, line, strlen(line) + 1);
-    const char *why = arguments_split(&p->arguments);
+    const char *why = arguments_find(&p->arguments);
     if (why)
         panic(why, 0);
-    current = p;
-    if (!exec_knows(proc_name())) {
-        print(proc_name());
-        print(": no such program\n");
-        power_off(STATUS_USAGE);
-    }
-    u64 entry;
-    struct space *space = exec_load(&p->arguments, &entry);
-    if (!space)
-        panic("cannot load the first program", 0);
-    current = 0;
+    p->context.ra = (u64)thread_first;
     file_console(p->file);
     proc_own(p, space);
-    frame_start(p, entry);
+    announce_name(p);
     p->state = RUNNABLE;
     idle();
 }
@@ -94,6 +125,7 @@ i64 proc_fork(void) {
     memcpy(&child->arguments, &current->arguments, sizeof child->arguments);
     for (u64 i = 0; i < MAX_DESCRIPTORS; i++)
         child->file[i] = file_share(current->file[i]);
+    announce_name(child);
     proc_own(child, space);
     memcpy(frame_of(child), frame_of(current), sizeof(struct trapframe));
     frame_of(child)->reg[REG_V0] = 0;
@@ -101,32 +133,23 @@ i64 proc_fork(void) {
     return (i64)child->id;
 }
 
-// Copies a NUL-ended line from user address `from`.  -1 where it is too long or not the process's.
-static int copy_line(char *to, u64 from) {
-    for (u64 i = 0; i < ARGUMENT_BYTES; i++) {
+// Copies a NUL-ended text of at most `bytes` from user address `from`.  Its length, or -1 where it is longer or not
+// the process's.
+i64 copy_text(char *to, u64 from, u64 bytes) {
+    for (u64 i = 0; i < bytes; i++) {
         if (!in_user(from + i, 1) || user_copy(to + i, (const void *)(from + i), 1))
             return -1;
         if (!to[i])
-            return 0;
+            return (i64)i;
     }
     return -1;
 }
 
-// Goes on as another program in a space of its own; -1, and nothing has changed, where that cannot be.
 i64 proc_exec(u64 line) {
     struct arguments next;
-    if (copy_line(next.text, line) || arguments_split(&next) || !exec_knows(next.text + next.start[0]))
+    if (copy_text(next.text, line, LINE_BYTES) < 0 || arguments_find(&next))
         return -1;
-    u64 entry;
-    struct space *space = exec_load(&next, &entry), *before = current->space;
-    if (!space)
-        return -1;
-    memcpy(&current->arguments, &next, sizeof next);
-    proc_own(current, space);
-    space_use(space);
-    space_destroy(before);
-    frame_start(current, entry);
-    return 0;
+    return exec(&next);
 }
 
 // Its children become the first process's, which waits for them or ends the machine.
@@ -140,8 +163,10 @@ static void give_up_children(struct proc *p) {
 // Ends the current process.  All it owns is free at once, but for the stack that this runs on.
 [[noreturn]] void proc_exit(u64 status) {
     struct proc *p = current;
-    if (p == processes)
+    if (p == processes) {
+        buffer_sync();
         power_off(status);
+    }
     for (u64 i = 0; i < MAX_DESCRIPTORS; i++)
         file_close(p->file[i]);
     space_destroy(p->space);
@@ -192,23 +217,25 @@ i64 proc_kill(u64 id) {
     return -1;
 }
 
-// Grows the heap.  Memory is promised only while that many pages are free; it is given at the first touch.
+// Grows the heap.  Memory is promised only while there are that many pages, free or in the buffer cache; it is given at
+// the first touch.
 i64 proc_grow(i64 bytes) {
-    u64 before = current->space->heap_end;
-    if (bytes < 0 || (u64)bytes > HEAP_TOP - before || PAGE_UP(bytes) >> PAGE_SHIFT > page_free_count())
+    u64 before = current->space->heap_end, most = page_free_count() + buffer_pages();
+    if (bytes < 0 || (u64)bytes > HEAP_TOP - before || PAGE_UP(bytes) >> PAGE_SHIFT > most)
         return -1;
     current->space->heap_end = PAGE_UP(before + (u64)bytes);
     return (i64)before;
 }
 
-// Copies an argument with its NUL to user address `to`, cut at `bytes`.  Its length, or -1.
+// Copies a word of the command line, and a NUL, to user address `to`, cut at `bytes`.  Its length, or -1.
 i64 proc_argument(u64 index, u64 to, u64 bytes) {
-    if (index >= current->arguments.count)
+    const struct arguments *line = &current->arguments;
+    if (index >= line->count)
         return -1;
-    const char *argument = current->arguments.text + current->arguments.start[index];
-    u64 length = strlen(argument);
-    u64 copied = length + 1 < bytes ? length + 1 : bytes;
-    if (!in_user(to, copied) || user_copy((void *)to, argument, copied))
+    u64 length = argument_length(line, index), copied = length < bytes ? length : bytes;
+    if (!in_user(to, copied + 1) || user_copy((void *)to, line->text + line->start[index], copied))
+        return -1;
+    if (length < bytes && user_copy((void *)(to + length), "", 1))
         return -1;
     return (i64)length;
 }

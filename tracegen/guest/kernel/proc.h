@@ -3,6 +3,8 @@
 #include "kernel.h"
 #include "param.h"
 
+struct inode;
+
 enum state { UNUSED, BORN, RUNNABLE, RUNNING, SLEEPING, ZOMBIE };
 
 // What context_switch (switch.S) keeps: the registers that a C function may not change.
@@ -10,11 +12,11 @@ struct context {
     u64 s[8], gp, sp, fp, ra;
 };
 
-// A command line, split at its spaces.
+// A command line: words between spaces.
 struct arguments {
     u64 count;
-    u16 start[MAX_ARGUMENTS]; // of each argument in `text`, which has a NUL behind each
-    char text[ARGUMENT_BYTES];
+    u16 start[MAX_ARGUMENTS]; // of each word
+    char text[LINE_BYTES];
 };
 
 struct proc {
@@ -48,14 +50,16 @@ static inline struct trapframe *frame_of(const struct proc *p) {
 void schedule(void);
 void yield(void);
 int sleep_on(const void *channel, u64 deadline);
-void wake(const void *channel);
 void wake_sleepers(u64 tick);
 [[noreturn]] void idle(void);
 
+// arguments.c
+const char *arguments_find(struct arguments *in);
+u64 argument_length(const struct arguments *in, u64 i);
+
 // exec.c
-const char *arguments_split(struct arguments *into);
-struct space *exec_load(const struct arguments *line, u64 *entry);
-int exec_knows(const char *name);
+struct space *exec_load(struct inode *file, u64 *entry);
+struct inode *exec_find(const struct arguments *line);
 
 // switch.S
 void context_switch(struct context *from, const struct context *to);

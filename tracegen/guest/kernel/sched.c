@@ -49,7 +49,15 @@ void yield(void) {
     schedule();
 }
 
-// Sleeps until wake(channel), or tick `deadline` if that is not 0.  -1 if the process was killed, and must go home.
+// Sleeps until wake(channel), killed or not.  The caller looks again whether what it waits for is there.
+void sleep(const void *channel) {
+    current->channel = channel;
+    current->deadline = 0;
+    current->state = SLEEPING;
+    schedule();
+}
+
+// The same until tick `deadline`, if that is not 0, and not beyond a kill.  -1 if the process was killed, and must go home.
 int sleep_on(const void *channel, u64 deadline) {
     if (current->killed)
         return -1;
@@ -72,8 +80,10 @@ void wake_sleepers(u64 tick) {
             p->state = RUNNABLE;
 }
 
-// Only a deadline can wake a process while none runs.
+// Only the disk or a deadline can wake a process while none runs.
 static int can_wake(void) {
+    if (disk_owes_answer())
+        return 1;
     for (struct proc *p = processes; p < processes + MAX_PROCESSES; p++)
         if (p->state == SLEEPING && p->deadline)
             return 1;

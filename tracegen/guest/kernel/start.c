@@ -8,6 +8,7 @@ extern char end[]; // kernel.ld
 [[noreturn]] void start(u64 argument, u64 memory_bytes) {
     tlb_init();
     page_init(PHYSICAL(end), memory_bytes - PAGE_BYTES);
+    buffer_init();
     timer_init();
     proc_start(KERNEL(argument));
 }

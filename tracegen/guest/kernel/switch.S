@@ -25,3 +25,11 @@ context_switch:
         exchange 31, 88
         jr      $ra
         nop
+
+// Where the first process begins, with sp at its trap frame: in C, then to user mode like every other.
+        .globl  thread_first
+thread_first:
+        jal     proc_first
+        nop
+        j       trap_return
+        nop

@@ -1,4 +1,5 @@
 // System calls: number in v0, arguments in a0 to a2, result in v0, -1 where the kernel refuses.
+#include "fs.h"
 #include "proc.h"
 
 static i64 sys_exit(u64 status, u64, u64) {
@@ -71,7 +72,40 @@ static i64 sys_dup(u64 descriptor, u64, u64) {
 }
 
 static i64 sys_freepages(u64, u64, u64) {
-    return (i64)page_free_count();
+    return (i64)(page_free_count() + buffer_idle_pages());
+}
+
+static i64 sys_open(u64 name, u64 flags, u64) {
+    return file_open(name, flags);
+}
+
+static i64 sys_unlink(u64 name, u64, u64) {
+    return file_unlink(name);
+}
+
+static i64 sys_stat(u64 name, u64 to, u64) {
+    return file_stat(name, to);
+}
+
+static i64 sys_seek(u64 descriptor, u64 offset, u64) {
+    return file_seek(descriptor, offset);
+}
+
+static i64 sys_sync(u64, u64, u64) {
+    buffer_sync();
+    return 0;
+}
+
+static i64 sys_rename(u64 from, u64 to, u64) {
+    return file_rename(from, to);
+}
+
+static i64 sys_dup2(u64 descriptor, u64 to, u64) {
+    return file_dup2(descriptor, to);
+}
+
+static i64 sys_freeblocks(u64, u64, u64) {
+    return (i64)block_free_count();
 }
 
 static i64 (*const table[])(u64, u64, u64) = {
@@ -81,6 +115,9 @@ static i64 (*const table[])(u64, u64, u64) = {
     [SYS_GETPID] = sys_getpid, [SYS_KILL] = sys_kill,   [SYS_SLEEP] = sys_sleep,
     [SYS_PIPE] = sys_pipe,   [SYS_READ] = sys_read,     [SYS_CLOSE] = sys_close,
     [SYS_DUP] = sys_dup,     [SYS_FREEPAGES] = sys_freepages,
+    [SYS_OPEN] = sys_open,   [SYS_UNLINK] = sys_unlink, [SYS_STAT] = sys_stat,
+    [SYS_SEEK] = sys_seek,   [SYS_SYNC] = sys_sync,     [SYS_RENAME] = sys_rename,
+    [SYS_DUP2] = sys_dup2,   [SYS_FREEBLOCKS] = sys_freeblocks,
 };
 
 i64 syscall(u64 number, const u64 *arguments) {

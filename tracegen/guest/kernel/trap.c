@@ -11,7 +11,7 @@ static const char *const cause_name[32] = {
 
 // Ends a process that cannot go on.
 [[noreturn]] static void kill(const struct trapframe *frame, u64 code, const char *why, u64 status) {
-    print(proc_name());
+    proc_print_name();
     print(": killed: ");
     print(why);
     print(": pc ");
@@ -67,10 +67,15 @@ static void system_call(struct trapframe *frame) {
     kill(frame, code, cause_name[code] ? cause_name[code] : "exception", address ? STATUS_FAULT : STATUS_ILLEGAL);
 }
 
-// A tick: sleepers whose time has come wake, and who was interrupted in user mode lets the others have a turn.
-static void clock(const struct trapframe *frame) {
-    timer_interrupt();
-    wake_sleepers(timer_ticks());
+// Sleepers whose time has come, or whose disk request is done, wake; and who was interrupted in user mode lets the others
+// have a turn.
+static void interrupt(const struct trapframe *frame) {
+    if (frame->cause & CAUSE_DISK)
+        disk_interrupt();
+    if (frame->cause & CAUSE_TIMER) {
+        timer_interrupt();
+        wake_sleepers(timer_ticks());
+    }
     if (from_user(frame))
         yield();
 }
@@ -79,7 +84,7 @@ void trap(struct trapframe *frame) {
     u64 code = (frame->cause & CAUSE_CODE) >> CAUSE_CODE_SHIFT;
     switch (code) {
     case EXC_INTERRUPT:
-        clock(frame);
+        interrupt(frame);
         break;
     case EXC_MODIFIED:
     case EXC_LOAD:

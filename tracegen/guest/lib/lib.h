@@ -13,3 +13,8 @@ char *format_number(char *to, u64 value, u32 base);
 
 // The decimal number that is all of `text`; -1 where it is none, or exceeds 2^63 - 1.
 i64 parse_number(const char *text);
+
+// Output as text; whoever links print.c has a print(): console.c of the kernel, output.c of the programs.
+void print(const char *text);
+void print_decimal(u64 value);
+void print_hex(u64 value);

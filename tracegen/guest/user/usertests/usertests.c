@@ -86,7 +86,7 @@ static int refusals(void) {
     char text[8];
     return sys_write(2, "x", 1) == -1 && sys_read(1, text, 1) == -1 && sys_write(1, KERNEL_ADDRESS, 1) == -1 && sys_write(1, HOLE, 1) == -1 &&
            sys_write(1, (char *)USER_TOP - 1, 2) == -1 && sys_write(1, text + BEYOND, 1) == -1 &&
-           sys_getarg(0, KERNEL_ADDRESS, 8) == -1 && sys_getarg(0, (char *)usertests, 8) == -1 &&
+           sys_getarg(0, KERNEL_ADDRESS, 8) == -1 && sys_getarg(0, (char *)main, 8) == -1 &&
            sys_getarg(9, text, 8) == -1 && sys_getarg(0, text, 8) == 9 && unknown_call() == -1 && sys_yield() == 0;
 }
 
@@ -114,7 +114,7 @@ static void fatal_window(void) {
 }
 
 static void fatal_text(void) {
-    *(volatile u32 *)usertests = 0;
+    *(volatile u32 *)main = 0;
 }
 
 static void fatal_beyond(void) {
@@ -222,7 +222,7 @@ static int run_all(void) {
     return failures || sys_freepages() != before ? EXIT_WRONG : EXIT_OK;
 }
 
-int usertests(void) {
+int main(void) {
     char name[ARGUMENT_BYTES];
     if (sys_getarg(1, name, sizeof name) < 0)
         return run_all();

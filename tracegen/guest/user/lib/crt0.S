@@ -36,3 +36,11 @@ __start:
         stub    sys_close, SYS_CLOSE
         stub    sys_dup, SYS_DUP
         stub    sys_freepages, SYS_FREEPAGES
+        stub    sys_open, SYS_OPEN
+        stub    sys_unlink, SYS_UNLINK
+        stub    sys_stat, SYS_STAT
+        stub    sys_seek, SYS_SEEK
+        stub    sys_sync, SYS_SYNC
+        stub    sys_rename, SYS_RENAME
+        stub    sys_dup2, SYS_DUP2
+        stub    sys_freeblocks, SYS_FREEBLOCKS

@@ -52,7 +52,7 @@ static int sorted(const u32 *key, u64 keys) {
     return 1;
 }
 
-int radix(void) {
+int main(void) {
     u64 keys = number_argument(1), digits = number_argument(2);
     if (keys == 0 || digits < 2 || digits > MAX_KEY || digits & (digits - 1))
         stop("keys must be positive and the radix a power of two", STATUS_USAGE);

@@ -1,7 +1,7 @@
 // echo WORD...: prints its arguments.
 #include "user.h"
 
-int echo(void) {
+int main(void) {
     char word[ARGUMENT_BYTES];
     for (u64 i = 1; sys_getarg(i, word, sizeof word) >= 0; i++) {
         if (i > 1)

@@ -33,7 +33,7 @@ static u64 misplaced(const u64 *table, u64 words) {
     return wrong;
 }
 
-int gups(void) {
+int main(void) {
     u64 words = number_argument(1), updates = number_argument(2);
     if (words == 0 || words & (words - 1))
         stop("table words must be a power of two", STATUS_USAGE);

@@ -1,0 +1,22 @@
+// A block of the disk in memory.  Who holds a buffer may use its page, and holds no second one: so nobody who holds one
+// waits for another, and there is always one that will be released.
+#pragma once
+#include "kernel.h"
+
+struct buffer {
+    u64 block;  // 0 for none
+    u64 page;   // physical address of its content
+    int held;   // by one process
+    int wanted; // by another, which sleeps
+    int valid;  // the page has the block's content
+    int dirty;  // newer than the disk's
+    struct buffer *chain;           // the next whose block has the same hash, or the next spare one
+    struct buffer *newer, *older;   // in the order of their latest use
+};
+
+struct buffer *buffer_read(u64 block);
+struct buffer *buffer_fresh(u64 block);
+int buffer_own(struct buffer *b);
+void buffer_dirty(struct buffer *b);
+void buffer_release(struct buffer *b);
+void buffer_forget(u64 block);

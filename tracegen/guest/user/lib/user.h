@@ -1,0 +1,59 @@
+// What a user program may use.  Its own part is main(), whose result is the exit status.
+#pragma once
+#include "abi.h"
+#include "announce.h"
+#include "lib.h"
+
+// What sys_stat tells of a file.
+struct stat {
+    u64 bytes;
+    u64 modified; // nanoseconds since boot; 0 where the file came with the disk
+    u64 inode;    // the file's number, whatever its name
+};
+
+// System calls (crt0.S); -1 where the kernel refuses.
+[[noreturn]] void sys_exit(u64 status);
+i64 sys_write(i64 descriptor, const void *from, u64 bytes); // fewer than `bytes` when the disk gets full
+i64 sys_sbrk(u64 bytes);
+u64 sys_time(void);
+i64 sys_yield(void);
+i64 sys_getarg(u64 index, char *to, u64 bytes);
+i64 sys_fork(void);
+i64 sys_exec(const char *line); // the program and its arguments, between spaces; returns only where refused
+i64 sys_wait(u64 *status);      // `status` may be 0
+i64 sys_getpid(void);
+i64 sys_kill(i64 id);
+i64 sys_sleep(u64 ticks);
+i64 sys_pipe(i64 ends[2]); // the end to read from, the end to write to
+i64 sys_read(i64 descriptor, void *to, u64 bytes); // fewer than `bytes` at the end of a file
+i64 sys_close(i64 descriptor);
+i64 sys_dup(i64 descriptor);
+u64 sys_freepages(void);
+i64 sys_open(const char *name, u64 flags); // OPEN_READ, OPEN_WRITE, OPEN_CREATE, OPEN_TRUNCATE; a descriptor
+i64 sys_unlink(const char *name);          // the file stays while a descriptor is open
+i64 sys_stat(const char *name, struct stat *to);
+i64 sys_seek(i64 descriptor, u64 offset); // from the file's start
+i64 sys_sync(void);                       // returns when the disk has everything
+i64 sys_rename(const char *from, const char *to); // replaces `to`
+i64 sys_dup2(i64 descriptor, i64 to);             // closes `to` first
+u64 sys_freeblocks(void);
+
+// output.c: text collects in a line and goes out with its newline, in one system call.  lib.h has print() and its kin.
+
+// start.c
+#define EXIT_OK 0
+#define EXIT_WRONG 1 // the workload's answer was wrong
+#define ARGUMENT_BYTES 64
+
+u64 number_argument(u64 index);            // a missing argument or no number ends the program with STATUS_USAGE
+void *allocate(u64 bytes);                 // zeroed, page-aligned; no memory ends the program with STATUS_NO_MEMORY
+void write_all(i64 descriptor, const void *from, u64 bytes); // a full disk ends the program with STATUS_NO_SPACE
+[[noreturn]] void stop(const char *why, u64 status); // prints one line and exits
+
+// The program.
+int main(void);
+
+// The measured region of a workload: the recorder marks it.
+#define MEASURED 1
+#define MARK_BEGIN() ANNOUNCE1(ANNOUNCE_MARK_BEGIN, MEASURED)
+#define MARK_END() ANNOUNCE1(ANNOUNCE_MARK_END, MEASURED)
