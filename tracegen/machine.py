@@ -23,6 +23,8 @@ call returns, so it can hand a chunk to a thread and wait for that thread in its
 
 ROWS = 1 << 20
 """Rows in a chunk, about."""
+LONGEST_BLOCK = 128
+"""No lowered block retires more instructions."""
 STEP = 20_000_000
 """Instructions between two returns to Python: 0.1 s at most, so that Ctrl-C works."""
 PAGE = abi.PAGE_BYTES
@@ -72,6 +74,7 @@ class Machine:
         self._ops_used = 1
         self._coded: set[int] = set()
         self._traced = False
+        self._end = MASK64
         self._load(image)
         self._reset(seed, arguments)
         self._insert(disk)
@@ -137,22 +140,25 @@ class Machine:
     ) -> RunResult:
         """Run until the guest stores to the exit register, ``max_instructions`` more have retired, or it cannot go on.
 
+        A branch and its delay slot retire together: where only one more instruction may, they do not.
         With a ``sink`` the run is recorded, from power-on to the END row.  ``progress`` is told the instructions
         retired so far after each step.  Raises UserError if the guest needs something that this machine does not have.
         """
         s = self.core.s
         self._set_traced(sink is not None)
         loop = load_loop(self._traced)
-        end = MASK64 if max_instructions is None else int(s[S.COUNT]) + max_instructions
+        self._end = MASK64 if max_instructions is None else int(s[S.COUNT]) + max_instructions
         buffers = _Buffers(self.core, sink)
+        self._begin_stretch()
         reason = ""
         while not reason:
-            s[S.BUDGET_END] = min(end, int(s[S.COUNT]) + STEP)
             s[S.LIMIT] = 0
             loop(buffers.core, self.views)
-            reason = self._attend(Stop(int(s[S.STATUS_CODE])), buffers, end)
+            reason = self._attend(Stop(int(s[S.STATUS_CODE])), buffers)
             if progress:
                 progress(int(s[S.COUNT]))
+        if self._near_end():
+            self.forget_code()
         self._drain_console()
         buffers.finish(complete=reason == "exit")
         if s[S.WRITTEN_PAGE_MASK]:
@@ -165,11 +171,23 @@ class Machine:
         """Go on from ``pc`` after the guest's exit, with memory, registers and lowered code as they are."""
         self.core.s[S.PC], self.core.s[S.ARRIVE], self.core.s[S.SLOT] = pc, Arrival.TRAP, 0
 
-    def _attend(self, stop: Stop, buffers: _Buffers, end: int) -> str:
+    def _near_end(self) -> bool:
+        return self._end - self.instructions <= LONGEST_BLOCK
+
+    def _begin_stretch(self) -> None:
+        """Choose when the loop returns; close to the end after every block, lowered then no longer than what is left."""
+        if self._near_end():
+            self.forget_code()
+            self.core.s[S.BUDGET_END] = self.instructions + 1
+        else:
+            self.core.s[S.BUDGET_END] = min(self._end - LONGEST_BLOCK, self.instructions + STEP)
+
+    def _attend(self, stop: Stop, buffers: _Buffers) -> str:
         """Do what the loop stopped for; the reason to end the run, or nothing."""
         s = self.core.s
         if stop is Stop.LOWER:
-            self._lower(int(s[S.LOWER_AT]), bool(s[S.SLOT]))
+            if not self._lower(int(s[S.LOWER_AT]), bool(s[S.SLOT])):
+                return self._limit_reached()
         elif stop is Stop.ROWS_FULL:
             buffers.flush()
         elif stop is Stop.DISK:
@@ -180,13 +198,18 @@ class Machine:
             return f"the guest takes exceptions for ever without executing an instruction at pc {int(s[S.PC]):#x}"
         elif stop is Stop.WAITS_FOREVER:
             return f"the guest waits with its interrupts masked before pc {int(s[S.PC]):#x}: nothing can wake it"
-        elif stop is Stop.BUDGET and int(s[S.COUNT]) >= end:
-            return f"{int(s[S.COUNT])} instructions ran without the guest's exit"
+        elif stop is Stop.BUDGET:
+            if self.instructions >= self._end:
+                return self._limit_reached()
+            self._begin_stretch()
         if stop not in (Stop.LOWER, Stop.DISK):
             self._drain_console()
         if s[S.IDS_USED] > S.IDS_LIMIT:
             raise UserError(f"the guest used more than {S.IDS_LIMIT} virtual pages; use a smaller workload")
         return ""
+
+    def _limit_reached(self) -> str:
+        return f"{self.instructions} instructions ran without the guest's exit"
 
     def _set_traced(self, traced: bool) -> None:
         s = self.core.s
@@ -215,11 +238,17 @@ class Machine:
 
     # -- lowered code ----------------------------------------------------------------------------------------------
 
-    def _lower(self, physical: int, slot: bool) -> None:
+    def _lower(self, physical: int, slot: bool) -> bool:
+        """Lower the block at a physical address; False if not one instruction of it fits before the end of the run."""
         place, wide = (physical & PAGE - 1) >> 2, physical < self.memory_bytes
         frame = physical % self.memory_bytes >> 12
         page = self.core.ram8[frame << 9 : (frame + 1) << 9].byteswap().tobytes()
         block = lower_slot(page, wide) if slot else lower_block(page, place, self._traced, wide)
+        left = self._end - self.instructions
+        if not slot and block.retired + 2 > left:
+            block = lower_block(page, place, self._traced, wide, left)
+        if not block.words:
+            return False
         if self._ops_used + len(block.words) > S.OPS_LIMIT:
             self.forget_code()
         core, at = self.core, self._ops_used
@@ -235,6 +264,7 @@ class Machine:
         if not lines:
             self._coded.add(frame)
             clear_write_tags(core.tags)
+        return True
 
     def _transfer(self) -> None:
         """Move the block of the disk's finished request by DMA, if it did not fail."""

@@ -61,7 +61,7 @@ def _run(image: bytes, traced: bool) -> int:
     sink = (lambda words, counts: None) if traced else None
     done = stops = 0
     while done < end.instructions - 3000:
-        machine.run(sink=sink, max_instructions=chance.choice((1, 1, 3, 10, 50, 400, 2500)))
+        machine.run(sink=sink, max_instructions=chance.choice((2, 2, 3, 10, 50, 400, 2500)))
         now = machine.instructions
         reference.step(now - done)
         done = now

@@ -228,8 +228,11 @@ def enter_kernel(core):
 
 @helper
 def attend(core):
-    """Called at LIMIT, between instructions: timer, disk, interrupt, end of the budget.  Gives ON, REDIRECT or STOP."""
+    """Called at LIMIT, between instructions: end of the budget, timer, disk, interrupt.  Gives ON, REDIRECT or STOP."""
     s = core.s
+    if s[S.COUNT] >= s[S.BUDGET_END]:
+        s[S.STATUS_CODE] = BUDGET
+        return STOP
     expire_timer(s)
     if s[S.COUNT] >= s[S.DISK_AT]:
         disk.complete(core)
@@ -242,9 +245,6 @@ def attend(core):
     set_limit(s)
     if s[S.CONSOLE_LENGTH] >= S.CONSOLE_FLUSH:
         s[S.STATUS_CODE] = CONSOLE_FULL
-        return STOP
-    if s[S.COUNT] >= s[S.BUDGET_END]:
-        s[S.STATUS_CODE] = BUDGET
         return STOP
     return ON
 

@@ -1,12 +1,14 @@
 """Blocks of MIPS code: runs of instructions lowered together, with delay slots put in front of their branches.
 
-A branch's micro-op then ends both instructions.  Nothing in a block depends on the virtual address that it runs at.
+A branch's micro-op then ends both instructions.  Nothing in a block depends on the virtual address that it runs at, or
+on anything but the page's content: a page that comes back, as a program's text does, is not lowered again.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import capstone
@@ -37,6 +39,9 @@ BLOCK_INSTRUCTIONS = 64
 DECODE_AHEAD = 24
 """Words decoded at once: capstone decodes all it is given."""
 
+KEPT = 8192
+"""Blocks remembered by content, with a page each: at most 32 MiB."""
+
 _disassembler = capstone.Cs(capstone.CS_ARCH_MIPS, capstone.CS_MODE_MIPS64 | capstone.CS_MODE_BIG_ENDIAN)
 
 
@@ -46,13 +51,14 @@ class Block(NamedTuple):
     words: list[int]  # packed micro-ops
     imms: list[int]
     lines: int  # bit set of the page's 64-byte lines that it was lowered from
+    retired: int  # instructions that retire in it at most, its last branch and slot left out
 
 
 class _Builder:
     """Lowers one block of one page."""
 
-    def __init__(self, page: bytes, place: int, traced: bool, wide: bool) -> None:
-        self.page, self.place, self.traced, self.wide = page, place, traced, wide
+    def __init__(self, page: bytes, place: int, traced: bool, wide: bool, most: int) -> None:
+        self.page, self.place, self.traced, self.wide, self.most = page, place, traced, wide, most
         self.first = place
         self.retired = 0
         self.lines = 0
@@ -105,9 +111,11 @@ class _Builder:
                 return self.fall_through()
             word = self.word(self.place)
             branch = branch_of(self.name(self.place), word, self.place)
+            if self.retired + (2 if branch else 1) > self.most:
+                return self.fall_through() if self.words else Block(self.words, self.imms, self.lines, self.retired)
             ended = self.branch(branch, word) if branch else self.straight()
             if ended:
-                return Block(self.words, self.imms, self.lines)
+                return Block(self.words, self.imms, self.lines, self.retired)
 
     def straight(self) -> bool:
         """Lower one plain instruction; True if it ends the block."""
@@ -132,7 +140,7 @@ class _Builder:
         self.lines |= 1 << min(self.place, PAGE_WORDS - 1) // LINE_WORDS
         arrival = STAY if self.place % LINE_WORDS else Arrival.SEQUENTIAL
         self.emit(MicroOp("JUMP", imm=self.place * 4, extra=FAR, arrival=arrival), self.place % PAGE_WORDS)
-        return Block(self.words, self.imms, self.lines)
+        return Block(self.words, self.imms, self.lines, self.retired)
 
     def fold(self, op: MicroOp) -> bool:
         """Compute at once what follows from a constant made just before in the same register: lui, daddiu, dsll ..."""
@@ -267,17 +275,20 @@ FOLDS: dict[str, Callable[[int, int], int]] = {
 }
 
 
-def lower_block(page: bytes, place: int, traced: bool, wide: bool) -> Block:
+@lru_cache(KEPT)
+def lower_block(page: bytes, place: int, traced: bool, wide: bool, most: int = PAGE_WORDS) -> Block:
     """Lower the block that starts at word ``place`` of a 4096-byte ``page`` of big-endian code.
 
-    Without ``wide``, 64-bit operations are reserved instructions.
+    Without ``wide``, 64-bit operations are reserved instructions.  No more than ``most`` instructions can retire in the
+    block; it has no micro-ops where already the first instruction, a branch with its delay slot, would be too many.
     """
-    return _Builder(page, place, traced, wide).block()
+    return _Builder(page, place, traced, wide, most).block()
 
 
+@lru_cache(KEPT)
 def lower_slot(page: bytes, wide: bool) -> Block:
     """Lower the first instruction of ``page`` as the delay slot of a branch that ends the page before."""
-    builder = _Builder(page, 0, False, wide)
+    builder = _Builder(page, 0, False, wide, PAGE_WORDS)
     builder.slot(builder.in_slot(0), 0)
     builder.emit(MicroOp("LEAVE_SLOT"), 0)
-    return Block(builder.words, builder.imms, builder.lines)
+    return Block(builder.words, builder.imms, builder.lines, 2)
