@@ -54,7 +54,7 @@ struct node *cast(struct type *type, struct node *node) {
     if (type->kind == TYPE_CHAR)
         return is_integer(node->type) ? unary(BC_TO_CHAR, node) : convert(type, node, "cast");
     struct node *same = new_node(node->kind, type, 0, 0);
-    *same = *node;
+    memcpy(same, node, sizeof *same);
     if (node->kind == NODE_LOAD && node->type->bytes != type->bytes)
         return binary(BC_ADD, node, number_node(0)); // a character becomes a word; it is no longer a place
     same->type = type;

@@ -160,7 +160,9 @@ static void add_member(struct type *type, struct member ***link, struct type *ba
 
 // The struct is complete only at its end: until then its size is kept apart.
 static void members(struct type *type) {
-    struct type parts = {.kind = TYPE_STRUCT, .align = 1};
+    struct type parts;
+    memset(&parts, 0, sizeof parts);
+    parts.align = 1;
     struct member **link = &parts.members;
     do {
         struct type *base = base_type();

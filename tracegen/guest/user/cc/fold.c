@@ -27,7 +27,8 @@ static u64 is_number(const struct node *node) {
 }
 
 static struct node *with_value(struct node *node, i64 value) {
-    *node = (struct node){.kind = NODE_NUMBER, .type = node->type, .line = node->line, .next = node->next};
+    node->kind = NODE_NUMBER;
+    node->left = node->right = 0;
     node->value = value;
     return node;
 }
@@ -36,7 +37,7 @@ static struct node *with_value(struct node *node, i64 value) {
 static struct node *becomes(struct node *node, const struct node *other) {
     struct type *type = node->type;
     struct node *next = node->next;
-    *node = *other;
+    memcpy(node, other, sizeof *node);
     node->type = type;
     node->next = next;
     return node;

@@ -3,7 +3,11 @@
 
 struct node *new_node(u64 kind, struct type *type, struct node *left, struct node *right) {
     struct node *node = take(sizeof *node);
-    *node = (struct node){.kind = kind, .type = type, .left = left, .right = right, .line = token.line};
+    node->kind = kind;
+    node->type = type;
+    node->left = left;
+    node->right = right;
+    node->line = token.line;
     return node;
 }
 
@@ -35,7 +39,7 @@ struct node *address_of(struct node *node) {
         error("'&' takes something that lies in memory");
     struct node *address = new_node(node->left->kind, pointer_to(node->type), 0, 0);
     struct type *type = address->type;
-    *address = *node->left;
+    memcpy(address, node->left, sizeof *address);
     address->type = type;
     return address;
 }

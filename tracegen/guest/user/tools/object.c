@@ -76,7 +76,7 @@ static int consistent(const struct object *object) {
 
 const char *object_read(const struct bytes *from, u64 magic, struct object *to) {
     u64 header[HEADER_WORDS], rows = 0;
-    *to = (struct object){0};
+    memset(to, 0, sizeof *to);
     if (from->used < 4 * HEADER_WORDS || get_32(from->at) != magic)
         return magic == OBJECT_MAGIC ? "not an object" : "not an executable";
     for (u64 i = 0; i < HEADER_WORDS; i++)
