@@ -43,6 +43,9 @@ FLAGS = (
 KERNEL = ("kernel", "lib")
 PROGRAM = ("user/lib", "lib")
 """Folders of sources that are linked into the kernel; and into every program, beside its own in ``user``."""
+TOOLS = "user/tools"
+TOOLED = frozenset(("cc", "cmp", "interp", "ld", "pmake"))
+"""Folder of sources that are linked into the programs of a build, too; and those programs."""
 FILES = "files"
 """Folder whose files lie on the disk under their own names, beside the programs."""
 SOURCES = {".c", ".h", ".S", ".ld"}
@@ -114,14 +117,19 @@ def data_files(guest: Path = GUEST) -> list[Path]:
 
 
 def programs(guest: Path = GUEST) -> list[str]:
-    """Names of the programs: the folders of ``user`` with sources, but for the library that all of them share."""
+    """Names of the programs: the folders of ``user`` with sources, but for what programs share."""
     folders = {p.parent for p in (guest / "user").glob("*/*") if p.suffix in COMPILED}
-    return sorted(folder.name for folder in folders if folder.name != "lib")
+    return sorted(folder.name for folder in folders if folder.relative_to(guest).as_posix() not in (*PROGRAM, TOOLS))
+
+
+def program_folders(name: str) -> tuple[str, ...]:
+    """Folders of the sources that a program is made of."""
+    return (f"user/{name}", *((TOOLS,) if name in TOOLED else ()), *PROGRAM)
 
 
 def source_digest(guest: Path = GUEST) -> str:
     """Hex SHA-256 of all that shapes the image: sources, shared numbers, the disk's maker, flags, compiler version."""
-    digest = hashlib.sha256(repr((FLAGS, PROGRAM, KERNEL, COMPILER_VERSION)).encode())
+    digest = hashlib.sha256(repr((FLAGS, PROGRAM, TOOLS, sorted(TOOLED), KERNEL, COMPILER_VERSION)).encode())
     digest.update(hashlib.sha256(abi.header().encode()).digest())
     digest.update(hashlib.sha256(Path(filesystem.__file__).read_bytes()).digest())
     for path in source_files(guest):
@@ -139,7 +147,7 @@ def build(guest: Path = GUEST) -> Image:
         out = Path(temporary)
         files = {path.name: path.read_bytes() for path in data_files(guest)}
         for name in programs(guest):
-            files[name] = link(guest, (f"user/{name}", *PROGRAM), "user/lib/user.ld", PROGRAM, out)
+            files[name] = link(guest, program_folders(name), "user/lib/user.ld", (*PROGRAM, TOOLS), out)
         kernel = link(guest, KERNEL, "kernel/kernel.ld", KERNEL, out)
         return Image(kernel, filesystem.make(files))
 

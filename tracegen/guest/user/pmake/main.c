@@ -1,0 +1,27 @@
+// pmake JOBS [TARGET]: makes the target, or the Makefile's first one, with so many commands at a time.
+#include "pmake.h"
+
+int main(void) {
+    char name[ARGUMENT_BYTES];
+    u64 jobs = number_argument(1);
+    if (jobs < 1 || jobs > MAX_JOBS)
+        stop("jobs should be from 1 to 8", STATUS_USAGE);
+    parse();
+    i64 length = argument(2, name, sizeof name);
+    struct target *goal = length > 0 ? target_of(name, (u64)length) : targets;
+    if (!goal)
+        fail("the Makefile makes nothing");
+    MARK_BEGIN();
+    u64 commands = run(plan(goal), jobs);
+    MARK_END();
+    print("pmake: ");
+    print(goal->name);
+    if (commands) {
+        print(" is made: ");
+        print_decimal(commands);
+        print(" commands\n");
+    } else {
+        print(" is up to date\n");
+    }
+    return EXIT_OK;
+}
