@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import rich.table
@@ -11,11 +12,23 @@ import rich.table
 from replay.shell import table
 from reports.breakdown import Document
 from reports.charge import WIDE, Screen, footer, heading
-from reports.numbers import figure, share
+from reports.numbers import decimals, share
 from reports.study import Study
 
-NARROW_HEADING, WIDE_HEADING = 7, 12
+NARROW_HEADING, WIDE_HEADING = 7, 11
 """Columns of text that a heading may take in a narrow and in a wide terminal."""
+
+RATIO_PLACES, US_PLACES, DIGITS = 2, 4, 3
+"""Most decimal places of a ratio and of microseconds, and most digits of either."""
+
+NEVER = "-"
+"""In a cell of what never happened."""
+
+FIXED_WIDTH = 16 + 2 + 5 + 2 + 6 + 2 + 5
+"""Columns of text that a service's name, share, time and slowdown take."""
+
+LEAST_SHARE = 0.005
+"""Services that nobody published and that take less of all cycles are left to ``--json``."""
 
 Table = Mapping[str, Any]
 """What ``reports.services.services_table`` makes."""
@@ -23,16 +36,23 @@ Table = Mapping[str, Any]
 
 def by_service_screen(document: Document, services: Table, study: Study | None, width: int) -> Screen:
     """Services dearest first; with a study its figures below ours, and what each invocation adds."""
-    titles = _titles(services["columns"], study, width)
-    parts: Screen = [heading(document)]
     if not study:
-        return [*parts, _plain(services, titles), PLAIN_NOTE, *footer([document])]
+        return [
+            heading(document),
+            _ratios(services, _mechanism_titles(services["columns"], width)),
+            PLAIN_NOTE,
+            *_left_out(services),
+            *footer([document]),
+        ]
+    titles = {c.name: _fold(c.title if width >= WIDE else c.short, width) for c in study.columns}
+    titles |= {name: name for name in services["columns"] if name not in titles}
     return [
-        *parts,
+        heading(document),
         f"Ours, and below it {study.title} ({study.source.partition(': ')[2]}):",
         _ratios(services, titles),
         _overall(services, study),
-        "Each invocation: events, and microseconds that it takes in each column:",
+        *_left_out(services),
+        "Added to each invocation: events, and microseconds beyond what bare hardware takes:",
         _each(services, titles),
         _legend(study),
         *_notes(services, study),
@@ -41,47 +61,52 @@ def by_service_screen(document: Document, services: Table, study: Study | None, 
 
 
 PLAIN_NOTE = (
-    "Columns are cycles over the service's cycles on bare hardware; their sum is the slowdown. Idle time is left out."
+    "Columns are times over the service's time on bare hardware; their sum, with what has no column here, is the"
+    " slowdown. Idle time is left out."
 )
 
-
-def _titles(columns: Sequence[str], study: Study | None, width: int) -> list[str]:
-    """Headings of the columns, folded: full where there is room, else short."""
-    wide = width >= WIDE
-    known = {c.name: c.title if wide else c.short for c in study.columns} if study else {}
-    room = WIDE_HEADING if wide else NARROW_HEADING
-    return [textwrap.fill(known.get(name, name), room, break_long_words=False) for name in columns]
+Titles = Mapping[str, str]
+"""Column -> its heading, folded; columns without one are not shown."""
 
 
-def _plain(services: Table, titles: Sequence[str]) -> rich.table.Table:
-    made = table("service", ">share", ">times", ">native\nus", *(f">{title}" for title in titles), ">slow-\ndown")
-    for row in services["services"]:
-        cells = [_ratio(row["columns"][name]) for name in services["columns"]]
-        made.add_row(
-            row["service"],
-            share(row["share"], 1),
-            f"{row['invocations']:,}",
-            _us(row["native_us"]),
-            *cells,
-            _number(row["slowdown"]),
-        )
-    return made
+def _fold(title: str, width: int) -> str:
+    return textwrap.fill(title, WIDE_HEADING if width >= WIDE else NARROW_HEADING, break_long_words=False)
 
 
-def _ratios(services: Table, titles: Sequence[str]) -> rich.table.Table:
-    made = table("service", ">share", ">native\nus", *(f">{title}" for title in titles), ">slow-\ndown")
-    for row in services["services"]:
-        cells = [_ratio(row["columns"][name]) for name in services["columns"]]
-        made.add_row(row["service"], share(row["share"], 1), _us(row["native_us"]), *cells, _number(row["slowdown"]))
+def _mechanism_titles(columns: Sequence[str], width: int) -> Titles:
+    """Headings of the dearest mechanisms, as many as fit."""
+    titles: dict[str, str] = {}
+    left = width - FIXED_WIDTH
+    for name in columns:
+        title = _fold(name, WIDE)
+        left -= max(map(len, title.split("\n"))) + 2
+        if left < 0:
+            break
+        titles[name] = title
+    return titles
+
+
+def _shown(services: Table) -> list[Mapping[str, Any]]:
+    """The rows worth a line."""
+    return [row for row in services["services"] if row["published"] or row["model_share"] >= LEAST_SHARE]
+
+
+def _ratios(services: Table, titles: Titles) -> rich.table.Table:
+    made = table("service", ">share", ">native\nus", *(f">{title}" for title in titles.values()), ">slow-\ndown")
+    for row in _shown(services):
+        cells = [_ratio(row["columns"][name], "ratio") for name in titles]
+        made.add_row(row["service"], share(row["share"], 1), _us(row, "native_us"), *cells, _ratio(row, "slowdown"))
         if row["published"]:
-            made.add_row(*_published_ratios(row["published"], services["columns"]), style="dim")
+            made.add_row(*_published_ratios(row, titles), style="dim")
     return made
 
 
-def _published_ratios(published: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
+def _published_ratios(row: Mapping[str, Any], columns: Iterable[str]) -> list[str]:
+    published = row["published"]
     cells = [f"{published['columns'][n]['ratio']:.2f}" if n in published["columns"] else "" for n in columns]
-    name = f"  {published['service']}, paper"
-    return [name, share(published["share"], 1), f"{published['native_us']:g}", *cells, f"{published['slowdown']:.2f}"]
+    name = "paper's" if published["service"] == row["service"] else f"as {published['service']}"
+    share_text = share(published["share"], 1)
+    return [f"  {name}", share_text, f"{published['native_us']:g}", *cells, f"{published['slowdown']:.2f}"]
 
 
 def _overall(services: Table, study: Study) -> str:
@@ -89,31 +114,41 @@ def _overall(services: Table, study: Study) -> str:
     ours = services["overall"]["slowdown"]
     return (
         f"Columns are times over the service's time on bare hardware; their sum is the slowdown. All system time"
-        f" ({left_out} left out): {_number(ours)} times bare hardware's; {study.overall:g} in the paper."
+        f" ({left_out} left out): {_exact(ours)} times bare hardware's; {study.overall:g} in the paper."
     )
 
 
-def _each(services: Table, titles: Sequence[str]) -> rich.table.Table:
-    made = table("service", "", *(f">{title}" for title in titles), ">all\nadded")
+def _left_out(services: Table) -> list[str]:
+    count = len(services["services"]) - len(_shown(services))
+    what = (
+        f"Services that take less than {LEAST_SHARE:.1%} of the cycles are left out, {count} in all: --json has them."
+    )
+    return [what] if count else []
+
+
+def _each(services: Table, titles: Titles) -> rich.table.Table:
+    made = table("service", "", *(f">{title}" for title in titles.values()), ">all\nadded")
     for row in services["services"]:
         published = row["published"]
         if not published:
             continue
-        cells = [row["columns"][name] for name in services["columns"]]
-        theirs = [published["columns"].get(name) for name in services["columns"]]
+        cells = [row["columns"][name] for name in titles]
+        theirs = [published["columns"].get(name) for name in titles]
         made.add_row(row["service"], "events", *(_events(cell) for cell in cells), "")
-        made.add_row("", "us", *(_us(c["us"], c["us_low"], c["us_high"]) for c in cells), _us(row["added_us"]))
-        made.add_row("", "paper's", *(_us(t and t["us"]) for t in theirs), _us(published["added_us"]), style="dim")
-        made.add_row("", "comes out", *(t["verdict"] if t else "" for t in theirs), "")
+        made.add_row("", "us", *(_us(cell, "added_us") for cell in cells), _us(row, "added_us"))
+        made.add_row(
+            "", "paper's", *(_exact(t and t["added_us"]) for t in theirs), _exact(published["added_us"]), style="dim"
+        )
+        made.add_row("", "verdict", *(t["verdict"] if t else "" for t in theirs), published["verdict"])
     return made
 
 
 def _legend(study: Study) -> str:
     bands = study.bands
     return (
-        f"Comes out: yes, within a factor of {bands['within']:g} (or both below {bands['negligible']:.0%} of the"
-        f" service); shape, within {bands['shape']:g}; no. The kernel's own column is judged by its ratio, as our"
-        " kernel's paths are shorter than IRIX's. A fitted cell set a price, so it says nothing."
+        f"Verdict, by added microseconds: yes, within a factor of {bands['within']:g} (or both below"
+        f" {bands['negligible']:.0%} of the paper's time on bare hardware); shape, within {bands['shape']:g}; no. A"
+        " fitted cell set a price, so it says nothing. Ratios differ more: our kernel's paths are shorter than IRIX's."
     )
 
 
@@ -131,24 +166,31 @@ def _notes(services: Table, study: Study) -> list[str]:
     return ["\n".join(f"{', '.join(cells)}: {why}" for why, cells in said.items())] if said else []
 
 
-def _ratio(cell: Mapping[str, Any]) -> str:
-    return _number(cell["ratio"], cell["low"], cell["high"])
+def _ratio(figures: Mapping[str, Any], name: str) -> str:
+    return _bounded(figures, name, RATIO_PLACES)
+
+
+def _us(figures: Mapping[str, Any], name: str) -> str:
+    return _bounded(figures, name, US_PLACES)
+
+
+def _bounded(figures: Mapping[str, Any], name: str, places: int) -> str:
+    """A figure with no more digits than its bounds justify, nor more decimal places than ``places``."""
+    value, low, high = (figures[f"{name}{end}"] for end in ("", "_low", "_high"))
+    if value is None:
+        return NEVER
+    size = abs(value)
+    if size < 0.5 * 10**-places:
+        return "0"
+    kept = min(places, DIGITS - 1 - math.floor(math.log10(size)), decimals(size, 0, high - low))
+    return f"{round(value, kept):,.{max(0, kept)}f}"
+
+
+def _exact(value: float | None) -> str:
+    """A published or derived figure of three digits."""
+    return NEVER if value is None else f"{value:.{DIGITS}g}" if abs(value) >= 0.5 * 10**-US_PLACES else "0"
 
 
 def _events(cell: Mapping[str, Any]) -> str:
-    return "" if cell["events"] is None else _number(cell["events"])
-
-
-def _us(value: float | None, low: float | None = None, high: float | None = None) -> str:
-    return _number(value, low, high)
-
-
-def _number(value: float | None, low: float | None = None, high: float | None = None) -> str:
-    """A figure of three digits at most, fewer where its bounds justify no more; a dash for what never happens."""
-    if value is None:
-        return "-"
-    if value < 0:
-        return f"-{_number(-value)}"
-    if low is None or high is None or low == high:
-        low, high = value * 0.995, value * 1.005
-    return figure(value, low, high)
+    """Events are counted, not priced: three digits of their average."""
+    return "" if cell["events"] is None else _exact(cell["events"])

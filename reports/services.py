@@ -1,13 +1,15 @@
 """Processor: a result document becomes a table of services, each beside bare hardware and what was published of it.
 
-Ratios are a column's cycles over the service's cycles on bare hardware, both per invocation; a service's slowdown is
-their sum.  Bounds move the prices of the column itself.
+A column's ratio is its cycles over the service's cycles on bare hardware, both per invocation; a service's slowdown is
+the sum of its ratios.  What a column adds is its time per invocation; the kernel's column adds what it takes beyond
+bare hardware, which is less than nothing where the monitor does the kernel's work.  Bounds move the prices of the
+column itself; those of the kernel's column move bare hardware's with them.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,15 +60,15 @@ def services_table(document: Document, study: Study | None) -> dict[str, Any]:
     left_out = study.not_system if study else ()
     shown = [service for service in found if service.name not in left_out and (service.cycles or service.native.cycles)]
     clock = document["total"]["cycles"] / document["total"]["seconds"] if document["total"]["cycles"] else 1.0
-    system = sum(service.native.cycles for service in shown)
+    sums = sum(service.native.cycles for service in shown), sum(service.cycles for service in shown)
     return {
         "model": document["model"],
         "study": study.name if study else "",
         "source": study.source if study else "",
         "columns": list(dict.fromkeys(columns.values())),
-        "services": [_row(service, columns, clock, system, study) for service in shown],
+        "services": [_row(service, columns, clock, sums, study) for service in shown],
         "overall": {
-            "slowdown": _ratio(sum(service.cycles for service in shown), system),
+            "slowdown": _ratio(sums[1], sums[0]),
             "published": study.overall if study else None,
         },
     }
@@ -106,38 +108,59 @@ def _collect(document: Document, columns: Mapping[tuple[str, str], str]) -> dict
 
 
 def _row(
-    service: Service, columns: Mapping[tuple[str, str], str], clock: float, system: int, study: Study | None
+    service: Service,
+    columns: Mapping[tuple[str, str], str],
+    clock: float,
+    sums: tuple[int, int],
+    study: Study | None,
 ) -> dict[str, Any]:
+    system, whole = sums
     published = study.services.get(service.name) if study else None
-    native_us = _each(service.native.cycles, service.native_invocations, clock)
-    cells = {name: _cell(service, name, clock, native_us) for name in dict.fromkeys(columns.values())}
-    us = _each(service.cycles, service.invocations, clock)
+    cells = {name: _cell(service, name, clock) for name in dict.fromkeys(columns.values())}
     row = {
         "service": service.name,
         "share": service.native.cycles / system if system else 0.0,
+        "model_share": service.cycles / whole if whole else 0.0,
         "invocations": service.invocations,
         "native_invocations": service.native_invocations,
-        "native_us": native_us,
-        "us": us,
-        "added_us": None if us is None or native_us is None else us - native_us,
-        "slowdown": _sum(cell["ratio"] for cell in cells.values()),
+        **_bounded("native_us", [_each(n, service.native_invocations, clock) for n in _span(service.native)]),
+        "us": _each(service.cycles, service.invocations, clock),
+        **{key: _sum(cell[key] for cell in cells.values()) for key in ("added_us", "added_us_low", "added_us_high")},
+        **{f"slowdown{end}": _sum(cell[f"ratio{end}"] for cell in cells.values()) for end in ENDS},
         "columns": cells,
         "published": None,
     }
     return row | {"published": _beside(row, published, study)} if study and published else row
 
 
-def _cell(service: Service, column: str, clock: float, native_us: float | None) -> dict[str, Any]:
+ENDS = ("", "_low", "_high")
+"""Suffixes of a figure and of its bounds."""
+
+
+def _span(part: Part) -> tuple[int, int, int]:
+    return part.cycles, part.low, part.high
+
+
+def _bounded(name: str, values: Sequence[float | None]) -> dict[str, float | None]:
+    """A figure at the stated prices, at the lowest and at the highest, under its name and those of its bounds."""
+    known = [value for value in values if value is not None]
+    bounds = (values[0], min(known), max(known)) if len(known) == len(values) else (None, None, None)
+    return {f"{name}{end}": value for end, value in zip(ENDS, bounds, strict=True)}
+
+
+def _cell(service: Service, column: str, clock: float) -> dict[str, Any]:
     spent = service.columns.get(column) or Spent(column)
-    us, low, high = (_each(cycles, service.invocations, clock) for cycles in (spent.cycles, spent.low, spent.high))
+    ours = [_each(cycles, service.invocations, clock) for cycles in _span(spent)]
+    bare = [_each(cycles, service.native_invocations, clock) for cycles in _span(service.native)]
+    # what is never entered, as user code, is compared as a whole
+    part = [cycles / (service.invocations or 1) for cycles in _span(spent)]
+    whole = [cycles / (service.native_invocations or 1) for cycles in _span(service.native)]
+    own = column == KERNEL
     return {
-        "events": None if column == KERNEL else _each(spent.events, service.invocations, MICRO),
-        "us": us,
-        "us_low": low,
-        "us_high": high,
-        "ratio": _ratio(us, native_us),
-        "low": _ratio(low, native_us),
-        "high": _ratio(high, native_us),
+        "events": None if own else _each(spent.events, service.invocations, MICRO),
+        **_bounded("us", ours),
+        **_bounded("added_us", [_less(us, native) if own else us for us, native in zip(ours, bare, strict=True)]),
+        **_bounded("ratio", [_ratio(x, native if own else whole[0]) for x, native in zip(part, whole, strict=True)]),
     }
 
 
@@ -150,6 +173,10 @@ def _ratio(part: float | None, whole: float | None) -> float | None:
     return part / whole if part is not None and whole else None
 
 
+def _less(ours: float | None, bare: float | None) -> float | None:
+    return ours - bare if ours is not None and bare is not None else None
+
+
 def _sum(parts: Iterable[float | None]) -> float | None:
     known = [part for part in parts if part is not None]
     return sum(known) if known else None
@@ -160,7 +187,7 @@ def _beside(row: Mapping[str, Any], published: Published, study: Study) -> dict[
     cells = {
         name: {
             "ratio": ratio,
-            "us": ratio * published.microseconds,
+            "added_us": _published_added(published, name),
             "verdict": _verdict(row["columns"][name], published, name, study),
             "reason": study.reason(row["service"], name),
         }
@@ -171,7 +198,8 @@ def _beside(row: Mapping[str, Any], published: Published, study: Study) -> dict[
         "share": published.share,
         "native_us": published.microseconds,
         "us": published.total * published.microseconds,
-        "added_us": (published.total - 1) * published.microseconds,
+        "added_us": (added := (published.total - 1) * published.microseconds),
+        "verdict": compared(row["added_us"], added, published, study),
         "slowdown": published.slowdown,
         "sum": published.total,
         "columns": cells,
@@ -179,20 +207,27 @@ def _beside(row: Mapping[str, Any], published: Published, study: Study) -> dict[
     }
 
 
-def _verdict(cell: Mapping[str, Any], published: Published, column: str, study: Study) -> str:
-    """How a cell comes out: ``fitted``, ``yes``, ``shape``, ``no``; ``none`` where the service never ran.
+def _published_added(published: Published, column: str) -> float:
+    return (published.ratios[column] - (column == KERNEL)) * published.microseconds
 
-    Time added by the monitor is compared in microseconds per invocation, which do not depend on how long the guest's
-    own paths are; what the kernel executes itself is compared as a ratio.
+
+def _verdict(cell: Mapping[str, Any], published: Published, column: str, study: Study) -> str:
+    """How a cell comes out: ``fitted``, or as ``compared``."""
+    fitted = (published.service, column) in study.fitted and cell["added_us"] is not None
+    return "fitted" if fitted else compared(cell["added_us"], _published_added(published, column), published, study)
+
+
+def compared(ours: float | None, theirs: float, published: Published, study: Study) -> str:
+    """``yes``, ``shape`` or ``no`` by the study's bands; ``none`` where the service never ran.
+
+    Microseconds added per invocation are compared: unlike ratios, they do not depend on how long the guest's own
+    paths are.
     """
-    if cell["us"] is None or cell["ratio"] is None:
+    if ours is None:
         return "none"
-    if (published.service, column) in study.fitted:
-        return "fitted"
-    theirs = published.ratios[column] * (1 if column == KERNEL else published.microseconds)
-    ours = cell["ratio"] if column == KERNEL else cell["us"]
-    small = study.bands["negligible"] * (1 if column == KERNEL else published.microseconds)
-    if ours <= small and theirs <= small:
+    small = study.bands["negligible"] * published.microseconds
+    if abs(ours) <= small and abs(theirs) <= small:
         return "yes"
-    apart = max(ours, theirs) / min(ours, theirs) if min(ours, theirs) > 0 else float("inf")
-    return "yes" if apart <= study.bands["within"] else "shape" if apart <= study.bands["shape"] else "no"
+    apart = ours / theirs if theirs else 0.0
+    factor = max(apart, 1 / apart) if apart > 0 else float("inf")
+    return "yes" if factor <= study.bands["within"] else "shape" if factor <= study.bands["shape"] else "no"
