@@ -27,7 +27,7 @@ def trap(field: str) -> float:
 
 
 def test_privileged_emulation_follows_from_the_table() -> None:
-    """A trap costs a fifth of QUICK_FAULT's 2.80 us; bounds: an eighth of read's 2.07, a third of DEMAND_ZERO's 3.36."""
+    """A trap costs a fifth of QUICK_FAULT's 2.80 us; at least an eighth of read's, at most a third of DEMAND_ZERO's."""
     assert 224 == trap("value") == pytest.approx(cycles(PRIVILEGED, "QUICK_FAULT") / 5)
     assert 104 == trap("low") == pytest.approx(cycles(PRIVILEGED, "read") / 8, rel=0.01)
     assert 448 == trap("high") == pytest.approx(cycles(PRIVILEGED, "DEMAND_ZERO") / 3)
