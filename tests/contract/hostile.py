@@ -69,7 +69,7 @@ def altered(rows: list[tuple[int, ...]], changes: list[tuple[str, int, int, int]
 
 
 def outcome(rows: list[tuple[int, ...]], found: list[Model], machine: Machine) -> str:
-    """``result``, or ``refused`` by an error of one line, or an error no user should see; ``found`` starts with native."""
+    """``result``, ``refused`` by an error of one line, or an error no user should see; native is ``found`` first."""
     try:
         prepared = from_rows(rows, META)
         for model in found:
