@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,9 @@ from replay.trace.meta import MAX_SERVICES, TraceMeta
 from replay.trace.schema import (
     CTX_MODE_SHIFT,
     EVENT_FIRST,
+    FRAME_KINDS,
     PAGE_ID_KINDS,
+    PAGE_SHIFT,
     TOUCH_SHIFT,
     Kind,
 )
@@ -24,7 +27,7 @@ EXCEPTION, SENSITIVE = int(Kind.EXCEPTION), int(Kind.SENSITIVE)
 SERVICE_ENTER, SERVICE_EXIT = int(Kind.SERVICE_ENTER), int(Kind.SERVICE_EXIT)
 
 OK, BAD_VCPU, UNKNOWN_PAGE, OUT_OF_ORDER, NO_EXTRA, BAD_SEGMENT = range(6)
-UNKNOWN_SITE, UNKNOWN_SERVICE, BAD_ACCESS, BAD_MODE = range(6, 10)
+UNKNOWN_SITE, UNKNOWN_SERVICE, BAD_ACCESS, BAD_MODE, BAD_FRAME = range(6, 11)
 FAULTS = {
     BAD_VCPU: "vCPU beyond the metadata's vcpus",
     UNKNOWN_PAGE: "page id used before its PAGE row",
@@ -35,6 +38,7 @@ FAULTS = {
     UNKNOWN_SERVICE: "service id not in the metadata's services",
     BAD_ACCESS: "unknown access kind",
     BAD_MODE: "unknown mode",
+    BAD_FRAME: "frame beyond the metadata's memory_bytes",
 }
 """What the scan may find wrong with a row."""
 
@@ -62,6 +66,8 @@ class _Limits(NamedTuple):
     vcpus: int
     service: np.ndarray  # u8 by service id: 1 where the metadata names it
     page_id: np.ndarray  # u8 by kind: 1 where the page column is always a page id
+    frame: np.ndarray  # u8 by kind: 1 where the page column is a frame
+    frames: int
     where: np.ndarray  # i64[1]: row of the first fault
 
 
@@ -111,6 +117,8 @@ def _check_event(kind: int, page: int, info: int, limits: Any, pending: Any) -> 
         return OK if known else UNKNOWN_SERVICE
     if limits.page_id[np.uint64(kind)] != 0:
         return OK if page <= pending.seen[1] else UNKNOWN_PAGE
+    if limits.frame[np.uint64(kind)] != 0:
+        return OK if page < limits.frames else BAD_FRAME
     if kind == EXCEPTION and (info >> TOUCH_SHIFT) & 3 != 0:
         return OK if 1 <= page <= pending.seen[1] else UNKNOWN_PAGE
     return OK
@@ -182,12 +190,15 @@ def _renumber(rows: _Rows, out: _Rows, ids: Any, page_id: Any) -> Any:
     return np.int64(kept)
 
 
-def _page_id_kinds() -> np.ndarray:
-    """By kind: 1 where the page column is always a page id."""
+def _flags(kinds: Iterable[int]) -> np.ndarray:
+    """By kind: 1 for those given."""
     flags = np.zeros(256, np.uint8)
-    flags[:EVENT_FIRST] = 1
-    flags[list(PAGE_ID_KINDS)] = 1
+    flags[list(kinds)] = 1
     return flags
+
+
+PAGE_IDS, FRAMES = _flags((*range(EVENT_FIRST), *PAGE_ID_KINDS)), _flags(FRAME_KINDS)
+"""By kind: 1 where the page column is always a page id; 1 where it is a frame."""
 
 
 def _rows(columns: dict[str, np.ndarray]) -> _Rows:
@@ -217,7 +228,7 @@ def scan(columns: dict[str, np.ndarray], meta: TraceMeta, name: str) -> Scan:
     service = np.zeros(MAX_SERVICES, np.uint8)
     service[[s.id for s in meta.services]] = 1
     where = np.zeros(1, np.int64)
-    limits = _Limits(meta.vcpus, service, _page_id_kinds(), where)
+    limits = _Limits(meta.vcpus, service, PAGE_IDS, FRAMES, meta.memory_bytes >> PAGE_SHIFT, where)
     pending = _Pending(np.zeros(4, np.uint64), np.zeros(3, np.int64))
     code = _scan(_rows(columns), found, limits, pending)
     if code != OK:
@@ -229,5 +240,5 @@ def renumber(columns: dict[str, np.ndarray], ids: np.ndarray) -> dict[str, np.nd
     """The rows without definitions, page ids replaced by ``ids[id]``; arrays as ``columns``, shorter."""
     size = columns["kind"].size
     out = _Rows(*(np.empty(size, columns[name].dtype) for name in _Rows._fields))
-    kept = _renumber(_rows(columns), out, ids, _page_id_kinds())
+    kept = _renumber(_rows(columns), out, ids, PAGE_IDS)
     return {name: array[:kept] for name, array in out._asdict().items()}

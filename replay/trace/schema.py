@@ -130,6 +130,12 @@ GROUPS = {
 PAGE_ID_KINDS = (Kind.ENTRY, Kind.TLB_WRITE, Kind.TLB_PROBE, Kind.INVALIDATE_PAGE)
 """Events whose ``page`` column is a page id (EXCEPTION's is one where its Touch is not NONE)."""
 
+FRAME_KINDS = (
+    *(Kind.TABLE_ALLOC, Kind.TABLE_FREE, Kind.TABLE_LINK, Kind.TABLE_UNLINK),
+    *(Kind.ZEROED, Kind.FILLED, Kind.HASHED, Kind.FREED),
+)
+"""Events whose ``page`` column is a frame of the guest's memory."""
+
 
 class Mode(IntEnum):
     """Privilege: MIPS user, supervisor, kernel; x86 rings 3, 1, 0."""

@@ -17,7 +17,7 @@ from replay.handmade import KSEG0, KSEG1, SERVICES, Script, handmade_meta
 from replay.kernel import count_rows
 from replay.machine import load_machine
 from replay.prepare import Prepared
-from replay.trace.schema import Cause, Kind, Mode, Segment, Sensitive, Touch
+from replay.trace.schema import FRAME_KINDS, PAGE_SHIFT, Cause, Kind, Mode, Segment, Sensitive, Touch
 
 pytestmark = pytest.mark.parametrize("name", sorted(models.BUILT_IN))
 RELAXED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -86,6 +86,8 @@ def add_row(script: Script, kind: Kind, which: int, info: int, n: int, vcpu: int
         script.row(kind, (vpn if segment else info) & 63, 0, n, vcpu=vcpu)
     elif kind == Kind.INVALIDATE_SPACE:
         script.row(kind, info % 3, 0, n, vcpu=vcpu)
+    elif kind in FRAME_KINDS:
+        script.row(kind, info % (script.meta.memory_bytes >> PAGE_SHIFT), 0, n, vcpu=vcpu, mode=Mode.KERNEL)
     else:
         script.row(kind, info, 0, n, vcpu=vcpu, mode=Mode.KERNEL)
 

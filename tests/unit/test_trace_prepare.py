@@ -95,6 +95,8 @@ def test_payload_rows_stay_before_their_event(meta: TraceMeta, rows: Rows) -> No
         ((Kind.LOAD8, 0x30, 0, 1, 0), "unknown mode"),
         ((12, 0, 0, 1, 0), "unknown access kind"),
         ((Kind.SENSITIVE, 0, 0, 2, 0), "site id used before"),
+        ((Kind.FREED, 0, 0, 1 << 14, 0), "frame beyond the metadata's memory_bytes"),
+        ((Kind.ZEROED, 0, 0, 2**32 - 1, 0), "frame beyond the metadata's memory_bytes"),
         ((Kind.SERVICE_ENTER, 0, 0, 1, 0), "service id not in"),
         ((Kind.PAGE, 0, 0, 4, 0), "without its EXTRA"),
         ((Kind.PAGE, 0, 0, 9, 0), "out of order"),

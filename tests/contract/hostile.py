@@ -1,0 +1,94 @@
+"""Charges altered traces to every model, for ``test_hostile_traces``, in a process that may die of it.
+
+Each line of stdin is a batch, a JSON list of traces; a trace is a list of changes to the rows of a small valid one.
+Each line of stdout is a JSON list: what became of each trace.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import models
+from replay import results
+from replay.errors import UserError
+from replay.handmade import SERVICES, Script, handmade_meta
+from replay.machine import Machine, load_machine
+from replay.model import Model
+from replay.prepare import from_rows
+from replay.trace.schema import COLUMNS, EVENT_FIRST, FRAME_KINDS, PAGE_ID_KINDS, Cause, Kind, Sensitive, Touch
+
+ORDER = ("kind", "ctx", "info", "page", "n")
+LIMITS = [int(1 << 8 * COLUMNS[name].itemsize) for name in ORDER]
+META = handmade_meta(vcpus=2)
+STRUCTURE = (Kind.EXTRA, Kind.PAGE, Kind.SITE, Kind.END)
+
+
+def valid() -> Script:
+    """A small trace with every kind of row, cause, service and class of page in it, on two vCPUs."""
+    script = Script(META)
+    pages = [script.user(vpn, space) for space in (1, 2) for vpn in (4, 5, 600, 4096)]
+    pages += [script.kernel(3), script.device(), script.page(0xFFFFFFFFC0000, 1)]
+    for turn, kind in enumerate(k for k in Kind if k not in STRUCTURE):
+        vcpu, page = turn % 2, pages[turn % len(pages)]
+        if kind < EVENT_FIRST or kind in PAGE_ID_KINDS:
+            script.row(kind, page, turn, turn, vcpu=vcpu, payload=(turn << 12 | 1,) * (turn % 4) if kind > 15 else ())
+        elif kind in (Kind.SERVICE_ENTER, Kind.SERVICE_EXIT):
+            for service in SERVICES:
+                script.row(kind, service.id, 0, 1, vcpu=vcpu)
+                script.row(Kind.LOAD8, page, 0, 2, vcpu=vcpu)
+        elif kind == Kind.SENSITIVE:
+            for klass in Sensitive:
+                script.sensitive(klass, vcpu=vcpu)
+        elif kind == Kind.EXCEPTION:
+            for cause in Cause:
+                script.exception(cause, page, Touch(cause % 4), vcpu)
+        else:
+            script.row(
+                kind, turn if kind in FRAME_KINDS else turn % 7, turn, 1, vcpu=vcpu, payload=(turn,) * (turn % 5)
+            )
+        script.row(Kind.STORE4, pages[-1 - turn % 9], 0, 3, vcpu=vcpu)
+    return script
+
+
+def altered(rows: list[tuple[int, ...]], changes: list[tuple[str, int, int, int]]) -> list[tuple[int, ...]]:
+    """``rows`` after each change (what, where, column, value), in order; places and values wrap around."""
+    rows = list(rows)
+    for what, where, column, value in changes:
+        at = where % len(rows)
+        if what == "delete":
+            del rows[at : at + 1 + value % 3]
+            rows = rows or [(Kind.END, 0, 0, 0, 0)]
+        elif what == "repeat":
+            rows.insert(at, rows[value % len(rows)])
+        else:
+            row = list(rows[at])
+            row[column] = value % LIMITS[column]
+            rows[at] = tuple(row)
+    return rows
+
+
+def outcome(rows: list[tuple[int, ...]], found: list[Model], machine: Machine) -> str:
+    """``result``, ``refused`` by an error of one line, or an error no user should see; native is ``found`` first."""
+    try:
+        prepared = from_rows(rows, META)
+        for model in found:
+            document, _ = results.run(prepared, model, found[0], machine)
+            json.dumps(document, allow_nan=False)
+    except UserError as error:
+        return "refused" if "\n" not in str(error) else f"more than one line: {error}"
+    except Exception as error:  # noqa: BLE001 - whatever it is, the test names it
+        return f"{type(error).__name__}: {error}"
+    return "result"
+
+
+def main() -> None:
+    """Answer batches until stdin ends."""
+    rows, machine = valid().rows, load_machine("flash-1997")
+    found = [models.load(name) for name in sorted(models.BUILT_IN, key=lambda name: name != "native")]
+    for line in sys.stdin:
+        print(json.dumps([outcome(altered(rows, changes), found, machine) for changes in json.loads(line)]), flush=True)
+
+
+if __name__ == "__main__":
+    main()
