@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from replay.errors import UserError, unknown
-from replay.kernel import KEPT, NEVER, PAYLOADS, REPLACED, REPLACED_REFILL, Engine, count_rows
+from replay.kernel import KEPT, NEVER, PAYLOADS, REPLACED, REPLACED_REFILL, Engine
 from replay.machine import Machine
 from replay.model import NO_REACTION, Model
+from replay.pieces import Interval, Progress, count_pieces, interval_ends, interval_of
 from replay.places import Place, named
 from replay.prepare import Prepared
 from replay.records import Parameter
 from replay.trace.meta import TraceMeta
 from replay.trace.schema import Cause, Kind, Sensitive, ServiceClass
-
-Progress = Callable[[int, int], None]
-"""Called with (rows done, rows in all)."""
-
-CHUNK_ROWS = 1 << 20
-"""Rows a kernel call counts: some milliseconds, so that Ctrl-C works."""
 
 Settings = dict[str, int | str]
 
@@ -38,6 +33,10 @@ class Counts:
     settings: Settings
     meta: TraceMeta
     digest: str
+    interval: int
+    """Retired instructions in an interval; 0: the whole run is one."""
+    intervals: tuple[Interval, ...]
+    """What was counted in each, in order; they add up to ``n``."""
 
     def total(self, counter: str) -> int:
         """``counter`` summed over vCPUs and places."""
@@ -63,30 +62,41 @@ def count(
     machine: Machine,
     given: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
+    interval: int = 0,
 ) -> Counts:
     """Charge ``prepared`` to ``model`` on ``machine``; ``given`` are the parameters that the user sets.
 
-    Raises UserError for a trace the model cannot be charged with and for a parameter it does not take.
+    ``interval`` is the number of retired instructions to count apart, 0 for the whole run.  Raises UserError for a
+    trace the model cannot be charged with, a parameter it does not take, and an interval that makes too many.
     """
     refuse_unfit(model, prepared.meta)
     settings = settle(model, machine, prepared.meta, given or {})
     engine = make_engine(prepared, model, settings)
     state = model.state(prepared, settings, engine.counts)
     rows = prepared.columns.kind.size
-    for first in range(0, rows, CHUNK_ROWS):
-        last = min(first + CHUNK_ROWS, rows)
-        count_rows(state, engine, prepared.columns, first, last)
-        if progress:
-            progress(last, rows)
-    return collect(prepared, model, settings, engine)
+    ends = interval_ends(prepared.columns, interval) if interval else np.array([rows])
+    before, intervals = current(prepared, model, engine), []
+    for _ in count_pieces(state, engine, prepared.columns, ends, progress):
+        now = current(prepared, model, engine)
+        intervals.append(interval_of(now - before))
+        before = now
+    return Counts(
+        n=before,
+        model=model.name,
+        counters=model.counters,
+        places=named(prepared.places, prepared.meta),
+        settings=settings,
+        meta=prepared.meta,
+        digest=prepared.digest,
+        interval=interval,
+        intervals=tuple(intervals),
+    )
 
 
-def collect(prepared: Prepared, model: Model, settings: Settings, engine: Engine) -> Counts:
-    """The counts that ``engine`` holds."""
-    meta = prepared.meta
-    places = named(prepared.places, meta)
-    n = engine.counts.reshape(meta.vcpus, len(places), len(model.counters) + 1)[:, :, :-1].copy()
-    return Counts(n, model.name, model.counters, places, settings, meta, prepared.digest)
+def current(prepared: Prepared, model: Model, engine: Engine) -> np.ndarray:
+    """What ``engine`` has counted so far: int64 [vcpu, place, counter]."""
+    shape = (prepared.meta.vcpus, prepared.places.inner.size, len(model.counters) + 1)
+    return engine.counts.reshape(shape)[:, :, :-1].copy()
 
 
 def make_engine(prepared: Prepared, model: Model, settings: Settings) -> Engine:

@@ -127,6 +127,7 @@ def price(
         "machine": machine.name,
         "fidelity": model.fidelity[counts.meta.architecture],
         "settings": dict(counts.settings),
+        "interval": counts.interval,
         "total": _total(rows, bare, machine) | _overhead_bounds(*amounts, prices),
         "rows": rows,
         "native_rows": bare,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from replay.count import Counts, Progress, count
+from replay.count import Counts, count
 from replay.errors import UserError
 from replay.machine import Machine
 from replay.model import Model
+from replay.pieces import Progress
 from replay.prepare import Prepared
 from replay.price import price
 
@@ -32,13 +33,14 @@ def run(
     settings: Mapping[str, Any] | None = None,
     prices: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
+    interval: int = 0,
 ) -> tuple[dict[str, Any], Counts]:
     """Count and price ``prepared`` under ``model``, beside ``native`` with the parameters that both take.
 
-    ``settings`` and ``prices`` are what the user states.  Returns the result document and the counts.
+    ``settings``, ``prices`` and ``interval`` are what the user states.  Returns the result document and the counts.
     """
     settings = settings or {}
-    counts = count(prepared, model, machine, settings, progress)
+    counts = count(prepared, model, machine, settings, progress, interval)
     bare = counts
     if native.name != model.name:
         shared = {parameter.name for parameter in native.parameters}
@@ -72,26 +74,33 @@ def _write(folder: Path, document: Mapping[str, Any], counts: Counts) -> None:
 
     manifest = {"version": RESULT_VERSION, **{k: v for k, v in document.items() if k not in TABLES}}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", "utf-8")
-    pq.write_table(pa.Table.from_pylist(count_rows(counts)), folder / COUNTS)
+    pq.write_table(count_table(counts), folder / COUNTS)
     for part, file in TABLES.items():
         pq.write_table(pa.Table.from_pylist(list(document[part])), folder / file)
 
 
-def count_rows(counts: Counts) -> list[dict[str, Any]]:
-    """The non-zero counts as rows: run, vm, vcpu, interval, service, work, counter, n."""
-    return [
+def count_table(counts: Counts) -> Any:
+    """The counts that are not 0 as an Arrow table: run, vm, vcpu, interval, service, work, counter, n."""
+    import numpy as np
+    import pyarrow as pa
+
+    def words(names: Sequence[str], index: np.ndarray) -> Any:
+        return pa.DictionaryArray.from_arrays(index.astype(np.int32), pa.array(names, pa.string())).cast(pa.string())
+
+    sizes = [part.at.size for part in counts.intervals]
+    vcpu, place, counter = np.unravel_index(np.concatenate([part.at for part in counts.intervals]), counts.n.shape)
+    return pa.table(
         {
-            "run": counts.digest,
-            "vm": 0,
-            "vcpu": int(vcpu),
-            "interval": 0,
-            "service": counts.places[place].service,
-            "work": counts.places[place].work,
-            "counter": counts.counters[counter],
-            "n": int(counts.n[vcpu, place, counter]),
+            "run": words([counts.digest], np.zeros_like(vcpu)),
+            "vm": np.zeros_like(vcpu),
+            "vcpu": vcpu,
+            "interval": np.repeat(np.arange(len(sizes)), sizes),
+            "service": words([p.service for p in counts.places], place),
+            "work": words([p.work for p in counts.places], place),
+            "counter": words(counts.counters, counter),
+            "n": np.concatenate([part.n for part in counts.intervals]),
         }
-        for vcpu, place, counter in zip(*counts.n.nonzero(), strict=True)
-    ]
+    )
 
 
 def load(folder: str) -> dict[str, Any]:

@@ -74,11 +74,22 @@ def run(
     by: Annotated[
         By, typer.Option(help="Split by mechanism, or by service, beside the published table of the model's services.")
     ] = By.MECHANISM,
+    interval: Annotated[
+        int | None,
+        typer.Option(
+            help="Save counts by intervals of so many retired instructions; with --output.",
+            min=1000,
+            metavar="INSTRUCTIONS",
+            show_default="the whole run",
+        ),
+    ] = None,
     json: Json = False,
     cache: Cache = True,
 ) -> None:
     """Charge a trace to one model: cycles by mechanism and by service, beside bare hardware."""
     given, paid = pairs("--set", settings), pairs("--price", prices)
+    if interval and output is None:
+        raise UserError("--interval says how finely --output saves the counts; give --output FOLDER, too")
     import models
     from replay import results
     from replay.machine import load_machine
@@ -89,7 +100,9 @@ def run(
     hardware = load_machine(machine or _default_machine(chosen, prepared))
     primitives(hardware, prepared.meta, paid)  # refuses a wrong price before anything is counted
     with shell.Progress(f"charging {chosen.name}") as progress:
-        document, counts = results.run(prepared, chosen, models.load(BARE), hardware, given, paid, progress)
+        document, counts = results.run(
+            prepared, chosen, models.load(BARE), hardware, given, paid, progress, interval or 0
+        )
     if output is not None:
         results.save(str(output), document, counts)
         shell.say(f"saved in {output}")

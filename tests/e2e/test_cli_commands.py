@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 
@@ -102,6 +103,20 @@ def test_results_are_kept_in_a_new_folder(installed: Any, small_trace: Path) -> 
         path.name for path in (installed.folder / "out").iterdir()
     )
     assert "saved in out" in done.stderr
+
+
+def test_counts_are_saved_by_interval(installed: Any, small_trace: Path) -> None:
+    """`--interval` saves counts apart and says nothing else about the run."""
+    command = ("replay", "run", str(small_trace), "--model", "native", "--json", "-o")
+    whole = document(installed.run(*command, "whole"))
+    apart = document(installed.run(*command, "apart", "--interval", "50000"))
+
+    assert (0, 50_000) == (whole.pop("interval"), apart.pop("interval"))
+    assert whole == apart
+    saved = pq.read_table(installed.folder / "apart" / "counts.parquet")
+    instructions = sum(row["n"] for row in saved.to_pylist() if row["counter"] == "instructions")
+    assert instructions == sum(row["count"] for row in whole["rows"] if row["counter"] == "instructions")
+    assert len(set(saved["interval"].to_pylist())) > 5
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import models
-from replay.count import Counts, collect, count, make_engine, settle
+from replay.count import Counts, count, current, make_engine, settle
 from replay.handmade import KSEG0, KSEG1, SERVICES, Script, handmade_meta
 from replay.kernel import count_rows
 from replay.machine import load_machine
@@ -159,10 +159,16 @@ def test_structures_equal_the_twins(
 
 @RELAXED
 @given(
-    ops=st.lists(op, min_size=1, max_size=60), cuts=st.lists(st.integers(0, 70)), hardware=geometry, monitor=software
+    ops=st.lists(op, min_size=1, max_size=60),
+    cuts=st.lists(st.integers(0, 70)),
+    interval=st.integers(1, 1000),
+    hardware=geometry,
+    monitor=software,
 )
-def test_counting_in_pieces_changes_nothing(name: str, ops: Any, cuts: list[int], hardware: Any, monitor: Any) -> None:
-    """A trace counted in pieces of any length gives the counts of one piece."""
+def test_counting_in_pieces_changes_nothing(
+    name: str, ops: Any, cuts: list[int], interval: int, hardware: Any, monitor: Any
+) -> None:
+    """A trace counted in pieces or intervals of any length gives the counts of one piece."""
     prepared, machine, model = make_trace(ops, 1), load_machine("flash-1997"), models.load(name)
     values = settle(model, machine, prepared.meta, chosen(name, hardware, monitor))
     rows = prepared.columns.kind.size
@@ -172,7 +178,13 @@ def test_counting_in_pieces_changes_nothing(name: str, ops: Any, cuts: list[int]
     for first, last in pairwise(ends):
         count_rows(state, engine, prepared.columns, first, last)
 
-    pieces = collect(prepared, model, values, engine)
+    pieces = current(prepared, model, engine)
 
     whole = count(prepared, model, machine, chosen(name, hardware, monitor))
-    assert np.array_equal(whole.n, pieces.n)
+    apart = count(prepared, model, machine, chosen(name, hardware, monitor), interval=interval)
+    summed = np.zeros_like(whole.n)
+    for part in apart.intervals:
+        summed.reshape(-1)[part.at] += part.n
+    assert np.array_equal(whole.n, pieces)
+    assert np.array_equal(whole.n, apart.n)
+    assert np.array_equal(whole.n, summed)

@@ -1,0 +1,70 @@
+"""Pieces: counting stops where somebody wants to know how far the counts are, and goes on unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from replay.errors import UserError
+from replay.kernel import Engine, count_rows
+from replay.prepare import Columns
+
+Progress = Callable[[int, int], None]
+"""Called with (rows done, rows in all)."""
+
+CHUNK_ROWS = 1 << 20
+"""Rows a kernel call counts: some milliseconds, so that Ctrl-C works."""
+
+MOST_INTERVALS = 10_000
+
+
+class Interval(NamedTuple):
+    """What was counted in one interval, where anything was."""
+
+    at: np.ndarray  # i64, ascending: index into counts [vcpu, place, counter], flat
+    n: np.ndarray  # i64
+
+
+def interval_of(counts: np.ndarray) -> Interval:
+    """``counts`` without its zeros."""
+    at = np.flatnonzero(counts)
+    return Interval(at, counts.reshape(-1)[at])
+
+
+def interval_ends(columns: Columns, instructions: int) -> np.ndarray:
+    """Rows (exclusive) at which intervals of so many retired instructions end; the last ends with the trace.
+
+    An interval ends with the row that reaches a multiple of ``instructions``, all vCPUs together, which services a
+    model replaces being no matter.  Raises UserError for more than MOST_INTERVALS.
+    """
+    rows, ends, before = columns.n.size, [], 0
+    for first in range(0, rows, CHUNK_ROWS):
+        retired = before + np.cumsum(columns.n[first : first + CHUNK_ROWS], dtype=np.int64)
+        multiples = np.arange(before // instructions + 1, retired[-1] // instructions + 1) * instructions
+        ends.append(first + 1 + np.searchsorted(retired, multiples))
+        before = int(retired[-1])
+        if before // instructions >= MOST_INTERVALS:
+            total = int(columns.n.sum(dtype=np.int64))
+            raise UserError(
+                f"an interval of {instructions:,} instructions makes {total // instructions + 1:,} of them; "
+                f"give at least {total // MOST_INTERVALS + 1:,}"
+            )
+    return np.unique(np.concatenate([*ends, [rows]]).astype(np.int64))
+
+
+def count_pieces(
+    state: Any, engine: Engine, columns: Columns, stops: np.ndarray, progress: Progress | None
+) -> Iterator[int]:
+    """Count every row, pausing after the rows before each of ``stops`` (ascending), which are yielded."""
+    rows = columns.kind.size
+    wanted = set(stops.tolist())
+    done = 0
+    for end in sorted({*wanted, *range(CHUNK_ROWS, rows, CHUNK_ROWS), rows}):
+        count_rows(state, engine, columns, done, end)
+        done = end
+        if end in wanted:
+            yield end
+        if progress and (end % CHUNK_ROWS == 0 or end == rows):
+            progress(end, rows)
