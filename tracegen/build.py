@@ -14,11 +14,9 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 
 from replay.errors import UserError, unknown
 from tracegen import abi, filesystem, symbols
@@ -152,25 +150,16 @@ def build(guest: Path = GUEST) -> Image:
         return Image(kernel, filesystem.make(files))
 
 
-def link(
-    guest: Path,
-    folders: tuple[str, ...],
-    script: str,
-    includes: tuple[str, ...],
-    out: Path,
-    embedded: Mapping[str, bytes] = MappingProxyType({}),
-) -> bytes:
-    """Compile and link what lies in ``folders`` of ``guest``; ``embedded`` are files that its assembly may include.
+def link(guest: Path, folders: tuple[str, ...], script: str, includes: tuple[str, ...], out: Path) -> bytes:
+    """Compile and link what lies in ``folders`` of ``guest``; ``includes`` are the folders of headers.
 
-    ``includes`` are the folders of headers.  What is compiled is kept in ``out``, so that the next link finds it.
-    Sources are named relative to ``guest``: no path gets into the ELF file that is returned.
+    What is compiled is kept in ``out``, so that the next link finds it.  Sources are named relative to ``guest``: no
+    path gets into the ELF file that is returned.
     """
     sources = [p for p in source_files(guest) if p.suffix in COMPILED]
     names = [p.relative_to(guest) for p in sources]
     chosen = [name.as_posix() for name in names if name.parent.as_posix() in folders]
     (out / "abi.h").write_text(abi.header())
-    for name, data in embedded.items():
-        (out / name).write_bytes(data)
     headers = [f"-I{folder}" for folder in ("include", *includes, out)]
     _run([_compiler(), "cc", *FLAGS, *headers, *chosen, f"-Wl,-T,{script}", "-o", out / "linked"], guest, out)
     return (out / "linked").read_bytes()

@@ -77,7 +77,7 @@ _ALL = (
     ),
     Workload(
         name="usertests",
-        summary="the guest's tests of itself: processes, copy-on-write, pipes, faults, exhaustion",
+        summary="the guest's tests of itself: processes, copy-on-write, pipes, files, faults, exhaustion",
         paper="none; after xv6's usertests",
         parameters=(),
     ),

@@ -20,12 +20,12 @@ CROSSINGS = (Kind.SERVICE_ENTER, Kind.SERVICE_EXIT, Kind.RETURN, Kind.THREAD_SWI
 
 
 class Run(NamedTuple):
-    """How a run ended, and its rows."""
+    """How a run ended, its rows, and what it left on the disk."""
 
     status: int | None
     console: str
-    instructions: int
     rows: dict[str, np.ndarray]
+    disk: bytes
 
 
 Boot = Callable[..., Run]
@@ -54,13 +54,13 @@ def boot() -> Boot:
     """Boots the guest with a boot argument string and runs it to its end."""
     image = build.image()
 
-    def run(line: str, memory_bytes: int = 64 * MEBI, *, disk_bytes: int = 16 * MEBI, seed: int = 1) -> Run:
+    def run(line: str, memory_bytes: int = 64 * MEBI, *, disk_bytes: int = 2 * MEBI, seed: int = 1) -> Run:
         chunks: list[dict[str, np.ndarray]] = []
         machine = Machine(image.data, memory_bytes, seed, line.split(), disk=filesystem.fit(image.disk, disk_bytes))
         result = machine.run(sink=lambda words, counts: chunks.append(unpack(words, counts)))
         rows = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
         assert result.reason == "exit"
-        return Run(result.status, result.console.decode(), result.instructions, rows)
+        return Run(result.status, result.console.decode(), rows, machine.disk_image())
 
     return run
 
@@ -111,7 +111,19 @@ def test_radix_gives_the_independent_answer(boot: Boot, keys: int, radix: int) -
 TESTS = (
     *("data", "soft_bits", "heap", "sweep", "delay_slot", "stack", "copies", "interrupts", "refusals", "isolation"),
     *("shared_pages", "statuses", "orphans", "faults", "execution", "preemption", "sleeping", "killing"),
-    *("pipe_order", "pipe_ends", "descriptors", "many", "processes_out", "refusals_for_memory", "memory_out"),
+    *(
+        "pipe_order",
+        "pipe_ends",
+        "descriptors",
+        "files",
+        "refused_names",
+        "big_file",
+        "names",
+        "many_files",
+        "disk_full",
+    ),
+    *("modification", "appenders", "redirection", "damaged_programs", "command_lines", "running_program"),
+    *("many", "processes_out", "refusals_for_memory", "memory_out"),
 )
 
 
@@ -122,19 +134,69 @@ def tested(boot: Boot) -> Run:
 
 
 def test_guest_passes_its_own_tests(tested: Run) -> None:
-    """Every test that the guest holds for itself passes, and no page is lost."""
-    verdicts = [line for line in tested.console.splitlines() if line.endswith((": ok", "FAILED", "PAGES"))]
+    """Every test that the guest holds for itself passes, and no page or block is lost."""
+    verdicts = [line for line in tested.console.splitlines() if line.endswith((": ok", "FAILED", "PAGES", "BLOCKS"))]
 
     assert [f"{name}: ok" for name in TESTS] == verdicts
-    assert tested.console.endswith("pages: all back\n")
+    assert tested.console.endswith("pages and blocks: all back\n")
     assert 0 == tested.status
     assert count(tested, Cause.STALE) == 0
 
 
-@pytest.mark.parametrize("memory_bytes", [8 * MEBI, 64 * MEBI])
-def test_guest_tests_fit_the_memory_there_is(boot: Boot, memory_bytes: int) -> None:
-    """The guest passes its own tests with less memory, and with the default machine's."""
-    assert 0 == boot("usertests", memory_bytes).status
+@pytest.mark.parametrize(("memory", "disk"), [(8, 1), (64, 16)])
+def test_guest_tests_fit_what_there_is(memory: int, disk: int) -> None:
+    """The guest passes its own tests with less memory and disk, and with the default machine's."""
+    image = build.image()
+    machine = Machine(image.data, memory * MEBI, 1, ["usertests"], disk=filesystem.fit(image.disk, disk * MEBI))
+
+    assert 0 == machine.run().status
+
+
+def in_use(disk: bytes) -> int:
+    """Blocks that the bitmap of a disk marks."""
+    bitmap = disk[abi.FS_BITMAP * abi.PAGE_BYTES :][: abi.FS_BITMAP_BLOCKS * abi.PAGE_BYTES]
+    return int.from_bytes(bitmap).bit_count()
+
+
+def test_the_disk_is_as_the_guest_says(boot: Boot, tested: Run) -> None:
+    """Read from outside: the tests leave the disk's files and blocks as they were; a file that one leaves is there."""
+    image = build.image()
+    kept = boot("usertests exit")
+
+    assert filesystem.read(image.disk) == filesystem.read(tested.disk)
+    assert in_use(image.disk) == in_use(tested.disk)
+    assert filesystem.read(image.disk) | {"kept": b"to the end"} == filesystem.read(kept.disk)
+    assert in_use(image.disk) + 1 == in_use(kept.disk)
+
+
+def test_the_disk_is_the_drivers(tested: Run) -> None:
+    """Requests are made in service DISK, one after the other, and each is completed and interrupts."""
+    kinds, pages = tested.rows["kind"], tested.rows["page"]
+    requests, completed, raised = (np.flatnonzero(kinds == k) for k in (Kind.REQUEST, Kind.COMPLETE, Kind.INTERRUPT))
+
+    assert {int(abi.Service.DISK)} == set(services_of(tested)[requests].tolist())
+    assert list(range(1, requests.size + 1)) == pages[requests].tolist() == pages[completed].tolist()
+    assert requests.size > 200
+    assert (requests < completed).all()
+    assert (completed[:-1] < requests[1:]).all()
+    assert pages[requests].tolist() == pages[raised].tolist()
+
+
+def test_no_page_is_freed_that_holds_a_table(tested: Run) -> None:
+    """Pages whose last user goes are announced, and none of them is a page table then."""
+    kinds, pages = tested.rows["kind"], tested.rows["page"]
+    freed, tables = Counter[int](), set[int]()
+    chosen = np.flatnonzero(np.isin(kinds, [Kind.FREED, Kind.TABLE_ALLOC, Kind.TABLE_FREE]))
+    for kind, frame in zip(kinds[chosen].tolist(), pages[chosen].tolist(), strict=True):
+        if kind == Kind.TABLE_ALLOC:
+            tables.add(frame)
+        elif kind == Kind.TABLE_FREE:
+            tables.remove(frame)
+        else:
+            assert frame not in tables
+            freed[frame] += 1
+
+    assert sum(freed.values()) > 10_000
 
 
 def test_each_copy_is_made_for_a_store(tested: Run) -> None:

@@ -85,10 +85,10 @@ void proc_first(void) {
         panic("no file system on the disk", 0);
     if (exec(&current->arguments) == 0)
         return;
-    struct inode *file = exec_find(&current->arguments);
+    int there = exec_find(&current->arguments) != 0;
     proc_print_name();
-    print(file ? ": no program, or memory is out\n" : ": no such program\n");
-    power_off(STATUS_USAGE);
+    print(there ? ": no program, or memory is out\n" : ": no such program\n");
+    power_off(there ? STATUS_NO_MEMORY : STATUS_USAGE);
 }
 
 // Makes the first process, with an empty space; then waits for interrupts.

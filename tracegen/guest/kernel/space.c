@@ -30,6 +30,7 @@ struct space *space_create(void) {
     space->id = ++created;
     space->generation = 0;
     space->zeroed = space->heap_end = 0;
+    space->stack_low = USER_TOP;
     ANNOUNCE1(ANNOUNCE_SPACE_CREATE, space->id);
     return space;
 }
@@ -43,6 +44,15 @@ u64 next_table(const struct space *space, u64 i) {
             return i;
     }
     return ROOT_ENTRIES;
+}
+
+struct places places_of(const struct space *space, u64 i) {
+    struct places all = {0, TABLE_ENTRIES};
+    if (i == STACK_LOW >> TABLE_SHIFT)
+        all.from = TABLE_ENTRIES - ((USER_TOP - space->stack_low) >> PAGE_SHIFT);
+    else if (i == space->heap_end >> TABLE_SHIFT)
+        all.to = (space->heap_end >> PAGE_SHIFT) % TABLE_ENTRIES;
+    return all;
 }
 
 // Both sides get the page, neither may store to it.  The copy has not referenced it yet.
@@ -67,13 +77,15 @@ struct space *space_fork(const struct space *from) {
         return 0;
     space->zeroed = from->zeroed;
     space->heap_end = from->heap_end;
+    space->stack_low = from->stack_low;
     for (u64 i = 0; (i = next_table(from, i)) < ROOT_ENTRIES; i++) {
         pte_t *old = KERNEL(PAGE_DOWN(from->root[i])), *copy = vm_table_create(space, i);
         if (!copy) {
             space_destroy(space);
             return 0;
         }
-        for (u64 k = 0; k < TABLE_ENTRIES; k++)
+        struct places used = places_of(from, i);
+        for (u64 k = used.from; k < used.to; k++)
             share_entry(from, (i << TABLE_SHIFT) + (k << PAGE_SHIFT), old + k, copy + k);
     }
     return space;

@@ -52,7 +52,8 @@ pte_t *vm_table_create(struct space *space, u64 i) {
 void vm_table_destroy(struct space *space, u64 i) {
     u64 page = PAGE_DOWN(space->root[i]);
     pte_t *table = KERNEL(page);
-    for (u64 k = 0; k < TABLE_ENTRIES; k++)
+    struct places used = places_of(space, i);
+    for (u64 k = used.from; k < used.to; k++)
         if (table[k] & PTE_PRESENT)
             page_free(PAGE_DOWN(table[k]));
     space->root[i] = root_entry(PHYSICAL(absent_table));
@@ -90,6 +91,8 @@ static enum fault demand_zero(struct space *space, u64 va) {
         page_free(page);
         return FAULT_NO_MEMORY;
     }
+    if (va >= STACK_LOW && PAGE_DOWN(va) < space->stack_low)
+        space->stack_low = PAGE_DOWN(va);
     return FAULT_RESOLVED;
 }
 

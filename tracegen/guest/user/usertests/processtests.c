@@ -192,8 +192,9 @@ int refusals_for_memory(void) {
         u64 most = sys_freepages() / 4 * 3 * PAGE_BYTES, touched = 0;
         u8 *block = allocate(most);
         allocate(most); // behind it: promises are not kept apart
-        for (; sys_freepages() > 2; touched++)
-            block[touched * PAGE_BYTES] = 1;
+        for (u64 left; (left = sys_freepages()) > 2;) // each touch takes a page, and now and then a table
+            for (u64 end = touched + (left - 1) / 2; touched < end; touched++)
+                block[touched * PAGE_BYTES] = 1;
         if (sys_fork() != -1 || sys_exec("echo refused") != -1 || sys_freepages() != 2)
             sys_exit(1);
         for (u64 i = 0; i < touched; i++)

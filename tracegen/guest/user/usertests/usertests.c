@@ -165,6 +165,18 @@ static const struct test {
     {"pipe_order", pipe_order},
     {"pipe_ends", pipe_ends},
     {"descriptors", descriptors},
+    {"files", files},
+    {"refused_names", refused_names},
+    {"big_file", big_file},
+    {"names", names},
+    {"many_files", many_files},
+    {"disk_full", disk_full},
+    {"modification", modification},
+    {"appenders", appenders},
+    {"redirection", redirection},
+    {"damaged_programs", damaged_programs},
+    {"command_lines", command_lines},
+    {"running_program", running_program},
     {"many", many},
     {"processes_out", processes_out},
     {"refusals_for_memory", refusals_for_memory},
@@ -179,6 +191,12 @@ static void fatal_deadlock(void) {
     sys_read(ends[0], &byte, 1);
 }
 
+// What was written is on the disk when the machine is off, whether or not it was closed.
+static void fatal_exit(void) {
+    write_all(sys_open("kept", OPEN_WRITE | OPEN_CREATE), "to the end", 10);
+    sys_exit(EXIT_OK);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -190,20 +208,38 @@ static const struct {
     {"memory", fatal_memory},     {"reserved", reserved_instruction},
     {"break", break_instruction}, {"privileged", privileged_instruction},
     {"overflow", overflow},       {"deadlock", fatal_deadlock},
+    {"exit", fatal_exit},
 };
 
+// What must be there again after a test.  A page of the buffer cache counts as free when the disk has it, too.
+struct resources {
+    u64 pages, blocks;
+};
+
+static struct resources count(void) {
+    sys_sync();
+    return (struct resources){sys_freepages(), sys_freeblocks()};
+}
+
+static const char *missing(struct resources before) {
+    struct resources now = count();
+    return now.pages != before.pages ? "LOST PAGES" : now.blocks != before.blocks ? "LOST BLOCKS" : 0;
+}
+
 static int run_one(const struct test *test) {
-    u64 before = sys_freepages();
+    struct resources before = count();
     i64 child = sys_fork();
     if (child == 0)
         sys_exit(test->holds() ? EXIT_OK : EXIT_WRONG);
     int holds = child > 0 && reap(child) == EXIT_OK;
     while (sys_wait(0) >= 0)
         ; // what it left behind
-    int kept = sys_freepages() == before;
+    const char *lost = missing(before);
     print(test->name);
-    print(!holds ? ": FAILED\n" : kept ? ": ok\n" : ": LOST PAGES\n");
-    return holds && kept;
+    print(": ");
+    print(!holds ? "FAILED" : lost ? lost : "ok");
+    print("\n");
+    return holds && !lost;
 }
 
 // The first print and fork copy pages that stay this process's own: they come before the first count.
@@ -215,11 +251,14 @@ static int run_all(void) {
     if (reap(child) != EXIT_OK)
         return EXIT_WRONG;
     print("usertests: each in a process of its own\n");
-    u64 before = sys_freepages();
+    struct resources before = count();
     for (u64 i = 0; i < sizeof tests / sizeof *tests; i++)
         failures += !run_one(tests + i);
-    print(sys_freepages() == before ? "pages: all back\n" : "pages: LOST\n");
-    return failures || sys_freepages() != before ? EXIT_WRONG : EXIT_OK;
+    const char *lost = missing(before);
+    print("pages and blocks: ");
+    print(lost ? lost : "all back");
+    print("\n");
+    return failures || lost ? EXIT_WRONG : EXIT_OK;
 }
 
 int main(void) {

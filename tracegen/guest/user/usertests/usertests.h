@@ -1,4 +1,4 @@
-// The tests of processes and pipes, for the table in usertests.c; each says whether what it tests holds.
+// The tests of processes, pipes and files, for the table in usertests.c; each says whether what it tests holds.
 #pragma once
 #include "user.h"
 
@@ -25,3 +25,17 @@ int memory_out(void);
 int pipe_order(void);
 int pipe_ends(void);
 int descriptors(void);
+
+// filetests.c
+int files(void);
+int refused_names(void);
+int big_file(void);
+int names(void);
+int many_files(void);
+int disk_full(void);
+int modification(void);
+int appenders(void);
+int redirection(void);
+int damaged_programs(void);
+int command_lines(void);
+int running_program(void);
