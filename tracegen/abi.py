@@ -197,6 +197,7 @@ class Status(IntEnum):
     ILLEGAL = 132  # reserved or privileged instruction in user mode
     PANIC = 134  # the kernel found itself inconsistent
     NO_MEMORY = 137
+    NO_SPACE = 138  # the disk is full
     FAULT = 139  # a user access to an address the process does not own
     KILLED = 143  # by another process
 
