@@ -27,6 +27,7 @@ def describe(path: str) -> dict[str, Any]:
         "bytes_per_row": round(size / closing.rows, 3),
         "digest": closing.digest,
         "complete": closing.summary.get("complete", False),
+        "reason": closing.summary.get("reason"),
         "status": closing.summary.get("status"),
         "instructions": closing.summary.get("instructions"),
         "schema": meta.schema_version,

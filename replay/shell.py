@@ -33,7 +33,14 @@ PATIENCE_SECONDS = 1.0
 
 
 class GuestFailureError(Exception):
-    """The recorded guest did not end well: its workload's own check failed, or it never finished."""
+    """The recorded guest did not end well: its workload's own check failed, or it never finished.
+
+    ``code`` is the exit code to give.
+    """
+
+    def __init__(self, message: str, code: int = FAILED) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) -> int:
@@ -50,7 +57,7 @@ def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) 
     except UserError as error:
         return _fail(str(error), MISUSED)
     except GuestFailureError as error:
-        return _fail(str(error), FAILED)
+        return _fail(str(error), error.code)
     except typer.TyperException as error:
         return _fail(_usage(error, program), MISUSED)
     except OSError as error:
@@ -216,5 +223,7 @@ def _unraisable(lost: sys.UnraisableHookArgs) -> None:
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-    # An exception, unlike the default action, lets writers remove their half-written files.
+    # An exception, unlike the default action, lets writers remove their half-written files.  Written past Python's
+    # buffers, which the signal may have found in use.
+    os.write(2, b"error: terminated; nothing was written\n")
     sys.exit(TERMINATED)

@@ -133,11 +133,14 @@ def run(
         shell.write_json(asdict(summary) | {"path": str(summary.path)})
     else:
         _print(summary)
-    _judge(summary, limited=max_instructions is not None)
+    # One short of the limit where a branch and its delay slot come next.
+    _judge(summary, limited=max_instructions is not None and summary.instructions >= max_instructions - 1)
 
 
 def _print(summary: RecordSummary) -> None:
-    for line in summary.console.splitlines():
+    from tracegen.console import shorten
+
+    for line in shorten(summary.console.splitlines()):
         print(f"guest: {line}")
     print(
         f"{summary.path}: {summary.rows:,} rows of {summary.bytes / summary.rows:.2f} bytes each,"
@@ -146,14 +149,21 @@ def _print(summary: RecordSummary) -> None:
 
 
 def _judge(summary: RecordSummary, *, limited: bool) -> None:
-    if summary.reason != "exit" and not limited:
-        raise shell.GuestFailureError(
-            f"the guest stopped without finishing ({summary.reason}); {summary.path} holds its trace up to there"
-        )
-    if summary.reason == "exit" and summary.status != 0:
-        raise shell.GuestFailureError(
-            f"the guest's workload failed with status {summary.status}; {summary.path} holds its trace"
-        )
+    if summary.state is None:
+        return
+    for line in summary.state.lines():
+        shell.say(line)
+    remedy = f"; {summary.state.remedy}" if summary.state.remedy else ""
+    if summary.reason == "exit":
+        told = f"the guest's workload failed with status {summary.status}{remedy}; {summary.path} holds its trace"
+        raise shell.GuestFailureError(told)
+    told = f"{summary.path} holds its trace up to there, marked incomplete"
+    if summary.signal is not None:
+        raise shell.GuestFailureError(f"{summary.reason}; {told}", code=128 + summary.signal)
+    told = f"the guest stopped without finishing ({summary.reason}){remedy}; {told}"
+    if not limited:
+        raise shell.GuestFailureError(told)
+    shell.say(told)
 
 
 def parse_size(option: str, text: str) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import importlib.util
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -19,7 +21,9 @@ from tracegen.generate import loop_source, rare_source
 
 @cache
 def _scratch_folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="vmreplay-loop-"))
+    folder = Path(tempfile.mkdtemp(prefix="vmreplay-loop-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _write_once(path: Path, text: str) -> None:

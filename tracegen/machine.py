@@ -11,6 +11,7 @@ from replay.errors import UserError
 from replay.trace.schema import Arrival, Kind, Mode
 from tracegen import abi
 from tracegen import disk as drive
+from tracegen.console import Console
 from tracegen.cpu import state as S
 from tracegen.cpu.state import Core, Stop, clear_micro_tlbs, clear_write_tags, new_core
 from tracegen.elf import read_elf
@@ -44,6 +45,7 @@ class RunResult(NamedTuple):
     instructions: int  # retired
     console: bytes
     reason: str  # "exit", or why the run ended without one
+    remedy: str = ""  # what to do about that
 
 
 class Machine:
@@ -69,7 +71,7 @@ class Machine:
             )
         self.memory_bytes = memory_bytes
         self.core, self.views = new_core(memory_bytes, ROWS)
-        self._console = bytearray()
+        self._console = Console()
         self._on_console = on_console
         self._ops_used = 1
         self._coded: set[int] = set()
@@ -137,12 +139,14 @@ class Machine:
         sink: Sink | None = None,
         max_instructions: int | None = None,
         progress: Callable[[int], None] | None = None,
+        interrupted: Callable[[], str] | None = None,
     ) -> RunResult:
         """Run until the guest stores to the exit register, ``max_instructions`` more have retired, or it cannot go on.
 
         A branch and its delay slot retire together: where only one more instruction may, they do not.
         With a ``sink`` the run is recorded, from power-on to the END row.  ``progress`` is told the instructions
-        retired so far after each step.  Raises UserError if the guest needs something that this machine does not have.
+        retired so far after each step, ``interrupted`` says after each why to end the run, or nothing.  Raises
+        UserError if the guest needs something that this machine does not have.
         """
         s = self.core.s
         self._set_traced(sink is not None)
@@ -150,22 +154,25 @@ class Machine:
         self._end = MASK64 if max_instructions is None else int(s[S.COUNT]) + max_instructions
         buffers = _Buffers(self.core, sink)
         self._begin_stretch()
-        reason = ""
-        while not reason:
+        end: tuple[str, str] | None = None
+        while end is None:
             s[S.LIMIT] = 0
             loop(buffers.core, self.views)
-            reason = self._attend(Stop(int(s[S.STATUS_CODE])), buffers)
+            end = self._attend(Stop(int(s[S.STATUS_CODE])), buffers)
             if progress:
                 progress(int(s[S.COUNT]))
+            if interrupted and end is None and (why := interrupted()):
+                end = why, "run it again"
         if self._near_end():
             self.forget_code()
+        reason, remedy = end
         self._drain_console()
         buffers.finish(complete=reason == "exit")
         if s[S.WRITTEN_PAGE_MASK]:
             value = int(s[S.WRITTEN_PAGE_MASK])
             raise UserError(f"the guest wrote {value:#x} to CP0 PageMask; this machine has 4 KiB pages only: keep it 0")
         status = int(s[S.EXIT_VALUE]) if reason == "exit" else None
-        return RunResult(status, int(s[S.COUNT]), bytes(self._console), reason)
+        return RunResult(status, int(s[S.COUNT]), self._console.text(), reason, remedy)
 
     def restart(self, pc: int) -> None:
         """Go on from ``pc`` after the guest's exit, with memory, registers and lowered code as they are."""
@@ -175,15 +182,15 @@ class Machine:
         return self._end - self.instructions <= LONGEST_BLOCK
 
     def _begin_stretch(self) -> None:
-        """Choose when the loop returns; close to the end after every block, lowered then no longer than what is left."""
+        """Choose when the loop returns; close to the end after every block, lowered then no longer than is left."""
         if self._near_end():
             self.forget_code()
             self.core.s[S.BUDGET_END] = self.instructions + 1
         else:
             self.core.s[S.BUDGET_END] = min(self._end - LONGEST_BLOCK, self.instructions + STEP)
 
-    def _attend(self, stop: Stop, buffers: _Buffers) -> str:
-        """Do what the loop stopped for; the reason to end the run, or nothing."""
+    def _attend(self, stop: Stop, buffers: _Buffers) -> tuple[str, str] | None:
+        """Do what the loop stopped for; (reason, remedy) if the run is to end."""
         s = self.core.s
         if stop is Stop.LOWER:
             if not self._lower(int(s[S.LOWER_AT]), bool(s[S.SLOT])):
@@ -193,11 +200,17 @@ class Machine:
         elif stop is Stop.DISK:
             self._transfer()
         elif stop is Stop.EXIT:
-            return "exit"
+            return "exit", ""
         elif stop is Stop.STUCK:
-            return f"the guest takes exceptions for ever without executing an instruction at pc {int(s[S.PC]):#x}"
+            return (
+                f"the guest takes exceptions for ever without executing an instruction at pc {int(s[S.PC]):#x}",
+                "mend the guest's exception vectors",
+            )
         elif stop is Stop.WAITS_FOREVER:
-            return f"the guest waits with its interrupts masked before pc {int(s[S.PC]):#x}: nothing can wake it"
+            return (
+                f"the guest waits with its interrupts masked before pc {int(s[S.PC]):#x}: nothing can wake it",
+                "let the guest unmask its timer before it waits",
+            )
         elif stop is Stop.BUDGET:
             if self.instructions >= self._end:
                 return self._limit_reached()
@@ -206,10 +219,10 @@ class Machine:
             self._drain_console()
         if s[S.IDS_USED] > S.IDS_LIMIT:
             raise UserError(f"the guest used more than {S.IDS_LIMIT} virtual pages; use a smaller workload")
-        return ""
+        return None
 
-    def _limit_reached(self) -> str:
-        return f"{self.instructions} instructions ran without the guest's exit"
+    def _limit_reached(self) -> tuple[str, str]:
+        return f"{self.instructions} instructions ran without the guest's exit", "allow more with --max-instructions"
 
     def _set_traced(self, traced: bool) -> None:
         s = self.core.s
@@ -232,7 +245,7 @@ class Machine:
         if length:
             data = s[S.CONSOLE : S.CONSOLE + length].astype(np.uint8).tobytes()
             s[S.CONSOLE_LENGTH] = 0
-            self._console += data
+            self._console.add(data)
             if self._on_console:
                 self._on_console(data)
 

@@ -12,8 +12,11 @@ from replay.errors import unknown
 from replay.trace.meta import Handler, RecorderTlb, Refill, Service, TraceMeta
 from replay.trace.schema import ServiceClass
 from tracegen import abi, build, filesystem, template, workloads
+from tracegen.console import escape
 from tracegen.cpu.state import TLB_ENTRIES
 from tracegen.disk import UNITS_PER_SECOND
+from tracegen.ending import GuestState, state_of
+from tracegen.interrupts import Interrupts
 from tracegen.machine import Machine
 from tracegen.writer import TraceWriter
 
@@ -29,7 +32,10 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class RecordSummary:
-    """How a recording went; ``status`` is the guest's exit status, ``reason`` why the machine stopped."""
+    """How a recording went; ``status`` is the guest's exit status, ``reason`` why the machine stopped.
+
+    ``state`` is there where the guest did not end with status 0; ``signal`` is the one that ended the run, if any.
+    """
 
     path: Path
     rows: int
@@ -39,6 +45,8 @@ class RecordSummary:
     reason: str
     console: str
     digest: str
+    state: GuestState | None = None
+    signal: int | None = None
 
 
 def record(
@@ -56,8 +64,8 @@ def record(
     """Run ``workload`` with ``arguments`` (name -> value, others at their defaults) and write its trace to ``output``.
 
     ``memory_bytes`` is the guest's memory, ``disk_bytes`` its disk, of which the image's files are a part; ``seed``
-    seeds TLB replacement.  Raises UserError for wrong names, sizes and places, and leaves no file behind on any error
-    or interrupt.
+    seeds TLB replacement.  Raises UserError for wrong names, sizes and places, and leaves no file behind on any error.
+    Where the guest does not end by itself, as on Ctrl-C, the trace up to there is kept and marked incomplete.
     """
     if cpu not in CPUS:
         raise unknown("CPU", cpu, CPUS)
@@ -65,9 +73,9 @@ def record(
     image = build.image(cpu)
     disk = filesystem.fit(image.disk, disk_bytes)
     meta = _meta(image, words, cpu, memory_bytes, seed)
-    with TraceWriter(output, meta) as writer:
+    with TraceWriter(output, meta) as writer, Interrupts() as interrupts:
         machine = Machine(image.data, memory_bytes=memory_bytes, seed=seed, arguments=words, disk=disk)
-        result = machine.run(sink=writer.write, max_instructions=max_instructions, progress=progress)
+        result = machine.run(writer.write, max_instructions, progress, interrupts.reason)
         complete = result.reason == "exit"
         closing = writer.commit({"complete": complete, "status": result.status, "reason": result.reason})
     path = Path(output)
@@ -78,8 +86,10 @@ def record(
         path.stat().st_size,
         result.status,
         result.reason,
-        result.console.decode("ascii", "backslashreplace"),
+        escape(result.console),
         closing.digest,
+        None if result.status == 0 else state_of(machine, result, image.symbols),
+        interrupts.signal,
     )
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import importlib.metadata
 import subprocess
+import signal
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -198,3 +199,22 @@ def test_a_trace_that_no_model_takes_is_refused(tmp_path: Path, capsys: pytest.C
 
     assert shell.MISUSED == shell.run(cli.app, "replay", ["compare", str(trace.path)])
     assert "not of x86-64" in capsys.readouterr().err
+
+
+def test_a_polite_kill_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    """SIGTERM ends any command with the exit code of its own and one line."""
+    app = typer.Typer()
+
+    @app.command()
+    def work() -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        with pytest.raises(SystemExit, match="143"):
+            shell.run(app, "tool", [])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    assert ("", "error: terminated; nothing was written\n") == capfd.readouterr()

@@ -125,3 +125,22 @@ def test_folders_long_unused_are_pruned(house: House, tmp_path: Path) -> None:
     house.run(tmp_path / "cache")
 
     assert not old.exists()
+
+
+def test_an_unwritable_cache_leaves_no_folder_behind(root: Path, tmp_path: Path) -> None:
+    """Generated loops that no cache can keep lie in a temporary folder that goes when the process ends."""
+    blocker, temporary = tmp_path / "file", tmp_path / "temporary"
+    blocker.touch()
+    temporary.mkdir()
+    program = "import os; from tracegen.interpreter import load_loop; load_loop(False); print(len(os.listdir()))"
+    found = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=temporary,
+        env=os.environ | {"PYTHONPATH": str(root), "VMREPLAY_CACHE": str(blocker), "TMPDIR": str(temporary)},
+        text=True,
+        capture_output=True,
+        check=True,
+    )
+
+    assert "1\n" == found.stdout
+    assert [] == list(temporary.iterdir())

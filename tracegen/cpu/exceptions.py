@@ -22,6 +22,7 @@ from tracegen.cpu.state import Exc, Leave, Stop
 from tracegen.cpu.translation import (
     ADES,
     ASID_MASK,
+    DBE,
     MOD,
     PAIR_MASK,
     STATUS_ERL,
@@ -145,6 +146,8 @@ def record_exception(core, code, bd, nested):
     cause = cause_of(core, code, va, s[S.FAULT_REFILL] != ZERO, nested)
     by_tlb = code == TLBL or code == TLBS or code == MOD
     service, page, shown = SERVICE_OF[cause], ZERO, ZERO
+    s[S.LAST_CAUSE], s[S.LAST_ADDRESS] = cause + ONE, va
+    s[S.LAST_HAS_ADDRESS] = ONE if code >= MOD and code <= DBE else ZERO
     if cause == C_REFILL:
         s[S.UTLB_REFILLS] += ONE
     elif cause == C_NESTED:
@@ -194,6 +197,7 @@ def take(core, epc, bd):
         s[S.COUNT] += ONE
     s[S.STUCK] = s[S.STUCK] + ONE if s[S.COUNT] == s[S.STUCK_COUNT] else ZERO
     s[S.STUCK_COUNT] = s[S.COUNT]
+    s[S.LAST_PC] = epc + (FOUR if bd else ZERO)
     record_exception(core, code, bd, nested)
     s[S.EXCEPTIONS] += ONE
     set_fault_registers(s, code, va)

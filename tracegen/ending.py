@@ -1,0 +1,113 @@
+"""What to tell about a guest that did not end well: where it was, what it ran, how it got there, what helps."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from replay.trace.schema import Cause, Mode
+from tracegen import abi
+from tracegen.console import escape, shorten
+from tracegen.cpu import state as S
+from tracegen.machine import Machine, RunResult
+from tracegen.symbols import Symbol
+
+CONSOLE_LINES = 5
+"""Of the console's end, how many are shown."""
+COMMAND_BYTES = 256
+"""A command line's text is read up to here."""
+
+REMEDIES: dict[int, str] = {
+    abi.Status.USAGE: "the guest knows no such program, or its program refused the arguments",
+    abi.Status.ILLEGAL: "the program ran an instruction that this CPU lacks or that user mode may not use",
+    abi.Status.PANIC: "the guest's kernel found itself inconsistent; its last lines say how",
+    abi.Status.NO_MEMORY: "the guest ran out of memory; give it more with --memory",
+    abi.Status.NO_SPACE: "the guest's disk is full; give it a larger one with --disk",
+    abi.Status.FAULT: "the program used an address that it does not own",
+    abi.Status.KILLED: "another process of the guest ended it",
+}
+"""Exit status -> what it means and what to do."""
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """The last exception taken: its cause, where it was taken, the address it was about, if any."""
+
+    cause: str
+    pc: int
+    place: str
+    address: int | None
+
+
+@dataclass(frozen=True)
+class GuestState:
+    """Where a guest was when its run ended; ``place`` names the nearest symbol, ``command`` the process's program."""
+
+    pc: int
+    place: str
+    mode: str
+    thread: int
+    command: str
+    crossing: Crossing | None
+    console: tuple[str, ...]
+    remedy: str
+
+    def lines(self) -> list[str]:
+        """A few lines to read."""
+        process = f"thread {self.thread}, {self.command}" if self.command else f"thread {self.thread}, no command line"
+        found = [("pc", f"{self.pc:#x} {self.place}, {self.mode} mode"), ("process", process)]
+        if self.crossing:
+            c = self.crossing
+            address = "" if c.address is None else f", address {c.address:#x}"
+            found.append(("crossing", f"last exception {c.cause} at {c.pc:#x} {c.place}{address}"))
+        found += [("console", line) for line in self.console]
+        return [f"{name + ':':<10}{text}" for name, text in found]
+
+
+def state_of(machine: Machine, result: RunResult, symbols: Sequence[Symbol]) -> GuestState:
+    """The state of a machine whose run has ended; ``symbols`` by address, a program's named ``program:symbol``."""
+    s = machine.core.s
+    thread = int(s[S.THREAD])
+    command = command_line(machine, thread)
+    program = command.split()[0] if command.strip() else ""
+    crossing = None
+    if s[S.LAST_CAUSE]:
+        at = int(s[S.LAST_PC])
+        address = int(s[S.LAST_ADDRESS]) if s[S.LAST_HAS_ADDRESS] else None
+        crossing = Crossing(Cause(int(s[S.LAST_CAUSE]) - 1).name, at, nearest(symbols, at, program), address)
+    return GuestState(
+        machine.pc,
+        nearest(symbols, machine.pc, program),
+        Mode(int(s[S.MODE])).name.lower(),
+        thread,
+        command,
+        crossing,
+        tuple(shorten(escape(result.console).splitlines()[-CONSOLE_LINES:])),
+        remedy(result),
+    )
+
+
+def command_line(machine: Machine, thread: int) -> str:
+    """What the guest said that ``thread`` runs; empty if it said nothing, or where no memory is."""
+    at = int(machine.core.s[S.THREAD_NAMES + thread]) if thread < S.THREADS else 0
+    if not 0 < at < machine.memory_bytes:
+        return ""
+    text = machine.read(at, min(COMMAND_BYTES, machine.memory_bytes - at))
+    return escape(text.split(b"\0")[0]).replace("\n", " ")
+
+
+def nearest(symbols: Sequence[Symbol], address: int, program: str) -> str:
+    """``(symbol+0x10)``: the last symbol up to ``address``, of the kernel or, for a user address, of ``program``."""
+    kernel = address >= abi.KSEG0
+    known = [s for s in symbols if (s.address >= abi.KSEG0) == kernel and (kernel or s.name.startswith(f"{program}:"))]
+    place = bisect_right(known, address, key=lambda s: s.address)
+    if place == 0:
+        return "(no symbol)"
+    symbol = known[place - 1]
+    return f"({symbol.name}+{address - symbol.address:#x})"
+
+
+def remedy(result: RunResult) -> str:
+    """What to do about a run that ended like this; empty where the guest's own words must do."""
+    return result.remedy if result.status is None else REMEDIES.get(result.status, "")
