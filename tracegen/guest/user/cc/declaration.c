@@ -1,9 +1,11 @@
 // Declarations: what type a name has, and where it lives.
 #include "cc.h"
 
-static struct {
+struct storage {
     u64 is_static, is_extern;
-} storage; // of the declaration at hand
+};
+
+static struct storage storage; // what the latest base_type() said
 
 static void constants(void);
 static void members(struct type *type);
@@ -47,7 +49,7 @@ static struct type *enum_type(void) {
 // What all declarators of a declaration share.
 struct type *base_type(void) {
     struct type *type = 0;
-    storage.is_static = storage.is_extern = 0;
+    struct storage said = {0};
     for (;;) {
         u64 kind = token.kind, width = kind == T_INT || kind == T_LONG;
         if (!at_type())
@@ -56,9 +58,9 @@ struct type *base_type(void) {
             error("two types in one declaration");
         next();
         if (kind == T_STATIC)
-            storage.is_static = 1;
+            said.is_static = 1;
         else if (kind == T_EXTERN)
-            storage.is_extern = 1;
+            said.is_extern = 1;
         else if (kind == T_STRUCT)
             type = struct_type();
         else if (kind == T_ENUM)
@@ -68,6 +70,7 @@ struct type *base_type(void) {
     }
     if (!type)
         error("expected a type");
+    storage = said;
     return type;
 }
 
@@ -190,13 +193,12 @@ static void constants(void) {
     expect(T_RBRACE, "'}'");
 }
 
-static void global(struct name *name, struct type *type) {
-    u64 is_extern = storage.is_extern, is_static = storage.is_static;
-    struct symbol *symbol = declare_global(name, type, is_static);
+static void global(struct name *name, struct type *type, const struct storage *of) {
+    struct symbol *symbol = declare_global(name, type, of->is_static);
     if (type->kind == TYPE_FUNCTION)
         return;
     if (!accept(T_EQUAL)) {
-        symbol->tentative |= !is_extern;
+        symbol->tentative |= !of->is_extern;
         return;
     }
     if (symbol->section)
@@ -205,10 +207,10 @@ static void global(struct name *name, struct type *type) {
     emit_data(symbol, entries);
 }
 
-static u64 is_definition(struct name *name, struct type *type) {
+static u64 is_definition(struct name *name, struct type *type, u64 is_static) {
     if (type->kind != TYPE_FUNCTION || token.kind != T_LBRACE)
         return 0;
-    struct symbol *symbol = declare_global(name, type, storage.is_static);
+    struct symbol *symbol = declare_global(name, type, is_static);
     if (symbol->section)
         error("'%s' is defined again", name->text);
     function_body(symbol, type);
@@ -217,14 +219,15 @@ static u64 is_definition(struct name *name, struct type *type) {
 
 static void outermost(void) {
     struct type *base = base_type();
+    struct storage of = storage; // parameters have their own
     if (accept(T_SEMICOLON))
         return;
     do {
         struct name *name;
         struct type *type = named(base, &name);
-        if (is_definition(name, type))
+        if (is_definition(name, type, of.is_static))
             return;
-        global(name, type);
+        global(name, type, &of);
     } while (accept(T_COMMA));
     expect(T_SEMICOLON, "';'");
 }
