@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import errno
 import importlib.metadata
-import subprocess
 import signal
+import subprocess
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
