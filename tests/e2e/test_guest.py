@@ -111,19 +111,9 @@ def test_radix_gives_the_independent_answer(boot: Boot, keys: int, radix: int) -
 TESTS = (
     *("data", "soft_bits", "heap", "sweep", "delay_slot", "stack", "copies", "interrupts", "refusals", "isolation"),
     *("shared_pages", "statuses", "orphans", "faults", "execution", "preemption", "sleeping", "killing"),
-    *(
-        "pipe_order",
-        "pipe_ends",
-        "descriptors",
-        "files",
-        "refused_names",
-        "big_file",
-        "names",
-        "many_files",
-        "disk_full",
-    ),
-    *("modification", "appenders", "redirection", "damaged_programs", "command_lines", "running_program"),
-    *("many", "processes_out", "refusals_for_memory", "memory_out"),
+    *("pipe_order", "pipe_ends", "descriptors", "files", "refused_names", "big_file", "names", "many_files"),
+    *("disk_full", "modification", "appenders", "redirection", "damaged_programs", "command_lines", "running_program"),
+    *("reading_without_memory", "many", "processes_out", "refusals_for_memory", "memory_out"),
 )
 
 
@@ -200,13 +190,13 @@ def test_no_page_is_freed_that_holds_a_table(tested: Run) -> None:
 
 
 def test_each_copy_is_made_for_a_store(tested: Run) -> None:
-    """A page is copied at the first store to it while others hold it, and where exec loads a program's data."""
+    """A page is copied at a store or write while others hold it, and where exec loads a program's data."""
     kinds, pages = tested.rows["kind"], tested.rows["page"]
     entered = np.flatnonzero((kinds == Kind.SERVICE_ENTER) & (pages == abi.Service.PAGE_COPY))
     owners = Counter(services_of(tested)[entered - 1].tolist())
-    loads = {int(abi.Service.BOOT), abi.SYSCALL_SERVICE + abi.Syscall.EXEC}
+    calls = {abi.SYSCALL_SERVICE + call for call in (abi.Syscall.EXEC, abi.Syscall.WRITE)}
 
-    assert loads | {int(abi.Service.COW_FAULT)} == set(owners)
+    assert calls | {int(abi.Service.BOOT), int(abi.Service.COW_FAULT)} == set(owners)
     assert 0 < owners[abi.Service.COW_FAULT] < count(tested, Cause.COPY_ON_WRITE)
 
 

@@ -245,10 +245,11 @@ static struct buffer *dirty_from(u64 block) {
 void buffer_sync(void) {
     struct buffer *b;
     for (u64 next = 0; (b = dirty_from(next));) {
-        next = b->block;
-        if (b->held)
+        if (b->held) {
             await(b);
-        else
-            write_out(b);
+            continue;
+        }
+        next = b->block + 1;
+        write_out(b);
     }
 }

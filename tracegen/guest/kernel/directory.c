@@ -26,7 +26,7 @@ static i64 find(const char *name, u64 *number) {
         struct buffer *b = buffer_read(content_block(root, i));
         const struct entry *entry = KERNEL(b->page);
         u64 k = 0;
-        while (k < PER_BLOCK && strcmp(entry[k].name, name) != 0)
+        while (k < PER_BLOCK && (entry[k].name[0] != name[0] || strcmp(entry[k].name, name) != 0))
             k++;
         *number = k < PER_BLOCK ? entry[k].number : 0;
         buffer_release(b);

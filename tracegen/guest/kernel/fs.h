@@ -18,6 +18,7 @@ struct inode {
     u64 number;
     u64 references; // 0: not in use
     int locked;     // by a process that reads or changes what follows, and may sleep meanwhile
+    int wanted;     // by another, which sleeps
     int loaded;     // it is as on the disk, or newer
     struct disk_inode disk;
 };

@@ -42,8 +42,10 @@ static struct buffer *hold(u64 number, struct disk_inode **at) {
 }
 
 void inode_lock(struct inode *inode) {
-    while (inode->locked)
+    while (inode->locked) {
+        inode->wanted = 1;
         sleep(inode);
+    }
     inode->locked = 1;
     if (inode->loaded)
         return;
@@ -56,7 +58,9 @@ void inode_lock(struct inode *inode) {
 
 void inode_unlock(struct inode *inode) {
     inode->locked = 0;
-    wake(inode);
+    if (inode->wanted)
+        wake(inode);
+    inode->wanted = 0;
 }
 
 // Brings the table up to date.

@@ -30,25 +30,25 @@ static int from_user(const struct trapframe *frame) {
     return (frame->status & STATUS_KSU) != 0;
 }
 
-// The kernel's only accesses to user memory are those of user_copy; a refused one makes the copy fail.
+// The kernel's only accesses to user memory are those of user_copy.
 static int in_user_copy(const struct trapframe *frame) {
     return frame->epc >= (u64)user_copy && frame->epc < (u64)user_copy_failed;
 }
 
+// Where the kernel copies for a process, the copy fails: what it holds meanwhile must be released.
 static void memory_fault(struct trapframe *frame, u64 code) {
     int store = code != EXC_LOAD;
     if (!current || (!from_user(frame) && !in_user_copy(frame)))
         panic("kernel memory fault", frame);
-    switch (vm_fault(current->space, frame->badvaddr, store)) {
-    case FAULT_RESOLVED:
+    enum fault fault = vm_fault(current->space, frame->badvaddr, store);
+    if (fault == FAULT_RESOLVED)
         return;
-    case FAULT_NO_MEMORY:
-        kill(frame, code, "out of memory", STATUS_NO_MEMORY);
-    case FAULT_REFUSED:
-        if (from_user(frame))
-            kill(frame, code, cause_name[code], STATUS_FAULT);
+    if (!from_user(frame))
         frame->epc = (u64)user_copy_failed;
-    }
+    else if (fault == FAULT_NO_MEMORY)
+        kill(frame, code, "out of memory", STATUS_NO_MEMORY);
+    else
+        kill(frame, code, cause_name[code], STATUS_FAULT);
 }
 
 // EPC names the syscall instruction; the process goes on behind it.  One in a delay slot could not be skipped.

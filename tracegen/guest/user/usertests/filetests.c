@@ -262,7 +262,7 @@ int running_program(void) {
         return 0;
     i64 child = sys_fork();
     if (child == 0) {
-        sys_exec("victim 512 60000");
+        sys_exec("victim 512 300000");
         sys_exit(EXIT_WRONG);
     }
     sys_sleep(1);
@@ -271,4 +271,17 @@ int running_program(void) {
     for (u64 i = 0; i < 3; i++)
         write_all(file, block, PAGE_BYTES);
     return reap(child) == EXIT_OK && sys_close(file) == 0 && sys_unlink("victim") == 0;
+}
+
+// A read into pages for which there is no memory is refused, and keeps the file from nobody.
+int reading_without_memory(void) {
+    i64 file = sys_open("usertests", OPEN_READ);
+    i64 child = sys_fork();
+    if (child == 0) {
+        u8 *block = use_up_memory();
+        sys_exit(sys_read(file, block, 3 * PAGE_BYTES) == -1 ? 0 : 1);
+    }
+    u8 *block = allocate(3 * PAGE_BYTES);
+    return reap(child) == 0 && sys_seek(file, 0) == 0 && sys_read(file, block, 3 * PAGE_BYTES) == 3 * PAGE_BYTES &&
+           sys_close(file) == 0;
 }

@@ -185,20 +185,25 @@ int processes_out(void) {
     return children > 20 && !wrong && reap(child) == 0;
 }
 
+u8 *use_up_memory(void) {
+    u64 most = sys_freepages() / 4 * 3 * PAGE_BYTES, left;
+    u8 *next = allocate(most);
+    allocate(most); // behind it: promises are not kept apart
+    while ((left = sys_freepages()) > 2) // each touch takes a page, and now and then a table
+        for (u8 *end = next + (left - 1) / 2 * PAGE_BYTES; next != end; next += PAGE_BYTES)
+            *next = 1;
+    return next;
+}
+
 // With hardly a page left, fork and exec are refused, take nothing, and leave a process that can go on.
 int refusals_for_memory(void) {
     i64 child = sys_fork();
     if (child == 0) {
-        u64 most = sys_freepages() / 4 * 3 * PAGE_BYTES, touched = 0;
-        u8 *block = allocate(most);
-        allocate(most); // behind it: promises are not kept apart
-        for (u64 left; (left = sys_freepages()) > 2;) // each touch takes a page, and now and then a table
-            for (u64 end = touched + (left - 1) / 2; touched < end; touched++)
-                block[touched * PAGE_BYTES] = 1;
+        u8 *first = allocate(0), *end = use_up_memory();
         if (sys_fork() != -1 || sys_exec("echo refused") != -1 || sys_freepages() != 2)
             sys_exit(1);
-        for (u64 i = 0; i < touched; i++)
-            block[i * PAGE_BYTES]++; // the fork shared them for a moment
+        for (; first != end; first += PAGE_BYTES)
+            ++*first; // the fork shared them for a moment
         sys_exit(sys_freepages() == 2 ? 0 : 2);
     }
     return reap(child) == 0;

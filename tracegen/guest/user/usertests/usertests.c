@@ -177,6 +177,7 @@ static const struct test {
     {"damaged_programs", damaged_programs},
     {"command_lines", command_lines},
     {"running_program", running_program},
+    {"reading_without_memory", reading_without_memory},
     {"many", many},
     {"processes_out", processes_out},
     {"refusals_for_memory", refusals_for_memory},

@@ -6,6 +6,8 @@ u64 spin(u64 turns); // fault.S
 
 i64 reap(i64 child); // waits for one child and gives its status; -1 if another ended first
 
+u8 *use_up_memory(void); // all but two pages; gives where untouched memory of this process begins
+
 // processtests.c
 int isolation(void);
 int shared_pages(void);
@@ -39,3 +41,4 @@ int redirection(void);
 int damaged_programs(void);
 int command_lines(void);
 int running_program(void);
+int reading_without_memory(void);
