@@ -126,13 +126,14 @@ trap_return:
         ld      $sp, TF_REG(29)($sp)
         eret
 
-// void idle_wait(): waits for an interrupt and takes it; the kernel runs with interrupts off otherwise.
+// void idle_wait(): waits for an interrupt, then takes it; the kernel runs with interrupts off otherwise.  They are off
+// while it waits, too: one that comes just before ends the wait at once, instead of being taken and then waited for.
         .globl  idle_wait
 idle_wait:
+        wait
         mfc0    $t0, CP0_STATUS
         ori     $t1, $t0, STATUS_IE
         mtc0    $t1, CP0_STATUS
-        wait
         mtc0    $t0, CP0_STATUS
         jr      $ra
         nop
