@@ -7,7 +7,7 @@
 #include "param.h"
 
 static struct buffer buffers[MAX_BUFFERS];
-static struct buffer order = {.newer = &order, .older = &order}; // .newer is the oldest, .older the newest
+static struct buffer order = {.newer = &order, .older = &order}; // a ring: newer than this is the oldest, and so on
 static struct buffer *chains[BUFFER_CHAINS];
 static struct buffer *spare; // those without a page
 static u64 pages, dirty;     // in the cache; and newer than on the disk

@@ -57,7 +57,7 @@ void sleep(const void *channel) {
     schedule();
 }
 
-// The same until tick `deadline`, if that is not 0, and not beyond a kill.  -1 if the process was killed, and must go home.
+// The same until tick `deadline`, if that is not 0, and not beyond a kill.  -1 for a killed process, which must go home.
 int sleep_on(const void *channel, u64 deadline) {
     if (current->killed)
         return -1;

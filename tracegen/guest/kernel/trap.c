@@ -67,8 +67,8 @@ static void system_call(struct trapframe *frame) {
     kill(frame, code, cause_name[code] ? cause_name[code] : "exception", address ? STATUS_FAULT : STATUS_ILLEGAL);
 }
 
-// Sleepers whose time has come, or whose disk request is done, wake; and who was interrupted in user mode lets the others
-// have a turn.
+// Sleepers whose time has come, or whose disk request is done, wake; and who was interrupted in user mode lets the
+// others have a turn.
 static void interrupt(const struct trapframe *frame) {
     if (frame->cause & CAUSE_DISK)
         disk_interrupt();

@@ -73,8 +73,8 @@ general_slow:
 
         .text
 
-// Saves a trap frame on the kernel stack (from user mode, the process's; from the kernel, where it is), leaves exception
-// level, so that the kernel can miss on user addresses itself, and calls trap(frame) with interrupts off.
+// Saves a trap frame on the kernel stack (from user mode, the process's; from the kernel, where it is), leaves
+// exception level, so that the kernel can miss on user addresses itself, and calls trap(frame) with interrupts off.
         .globl  trap_save
 trap_save:
         mfc0    $k0, CP0_STATUS

@@ -193,7 +193,9 @@ int redirection(void) {
         sys_exit(EXIT_WRONG);
     }
     char text[32] = {0};
-    if (reap(child) || sys_seek(file, 0) || sys_read(file, text, sizeof text) != 12 || strcmp(text, "into a file\n") != 0)
+    if (reap(child) || sys_seek(file, 0) || sys_read(file, text, sizeof text) != 12)
+        return 0;
+    if (strcmp(text, "into a file\n") != 0)
         return 0;
     return sys_dup2(9, 1) == -1 && sys_dup2(file, 99) == -1 && sys_dup2(file, file) == file && sys_close(file) == 0 &&
            sys_unlink("output") == 0;

@@ -84,7 +84,8 @@ static int interrupts(void) {
 // What the kernel must refuse, without harm to itself; and what it must bring in for itself.
 static int refusals(void) {
     char text[8];
-    return sys_write(2, "x", 1) == -1 && sys_read(1, text, 1) == -1 && sys_write(1, KERNEL_ADDRESS, 1) == -1 && sys_write(1, HOLE, 1) == -1 &&
+    return sys_write(2, "x", 1) == -1 && sys_read(1, text, 1) == -1 && sys_write(1, KERNEL_ADDRESS, 1) == -1 &&
+           sys_write(1, HOLE, 1) == -1 &&
            sys_write(1, (char *)USER_TOP - 1, 2) == -1 && sys_write(1, text + BEYOND, 1) == -1 &&
            sys_getarg(0, KERNEL_ADDRESS, 8) == -1 && sys_getarg(0, (char *)main, 8) == -1 &&
            sys_getarg(9, text, 8) == -1 && sys_getarg(0, text, 8) == 9 && unknown_call() == -1 && sys_yield() == 0;
