@@ -32,19 +32,22 @@ REMEDIES: dict[int, str] = {
 
 @dataclass(frozen=True)
 class Crossing:
-    """The last exception taken: its cause, where it was taken, the address it was about, if any."""
+    """The last exception taken: its cause, where it was taken, the address it was about, if any.
+
+    Addresses are hexadecimal text: JSON's numbers are not made for 64 bits.
+    """
 
     cause: str
-    pc: int
+    pc: str
     place: str
-    address: int | None
+    address: str | None
 
 
 @dataclass(frozen=True)
 class GuestState:
     """Where a guest was when its run ended; ``place`` names the nearest symbol, ``command`` the process's program."""
 
-    pc: int
+    pc: str
     place: str
     mode: str
     thread: int
@@ -56,11 +59,11 @@ class GuestState:
     def lines(self) -> list[str]:
         """A few lines to read."""
         process = f"thread {self.thread}, {self.command}" if self.command else f"thread {self.thread}, no command line"
-        found = [("pc", f"{self.pc:#x} {self.place}, {self.mode} mode"), ("process", process)]
+        found = [("pc", f"{self.pc} {self.place}, {self.mode} mode"), ("process", process)]
         if self.crossing:
             c = self.crossing
-            address = "" if c.address is None else f", address {c.address:#x}"
-            found.append(("crossing", f"last exception {c.cause} at {c.pc:#x} {c.place}{address}"))
+            address = "" if c.address is None else f", address {c.address}"
+            found.append(("crossing", f"last exception {c.cause} at {c.pc} {c.place}{address}"))
         found += [("console", line) for line in self.console]
         return [f"{name + ':':<10}{text}" for name, text in found]
 
@@ -74,10 +77,10 @@ def state_of(machine: Machine, result: RunResult, symbols: Sequence[Symbol]) -> 
     crossing = None
     if s[S.LAST_CAUSE]:
         at = int(s[S.LAST_PC])
-        address = int(s[S.LAST_ADDRESS]) if s[S.LAST_HAS_ADDRESS] else None
-        crossing = Crossing(Cause(int(s[S.LAST_CAUSE]) - 1).name, at, nearest(symbols, at, program), address)
+        address = f"{int(s[S.LAST_ADDRESS]):#x}" if s[S.LAST_HAS_ADDRESS] else None
+        crossing = Crossing(Cause(int(s[S.LAST_CAUSE]) - 1).name, f"{at:#x}", nearest(symbols, at, program), address)
     return GuestState(
-        machine.pc,
+        f"{machine.pc:#x}",
         nearest(symbols, machine.pc, program),
         Mode(int(s[S.MODE])).name.lower(),
         thread,

@@ -15,25 +15,38 @@ from replay.trace.meta import TraceMeta
 from replay.trace.schema import COLUMNS, PACK_SHIFT
 
 KIND_SHIFT, CTX_SHIFT = np.uint64(PACK_SHIFT["kind"]), np.uint64(PACK_SHIFT["ctx"])
+LANES = 4
+LANE, KIND_MASK = np.uint64(LANES - 1), np.uint64(0xFF)
 INFO_SHIFT, PAGE_SHIFT = np.uint64(PACK_SHIFT["info"]), np.uint64(PACK_SHIFT["page"])
 
 
 @kernel
-def _unpack(words, kind, ctx, info, page):  # type: ignore[no-untyped-def]
+def _unpack(words, kind, ctx, info, page, tallies):  # type: ignore[no-untyped-def]
     for i in range(words.size):
         word = words[i]
         kind[i] = word >> KIND_SHIFT
         ctx[i] = word >> CTX_SHIFT
         info[i] = word >> INFO_SHIFT
         page[i] = word >> PAGE_SHIFT
+        tallies[np.uint64(i) & LANE, word & KIND_MASK] += 1
 
 
 def unpack(words: np.ndarray, counts: np.ndarray) -> dict[str, np.ndarray]:
     """Recorder rows (u64 words and u8 retired counts, equal lengths) as fresh columns of COLUMNS."""
-    columns = {name: np.empty(words.size, dtype) for name, dtype in COLUMNS.items()}
-    _unpack(words, columns["kind"], columns["ctx"], columns["info"], columns["page"])
+    columns = new_columns(words.size)
+    _unpack(words, *(columns[name] for name in PACK_SHIFT), new_tallies())
     columns["n"][:] = counts
     return columns
+
+
+def new_columns(rows: int) -> dict[str, np.ndarray]:
+    """Uninitialised columns of COLUMNS."""
+    return {name: np.empty(rows, dtype) for name, dtype in COLUMNS.items()}
+
+
+def new_tallies() -> np.ndarray:
+    """Rows by kind, in LANES parts: counting rows of one kind in a row would wait for each sum to be stored."""
+    return np.zeros((LANES, 256), np.int64)
 
 
 class TraceWriter:
@@ -47,7 +60,8 @@ class TraceWriter:
         self.file = TraceFile(Path(path), meta)
         self.worker = ThreadPoolExecutor(1, thread_name_prefix="trace-writer")
         self.pending: Future[None] | None = None
-        self.kinds = np.zeros(256, np.int64)
+        self.columns = new_columns(0)
+        self.tallies = new_tallies()
         self.instructions = 0
 
     def __enter__(self) -> Self:
@@ -59,9 +73,11 @@ class TraceWriter:
         self.pending = self.worker.submit(self._write, words, counts)
 
     def _write(self, words: np.ndarray, counts: np.ndarray) -> None:
-        columns = unpack(words, counts)
-        self.kinds += np.bincount(columns["kind"], minlength=256)
-        self.instructions += int(columns["n"].sum(dtype=np.int64))
+        if self.columns["kind"].size < words.size:  # memory that was used before is faster than fresh memory
+            self.columns = new_columns(words.size)
+        columns = {name: column[: words.size] for name, column in self.columns.items()} | {"n": counts}
+        _unpack(words, *(columns[name] for name in PACK_SHIFT), self.tallies)
+        self.instructions += int(counts.sum(dtype=np.int64))
         self.file.write(columns)
 
     def _drain(self) -> None:
@@ -72,7 +88,7 @@ class TraceWriter:
     def commit(self, summary: dict[str, Any]) -> Closing:
         """Finish the file and move it into place.  ``summary`` goes into the closing batch beside rows by kind."""
         self._drain()
-        kinds = {str(k): int(count) for k, count in enumerate(self.kinds) if count}
+        kinds = {str(k): int(count) for k, count in enumerate(self.tallies.sum(axis=0)) if count}
         return self.file.commit({**summary, "kinds": kinds, "instructions": self.instructions})
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

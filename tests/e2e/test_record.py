@@ -15,6 +15,7 @@ from replay.info import describe
 from replay.machine import load_machine
 from replay.prepare import Prepared, prepare
 from replay.trace.schema import Kind, Mode
+from tracegen import abi
 from tracegen.record import RecordSummary, record
 
 SIZES: dict[str, dict[str, int]] = {
@@ -117,8 +118,23 @@ def test_a_run_cut_short_is_marked_so(tmp_path: Path) -> None:
     facts = describe(str(summary.path))
 
     assert summary.status is None
-    assert not facts["complete"]
+    assert summary.instructions in (99_999, 100_000)
+    assert (False, summary.reason) == (facts["complete"], facts["reason"])
     assert prepare(str(summary.path)).columns.kind[-1] == Kind.END
+
+
+def test_a_guest_out_of_memory_says_what_helps(tmp_path: Path) -> None:
+    """Where the workload ended is told by program and symbol, with its command line, last words and the remedy."""
+    summary = record("gups", {"words": 1 << 20}, output=tmp_path / "t.arrow", memory_bytes=4 << 20)
+
+    assert summary.status == abi.Status.NO_MEMORY
+    assert summary.state is not None
+    assert "gups 1048576 100000" == summary.state.command
+    assert ("gups: out of memory",) == summary.state.console
+    assert "the guest ran out of memory; give it more with --memory" == summary.state.remedy
+    assert summary.state.crossing is not None
+    assert ("SYSCALL", "(gups:sys_exit+0x4)") == (summary.state.crossing.cause, summary.state.crossing.place)
+    assert describe(str(summary.path))["complete"]
 
 
 def test_what_cannot_be_recorded_is_refused_before_it_runs(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ name: .asciz "ld -o a"
 
     assert ("(vectors+0x180)", "kernel", 7, "ld -o a") == (shown.place, shown.mode, shown.thread, shown.command)
     assert shown.crossing is not None
-    assert ("ADDRESS_ERROR", 0x7AB1) == (shown.crossing.cause, shown.crossing.address)
+    assert ("ADDRESS_ERROR", "0x7ab1") == (shown.crossing.cause, shown.crossing.address)
     assert "(start+0x30)" == shown.crossing.place
     assert ("A\\x1b",) == shown.console
     assert "allow more with --max-instructions" == shown.remedy
