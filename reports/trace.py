@@ -27,8 +27,7 @@ def _heading(facts: Mapping[str, Any]) -> str:
 def _notes(facts: Mapping[str, Any]) -> list[str]:
     if facts["complete"]:
         return []
-    why = f" ({facts['reason']})" if facts["reason"] else ""
-    return [f"The recording was cut short: the guest had not finished{why}."]
+    return [f"The recording was cut short: {facts['reason'] or 'the guest had not finished'}."]
 
 
 def _facts(facts: Mapping[str, Any]) -> rich.console.RenderableType:
@@ -45,7 +44,7 @@ def _facts(facts: Mapping[str, Any]) -> rich.console.RenderableType:
         "services": ", ".join(service["name"] for service in facts["services"]),
         "image": facts["image_digest"][:DIGEST_SHOWN],
         "contents": facts["digest"][:DIGEST_SHOWN],
-        "schema": f"{facts['schema']}, written by vmreplay {facts['tool_version']}",
+        "schema": f"{facts['schema']}, written by vmreplay ({facts['tool_version']})",
     }
     made = table("", "")
     made.show_header = False

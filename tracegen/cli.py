@@ -50,11 +50,12 @@ def workloads(json: Json = False) -> None:
         return
     parts: list[Any] = []
     for workload in found:
+        parts.append(f"{workload.name}: {workload.summary}\nPublished as: {workload.paper}")
         table = shell.table("argument", ">default", "takes", "what it is")
         for p in workload.parameters:
             whole = ", a power of 2" if p.power_of_two else ""
             table.add_row(p.name, f"{p.default:,}", f"{p.low:,} to {p.high:,}{whole}", p.summary)
-        parts += [f"{workload.name}: {workload.summary}; {workload.paper}", table]
+        parts += [table] if workload.parameters else []
     shell.show(*parts)
 
 

@@ -118,6 +118,7 @@ def test_a_run_cut_short_is_marked_so(tmp_path: Path) -> None:
 
     assert summary.status is None
     assert not facts["complete"]
+    assert summary.reason == facts["reason"]
     assert prepare(str(summary.path)).columns.kind[-1] == Kind.END
 
 
