@@ -27,7 +27,8 @@ def _heading(facts: Mapping[str, Any]) -> str:
 def _notes(facts: Mapping[str, Any]) -> list[str]:
     if facts["complete"]:
         return []
-    return [f"The recording was cut short: {facts['reason'] or 'the guest had not finished'}."]
+    why = f" ({facts['reason']})" if facts["reason"] else ""
+    return [f"The recording was cut short: the guest had not finished{why}."]
 
 
 def _facts(facts: Mapping[str, Any]) -> rich.console.RenderableType:

@@ -137,7 +137,7 @@ def test_workload_arguments_take_three_forms() -> None:
 def test_workload_arguments_that_cannot_be_read(words: list[str], message: str) -> None:
     """A nameless, unknown, repeated or non-integer argument is an error that names it."""
     with pytest.raises(UserError) as caught:
-        parse_arguments(words, ["keys", "radix"])
+        parse_arguments(words, ["keys", "radix"], ["seed", "cpu"])
 
     assert str(caught.value).startswith(message)
 
