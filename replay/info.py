@@ -27,7 +27,7 @@ def describe(path: str) -> dict[str, Any]:
         "bytes_per_row": round(size / closing.rows, 3),
         "digest": closing.digest,
         "complete": closing.summary.get("complete", False),
-        "reason": closing.summary.get("reason"),
+        "reason": _printable(closing.summary.get("reason")),
         "status": closing.summary.get("status"),
         "instructions": closing.summary.get("instructions"),
         "schema": meta.schema_version,
@@ -48,6 +48,11 @@ def describe(path: str) -> dict[str, Any]:
         "rows_by_group": _by_group(kinds),
         "rows_by_kind": named,
     }
+
+
+def _printable(text: object) -> str:
+    """A text that may go to a terminal, whatever the file says."""
+    return text if isinstance(text, str) and text.isprintable() else ""
 
 
 def _name(kind: int) -> str:

@@ -51,7 +51,8 @@ def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) 
     signal.signal(signal.SIGHUP, _terminate)
     sys.unraisablehook = _unraisable
     try:
-        code = app(args=arguments, prog_name=program, standalone_mode=False)
+        words = (sys.argv[1:] or ["--help"]) if arguments is None else arguments
+        code = app(args=words, prog_name=program, standalone_mode=False)
     except KeyboardInterrupt:
         return _fail(INTERRUPTION, INTERRUPTED)
     except UserError as error:
@@ -95,7 +96,6 @@ def application(what: str, *tries: str) -> typer.Typer:
     app = typer.Typer(
         help=what,
         epilog=examples(*tries),
-        no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},

@@ -45,7 +45,7 @@ def _facts(facts: Mapping[str, Any]) -> rich.console.RenderableType:
         "services": ", ".join(service["name"] for service in facts["services"]),
         "image": facts["image_digest"][:DIGEST_SHOWN],
         "contents": facts["digest"][:DIGEST_SHOWN],
-        "schema": f"{facts['schema']}, written by vmreplay {facts['tool_version']}",
+        "schema": f"{facts['schema']}, written by vmreplay ({facts['tool_version']})",
     }
     made = table("", "")
     made.show_header = False

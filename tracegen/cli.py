@@ -22,9 +22,6 @@ UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 MAX_SEED = 2**64 - 1
 
-OPTIONS = ("cpu", "memory", "disk", "seed", "max-instructions", "output", "json")
-"""Options of ``run``, for a suggestion when a name is neither an option nor an argument of the workload."""
-
 app = shell.application(
     "Run a guest operating system on an emulated CPU and record what the hardware would have seen.",
     "tracegen workloads",
@@ -50,11 +47,12 @@ def workloads(json: Json = False) -> None:
         return
     parts: list[Any] = []
     for workload in found:
+        parts.append(f"{workload.name}: {workload.summary}\nPublished as: {workload.paper}")
         table = shell.table("argument", ">default", "takes", "what it is")
         for p in workload.parameters:
             whole = ", a power of 2" if p.power_of_two else ""
             table.add_row(p.name, f"{p.default:,}", f"{p.low:,} to {p.high:,}{whole}", p.summary)
-        parts += [f"{workload.name}: {workload.summary}; {workload.paper}", table]
+        parts += [table] if workload.parameters else []
     shell.show(*parts)
 
 
@@ -109,7 +107,8 @@ def run(
     from tracegen.workloads import find
 
     chosen = find(workload)
-    arguments = parse_arguments(context.args, [parameter.name for parameter in chosen.parameters])
+    options = [option.removeprefix("--") for p in context.command.params for option in p.opts if option[:2] == "--"]
+    arguments = parse_arguments(context.args, [parameter.name for parameter in chosen.parameters], options)
     chosen.command_line(arguments)  # refuses what is out of range before anything heavy is loaded
     memory_bytes, disk_bytes = parse_size("--memory", memory), parse_size("--disk", disk)
     place = output or Path(f"{workload}.arrow")
@@ -174,9 +173,10 @@ def parse_size(option: str, text: str) -> int:
     return int(match[1]) * UNITS[match[2].upper()]
 
 
-def parse_arguments(words: Iterable[str], known: Iterable[str]) -> dict[str, int]:
+def parse_arguments(words: Iterable[str], known: Iterable[str], options: Iterable[str] = ()) -> dict[str, int]:
     """Workload arguments from ``--name value``, ``--name=value`` and ``name=value`` words; ``known`` are the names.
 
+    ``options`` are names that a wrong one may have been meant for.
     Values are integers in decimal, or in another base with its prefix (0x10).  Raises UserError.
     """
     names, found, rest = list(known), dict[str, int](), iter(words)
@@ -185,7 +185,7 @@ def parse_arguments(words: Iterable[str], known: Iterable[str]) -> dict[str, int
         if not equals and not word.startswith("--"):
             raise UserError(f"workload argument {word!r} has no name; write NAME=VALUE, one of: {', '.join(names)}")
         if name not in names:
-            raise unknown("workload argument or option", name, [*names, *OPTIONS], "tracegen workloads")
+            raise unknown("workload argument or option", name, [*names, *options], "tracegen workloads")
         if name in found:
             raise UserError(f"workload argument {name} is given twice; give it once")
         found[name] = _integer(name, value if equals else next(rest, ""))

@@ -73,7 +73,9 @@ def models(json: Json = False) -> None:
 def machines(
     name: Annotated[
         str | None,
-        typer.Argument(help="Show this one in full.", autocompletion=complete_machine, show_default=False),
+        typer.Argument(
+            help="Show this one in full.", metavar="MACHINE", autocompletion=complete_machine, show_default=False
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -116,7 +118,9 @@ def _records(what: str, records: list[dict[str, Any]]) -> Any:
 
 
 def explain(
-    model: Annotated[str, typer.Argument(help="See `replay models`.", autocompletion=complete_model)],
+    model: Annotated[
+        str, typer.Argument(help="Which one; see `replay models`.", metavar="MODEL", autocompletion=complete_model)
+    ],
     json: Json = False,
 ) -> None:
     """Explain a model: its mechanism, parameters, reactions to guest events, counters and costs."""
@@ -129,8 +133,8 @@ def explain(
         return
     parameters = shell.table("parameter", ">default", "unit", "takes", "note")
     for p in document["parameters"]:
-        takes = ", ".join(p["choices"]) or f"{p['low']} to {p['high']}"
-        default = "the trace's" if p["default"] is None else str(p["default"])
+        takes = ", ".join(p["choices"]) or f"{_limit(p['low'])} to {_limit(p['high'])}"
+        default = "the trace's" if p["default"] is None else _shown(p["default"])
         parameters.add_row(p["name"], default, p["unit"], takes, p["note"])
     reactions = shell.table("guest events", "reaction", "counter", "may count")
     for r in document["reactions"]:
@@ -139,6 +143,18 @@ def explain(
     for c in document["counters"]:
         counters.add_row(c["name"], c["meaning"], c["cost"])
     shell.show(f"{found.name}: {found.summary}", _sections(document["mechanism"]), parameters, reactions, counters)
+
+
+def _shown(value: int | str) -> str:
+    return value if isinstance(value, str) else f"{value:,}"
+
+
+def _limit(value: int) -> str:
+    """A bound, a great power of two (less one) as such."""
+    for power, less in ((value, ""), (value + 1, " - 1")):
+        if power > 1 << 16 and power & (power - 1) == 0:
+            return f"2^{power.bit_length() - 1}{less}"
+    return f"{value:,}"
 
 
 def _sections(docstring: str) -> Any:

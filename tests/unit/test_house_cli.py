@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import typer
 
+import tracegen.cli
 from replay import cli, shell, start
 from replay.commands.charge import pairs, refuse_untaken
 from replay.commands.lists import complete_machine, complete_model
@@ -64,6 +65,35 @@ def test_ctrl_c_while_modules_load_is_one_line(root: Path, words: str, module: s
     )
 
 
+@pytest.mark.parametrize("program", ["replay", "tracegen"])
+def test_a_bare_name_shows_the_help(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    """A command line without words shows its commands, on lines of their own."""
+    monkeypatch.setattr(sys, "argv", [program])
+    app = cli.app if program == "replay" else tracegen.cli.app
+
+    assert 0 == shell.run(app, program)
+    out, err = capsys.readouterr()
+    assert [f"Usage: {program} [OPTIONS] COMMAND [ARGS]..."] == out.splitlines()[:1]
+    assert "" == err
+
+
+@pytest.mark.parametrize("app", [cli.app, tracegen.cli.app], ids=["replay", "tracegen"])
+def test_every_name_is_completed(app: typer.Typer) -> None:
+    """Whichever command takes the name of a model, machine, workload or CPU, shells complete it."""
+    commands = typer.main.get_command(app).commands
+    silent = [
+        f"{name} {parameter.name}"
+        for name, command in commands.items()
+        for parameter in command.params
+        if parameter.name in {"model", "machine", "workload", "cpu"}
+        if not parameter.shell_complete(command.make_context(name, ["x"], resilient_parsing=True), "")
+    ]
+
+    assert [] == silent
+
+
 def test_completion_names_come_from_the_registries() -> None:
     """Completion offers models with their summaries, and machines, that start as typed."""
     assert ["disco"] == [name for name, _ in complete_model("d")]
@@ -107,7 +137,7 @@ def test_workload_arguments_take_three_forms() -> None:
 def test_workload_arguments_that_cannot_be_read(words: list[str], message: str) -> None:
     """A nameless, unknown, repeated or non-integer argument is an error that names it."""
     with pytest.raises(UserError) as caught:
-        parse_arguments(words, ["keys", "radix"])
+        parse_arguments(words, ["keys", "radix"], ["seed", "cpu"])
 
     assert str(caught.value).startswith(message)
 

@@ -17,7 +17,7 @@ MAX_LINES = 400
 BUILT = {"__pycache__", "images"}
 
 PLACES = re.compile(r"/(?:work|root|home/\w+|opt/[a-z-]+|tmp/\w+)/")
-PUT_OFF = re.compile("|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X", r"NotImplemented" + "Error")))
+PUT_OFF = re.compile(r"(?<![\w-])(?:TO" + "DO|FIX" + "ME|XX" + "X|NotImplemented" + r"Error)(?![\w-])")
 PUT_ASIDE = re.compile(r"pytest\.(?:mark\.)?" + "(?:skip|xfail|importorskip)")
 
 
