@@ -76,6 +76,12 @@ _ALL = (
         ),
     ),
     Workload(
+        name="pmake",
+        summary="make compiles, links and runs a program of 67 sources, several commands at a time",
+        paper="Disco's pmake: parallel compilation (-J2) of GNU chess",
+        parameters=(Parameter("jobs", 2, 1, 8, "processes", "commands that run at a time"),),
+    ),
+    Workload(
         name="usertests",
         summary="the guest's tests of itself: processes, copy-on-write, pipes, files, faults, exhaustion",
         paper="none; after xv6's usertests",

@@ -14,6 +14,7 @@ import pytest
 from replay.trace.container import TraceFile
 from replay.trace.meta import Handler, RecorderTlb, Refill, Service, TraceMeta
 from replay.trace.schema import COLUMNS, Kind, Segment, ServiceClass
+from tracegen import abi, build
 from tracegen.machine import Machine, RunResult
 
 ROW = ("kind", "ctx", "info", "page", "n")
@@ -156,3 +157,48 @@ def record() -> Callable[..., Recorded]:
         return Recorded(machine, machine.run(sink=sink, max_instructions=max_instructions), rows)
 
     return run
+
+
+POSIX = Path(__file__).parent / "posix"
+NATIVE = "-O1 -g0 -std=c23 -fwrapv -funsigned-char -fno-builtin -fno-sanitize=all".split()
+"""How guest programs, and programs for the guest's compiler, are compiled for the host: its overflow and characters."""
+
+
+class Tools(NamedTuple):
+    """The programs of a build, compiled from the guest's sources for the host."""
+
+    folder: Path
+
+    def run(self, line: str, where: Path) -> subprocess.CompletedProcess[str]:
+        """Run a command line such as ``cc a.c a.o`` in the folder ``where``."""
+        program, *words = line.split()
+        environment = {"GUEST_PROGRAMS": str(self.folder)}
+        command = [str(self.folder / program), *words]
+        return subprocess.run(
+            command, cwd=where, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+
+
+@pytest.fixture(scope="session")
+def native() -> Callable[..., None]:
+    """Compiles C sources with the host's compiler into a program."""
+
+    def compile_to(output: Path, sources: list[Path], *flags: str) -> None:
+        command = [sys.executable, "-m", "ziglang", "cc", *NATIVE, *flags, *map(str, sources), "-o", str(output)]
+        subprocess.run(command, check=True, capture_output=True)
+
+    return compile_to
+
+
+@pytest.fixture(scope="session")
+def tools(tmp_path_factory: pytest.TempPathFactory, native: Callable[..., None]) -> Tools:
+    """Compiler, linker, interpreter, make and cmp of the guest, on the host."""
+    folder = tmp_path_factory.mktemp("tools")
+    (folder / "abi.h").write_text(abi.header())
+    native(folder / "calls.o", [POSIX / "calls.c"], "-c")
+    user = ("user/lib", "lib", build.TOOLS)
+    headers = [f"-I{path}" for path in (folder, POSIX, *(build.GUEST / name for name in (*user, "include")))]
+    for program in sorted(build.TOOLED):
+        sources = [path for name in (*user, f"user/{program}") for path in (build.GUEST / name).glob("*.c")]
+        native(folder / program, [*sorted(sources), folder / "calls.o"], "-Dmain=guest_main", *headers)
+    return Tools(folder)

@@ -14,6 +14,9 @@
 
 // A shift right brings zeroes in only where these say so: numbers have signs.
 #define BELOW_RANK_8 0x00ffffffffffffffL
+#define FIT_1 0x7fffffffffffffffL
+#define FIT_7 0x01ffffffffffffffL
+#define FIT_9 0x007fffffffffffffL
 
 enum direction { EAST, SOUTH_EAST, SOUTH, SOUTH_WEST, WEST, NORTH_WEST, NORTH, NORTH_EAST, DIRECTIONS };
 
@@ -22,6 +25,7 @@ int bit_count(long bits);
 int bit_lowest(long bits);    // its square; there must be one
 long bit_without_lowest(long bits);
 long bit_shift(long bits, int direction);
+long bit_border(int direction); // squares that nothing comes to by this step
 long bit_neighbours(long bits); // of all squares that are set, without themselves
 long bit_ray(long from, long over, int direction); // squares of `over` in a row from `from`
 #endif

@@ -2,25 +2,27 @@
 #include "othello.h"
 
 // What would come round the side of the board is masked off, and so is the sign that a shift right brings in.
+static const struct {
+    int left, right;
+    long keep;
+} steps[DIRECTIONS] = {
+    {1, 0, NOT_FILE_A},         // east
+    {9, 0, NOT_FILE_A & ~RANK_1},
+    {8, 0, ~RANK_1},            // south
+    {7, 0, NOT_FILE_H & ~RANK_1},
+    {0, 1, NOT_FILE_H},         // west
+    {0, 9, NOT_FILE_H & FIT_9},
+    {0, 8, BELOW_RANK_8},       // north
+    {0, 7, NOT_FILE_A & FIT_7},
+};
+
 long bit_shift(long bits, int direction) {
-    switch (direction) {
-    case EAST:
-        return (bits << 1) & NOT_FILE_A;
-    case SOUTH_EAST:
-        return (bits << 9) & NOT_FILE_A;
-    case SOUTH:
-        return bits << 8;
-    case SOUTH_WEST:
-        return (bits << 7) & NOT_FILE_H;
-    case WEST:
-        return (bits >> 1) & NOT_FILE_H;
-    case NORTH_WEST:
-        return (bits >> 9) & NOT_FILE_H & BELOW_RANK_8;
-    case NORTH:
-        return (bits >> 8) & BELOW_RANK_8;
-    default:
-        return (bits >> 7) & NOT_FILE_A & (BELOW_RANK_8 << 1 | 1);
-    }
+    return ((bits << steps[direction].left) >> steps[direction].right) & steps[direction].keep;
+}
+
+// Where nothing comes from.
+long bit_border(int direction) {
+    return ~steps[direction].keep;
 }
 
 long bit_neighbours(long bits) {

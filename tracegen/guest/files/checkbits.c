@@ -10,7 +10,7 @@ static void check_count(void) {
 }
 
 static void check_each(void) {
-    for (int square = 0; square < SQUARES; square++) {
+    for (int square = 0; square < SQUARES; square += 4) {
         check("one bit", 1, bit_count(bit_at(square)));
         check("lowest", square, bit_lowest(bit_at(square) | bit_at(63)));
         check("without", 0, bit_without_lowest(bit_at(square)));

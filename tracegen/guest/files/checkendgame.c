@@ -5,10 +5,10 @@ static int played_out(const struct board *board) {
     struct board next;
     int best = -SQUARES - 1;
     long left = moves_of(board->own, board->other);
-    if (game_over(board))
-        return final_score(board);
     next = *board;
     if (!left) {
+        if (game_over(board))
+            return final_score(board);
         play(&next, PASS);
         return -played_out(&next);
     }
@@ -30,8 +30,8 @@ void check_endgame(void) {
     search.nodes = 0;
     check("last square", played_out(&board), solve(&search, &board, -SQUARES, SQUARES));
     check_position(&board, 2);
-    for (int i = 0; i < 3 && !must_pass(&board); i++)
-        play(&board, choose_mobile(&board));
+    while (board_empties(&board) > 4 && !game_over(&board))
+        play(&board, must_pass(&board) ? PASS : choose_mobile(&board));
     check("some squares", played_out(&board), solve(&search, &board, -SQUARES, SQUARES));
     check_end();
 }

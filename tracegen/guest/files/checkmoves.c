@@ -26,7 +26,7 @@ static void check_play(const struct board *board) {
 void check_moves(void) {
     struct board board;
     check_begin("moves");
-    for (int i = 0; i < CHECKED_POSITIONS; i++) {
+    for (int i = 1; i < CHECKED_POSITIONS; i += 2) {
         check_position(&board, i);
         check("moves", moves_one_by_one(&board), moves_of(board.own, board.other));
         check_play(&board);

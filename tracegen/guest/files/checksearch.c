@@ -30,11 +30,9 @@ void check_search(void) {
     struct board board;
     struct search search;
     check_begin("search");
-    for (int i = 0; i < CHECKED_POSITIONS; i += 2) {
-        check_position(&board, i);
-        hash_clear();
-        search_best(&search, &board, 2);
-        check("score", plain(&board, 2), search.score);
-    }
+    check_position(&board, 0);
+    hash_clear();
+    search_best(&search, &board, 2);
+    check("score", plain(&board, 2), search.score);
     check_end();
 }

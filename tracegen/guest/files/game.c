@@ -1,14 +1,14 @@
-// A game between two players.
+// A game between two players, which may be broken off.
 #include "othello.h"
 
-void game_play(const struct player *black, const struct player *white, struct transcript *game,
+void game_play(const struct player *black, const struct player *white, int plies, struct transcript *game,
                struct game_result *result) {
     struct board board;
     struct search search;
     board_start(&board);
     game->plies = 0;
     result->nodes = 0;
-    while (!game_over(&board)) {
+    while (game->plies < plies && !game_over(&board)) {
         int square;
         search.nodes = 0;
         square = choose(board.colour == BLACK ? black : white, &board, &search);

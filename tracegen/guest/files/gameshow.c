@@ -6,12 +6,12 @@ static void show_result(const struct game_result *result) {
     put_text(" to ");
     put_number(result->white);
     if (result->black > result->white)
-        put_text(", black wins");
+        put_text(", black is ahead");
     else if (result->black < result->white)
-        put_text(", white wins");
+        put_text(", white is ahead");
     else
-        put_text(", a draw");
-    put_text(" in ");
+        put_text(", even");
+    put_text(" after ");
     put_number(result->plies);
     put_text(" plies and ");
     put_number(result->nodes);
@@ -28,5 +28,4 @@ void game_show(const struct player *black, const struct player *white, const str
     show_result(result);
     transcript_show(game);
     check("the game can be played again", game->plies, transcript_replay(game, &end));
-    check("it ends", 1, game_over(&end));
 }

@@ -12,7 +12,7 @@ static void show_position(void) {
     putchar('\n');
     evaluate_show(&board);
     hash_clear();
-    search_best(&search, &board, 2);
+    search_best(&search, &board, 1);
     search_show(&search);
 }
 

@@ -1,15 +1,26 @@
 // Which squares can be played.
 #include "othello.h"
 
-// An empty square at the end of a row of the other's discs that begins at one's own.
-static long moves_towards(long own, long other, int direction) {
-    return bit_shift(bit_ray(own, other, direction), direction);
+#define INNER_FILES 0x7e7e7e7e7e7e7e7eL // a row that goes on across these does not go round the board's side
+
+// Empty squares at the end of rows of the other's discs that begin at one's own, in one direction and its opposite.
+static long moves_along(long own, long over, int distance, long fit) {
+    long up = over & (own << distance);
+    long down = over & ((own >> distance) & fit);
+    for (int i = 0; i < SIZE - 3 && (up | down); i++) {
+        long further = over & (up << distance), back = over & ((down >> distance) & fit);
+        if (!(further & ~up) && !(back & ~down))
+            break;
+        up |= further;
+        down |= back;
+    }
+    return (up << distance) | ((down >> distance) & fit);
 }
 
 long moves_of(long own, long other) {
-    long found = 0;
-    for (int direction = 0; direction < DIRECTIONS; direction++)
-        found |= moves_towards(own, other, direction);
+    long inner = other & INNER_FILES;
+    long found = moves_along(own, inner, 1, FIT_1) | moves_along(own, other, SIZE, BELOW_RANK_8);
+    found |= moves_along(own, inner, SIZE - 1, FIT_7) | moves_along(own, inner, SIZE + 1, FIT_9);
     return found & ~(own | other);
 }
 

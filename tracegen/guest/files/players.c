@@ -4,13 +4,12 @@
 static const struct player random_player = {"random", STYLE_RANDOM, 0, 0};
 static const struct player greedy_player = {"greedy", STYLE_GREEDY, 0, 0};
 static const struct player mobile_player = {"mobile", STYLE_MOBILE, 0, 3};
-static const struct player search_player = {"search", STYLE_SEARCH, 1, 4};
+static const struct player search_player = {"search", STYLE_SEARCH, 1, 3};
 
 void play_matches(void) {
     random_seed(1);
     hash_clear();
     history_clear();
-    match(&mobile_player, &random_player, 1);
-    match(&greedy_player, &mobile_player, 1);
-    match(&search_player, &greedy_player, 1);
+    match(&search_player, &random_player, 1, 10);
+    match(&mobile_player, &greedy_player, 1, 20);
 }

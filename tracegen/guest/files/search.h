@@ -2,7 +2,7 @@
 #ifndef SEARCH_H
 #define SEARCH_H
 
-#define MAX_DEPTH 64
+#define MAX_DEPTH 12
 #define INFINITY (2 * WIN)
 
 struct search {

@@ -3,11 +3,12 @@
 
 // All rows of one of the four directions that are full, as a set of squares.
 static long full_rows(long occupied, int direction) {
-    long full = occupied, back = (direction + DIRECTIONS / 2) % DIRECTIONS;
-    for (int i = 1; i < SIZE; i++) {
-        long border = ~bit_shift(~0L, back);      // nothing comes before these
-        full &= bit_shift(full, direction) | ~bit_shift(~0L, direction);
-        full &= bit_shift(full, back) | border;
+    long full = occupied, before = 0;
+    int back = direction + DIRECTIONS / 2;
+    while (full != before) {
+        before = full;
+        full &= bit_shift(full, direction) | bit_border(direction);
+        full &= bit_shift(full, back) | bit_border(back);
     }
     return full;
 }
@@ -23,8 +24,9 @@ long stable_discs(long own, long other) {
         long safe = own;
         before = stable;
         for (int direction = 0; direction < 4; direction++) {
-            long ahead = bit_shift(stable, direction) | ~bit_shift(~0L, direction);
-            long behind = bit_shift(stable, direction + 4) | ~bit_shift(~0L, direction + 4);
+            int back = direction + DIRECTIONS / 2;
+            long ahead = bit_shift(stable, direction) | bit_border(direction);
+            long behind = bit_shift(stable, back) | bit_border(back);
             safe &= full[direction] | ahead | behind;
         }
         stable |= safe;

@@ -187,6 +187,7 @@ void local_declaration(void);
 void statement(void);
 void function_body(struct symbol *function, struct type *type);
 i64 local_space(struct type *type);         // where in the frame
+u64 in_the_frame(i64 offset);               // of what is there at this point
 
 // One scalar of an initialised object.
 struct entry {

@@ -47,7 +47,8 @@ static struct node *becomes(struct node *node, const struct node *other) {
 static struct node *fold_sum(struct node *node) {
     struct node *left = node->left;
     i64 by = node->right->value;
-    if (left->kind == NODE_LOCAL || left->kind == NODE_GLOBAL) {
+    u64 inside = left->kind == NODE_LOCAL && in_the_frame(left->value + by);
+    if (inside || left->kind == NODE_GLOBAL) {
         becomes(node, left);
         node->value += by;
     } else if (left->kind == NODE_BINARY && left->op == BC_ADD && is_number(left->right)) {

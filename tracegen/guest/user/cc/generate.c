@@ -41,7 +41,7 @@ static u64 is_comparison(const struct node *node) {
 
 // Whether the frame's word itself can be used, without its address.
 static u64 in_frame(const struct node *address, const struct type *type) {
-    return address->kind == NODE_LOCAL && type->bytes == 8 && is_scalar(type);
+    return address->kind == NODE_LOCAL && type->bytes == 8 && is_scalar(type) && !(address->value & 7);
 }
 
 static void load_from(const struct type *type) {

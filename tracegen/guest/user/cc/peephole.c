@@ -54,7 +54,7 @@ static u64 add_constants(struct instruction *a, struct instruction *b) {
 static u64 drop_values(struct instruction *a, struct instruction *b) {
     if (b->op == BC_GET && (a->op == BC_SET) && a->value == b->value)
         return becomes(a, BC_TEE, a->value) && remove(b);
-    if (a->op == BC_LOCAL && b->op == BC_LOAD)
+    if (a->op == BC_LOCAL && b->op == BC_LOAD && !(a->value & 7))
         return becomes(a, BC_GET, a->value) && remove(b);
     if (b->op != BC_DROP)
         return 0;

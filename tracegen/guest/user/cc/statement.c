@@ -27,6 +27,10 @@ i64 local_space(struct type *type) {
     return offset;
 }
 
+u64 in_the_frame(i64 offset) {
+    return offset >= 0 && offset < frame_used;
+}
+
 static void label(i64 number) {
     emit(CODE_LABEL, number);
 }

@@ -1,0 +1,83 @@
+"""pmake in the guest: a parallel build of many short processes, whose program plays what it should."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from replay.trace.schema import Kind
+from tracegen import abi, build, filesystem
+from tracegen.machine import Machine
+from tracegen.workloads import find
+from tracegen.writer import unpack
+
+FILES = build.GUEST / build.FILES
+SOURCES = sorted(path.name for path in FILES.glob("*.c"))
+LINKS = 7  # six parts, and the program of them
+
+
+class Run(NamedTuple):
+    """How a run ended, how often each kind of row came, and what is on the disk after it."""
+
+    status: int | None
+    console: str
+    instructions: int
+    rows: Counter[int]
+    files: dict[str, bytes]
+
+
+def boot(jobs: int) -> Run:
+    """Run the workload with so many jobs."""
+    image, rows = build.image(), Counter[int]()
+
+    def sink(words: np.ndarray, counts: np.ndarray) -> None:
+        rows.update(dict(enumerate(np.bincount(unpack(words, counts)["kind"]).tolist())))
+
+    line = find("pmake").command_line({"jobs": jobs}).split()
+    machine = Machine(image.data, arguments=line, disk=filesystem.fit(image.disk, abi.DISK_BYTES))
+    result = machine.run(sink=sink)
+    assert "exit" == result.reason
+    files = filesystem.read(machine.disk_image())
+    return Run(result.status, result.console.decode(), result.instructions, rows, files)
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    """The workload as it runs by default."""
+    return boot(2)
+
+
+def test_program_is_built_and_right(run: Run) -> None:
+    """Every source is compiled once, the parts are linked, and the program's output is what it should be."""
+    commands = run.console.splitlines()
+
+    assert (0, f"pmake: check is made: {len(SOURCES) + LINKS + 2} commands") == (run.status, commands[-1])
+    assert SOURCES == sorted(line.split()[1] for line in commands if line.startswith("cc "))
+    assert LINKS == sum(line.startswith("ld ") for line in commands)
+    assert ["interp othello > played.txt", "cmp played.txt expected.txt"] == commands[-3:-1]
+
+
+def test_built_files_are_on_the_disk(run: Run) -> None:
+    """After the run the disk holds the objects, the program and the output, equal to what was expected."""
+    assert {name[:-1] + "o" for name in SOURCES} | {"othello", "played.txt"} <= set(run.files)
+    assert (FILES / "expected.txt").read_bytes() == run.files["played.txt"]
+
+
+def test_work_is_many_short_processes(run: Run) -> None:
+    """Each command is a process with one space before exec and one after; 50 million instructions or more retire."""
+    commands = len(SOURCES) + LINKS + 2
+
+    assert run.rows[Kind.THREAD_SPACE] >= 2 * commands
+    assert run.instructions >= 50_000_000
+    assert commands >= 45
+
+
+def test_jobs_change_the_order_only(run: Run) -> None:
+    """With one job at a time the same commands run, and leave the same files."""
+    alone = boot(1)
+
+    assert sorted(alone.console.splitlines()) == sorted(run.console.splitlines())
+    assert alone.files == run.files
