@@ -38,7 +38,10 @@ def check(done: Any, folder: Path, *words: str, code: int = 2) -> None:
         ("replay run SMALL --model disco --set tlb.entries=0", ["tlb.entries = 0 is out of range"]),
         ("replay run SMALL --model disco --set tlb.entries=many", ["tlb.entries", "'many'"]),
         ("replay run SMALL --model disco --interval 5000", ["--interval", "give --output FOLDER"]),
-        ("replay run SMALL --model disco -o out --interval 1000000000000 --interval 7", ["--interval", "x>=1000"]),
+        (
+            "replay run SMALL --model disco -o out --interval 1000000000000 --interval 7",
+            ["--interval", "greater than or equal to 1000"],
+        ),
         ("replay run SMALL --model disco --set tlb.entries", ["--set 'tlb.entries' is not NAME=VALUE"]),
         ("replay run SMALL --model disco --price l2tlb_hti=20", ["'l2tlb_hti'", "did you mean 'l2tlb_hit'"]),
         ("replay run SMALL --model disco --price l2tlb_hit=-1", ["l2tlb_hit"]),
