@@ -50,6 +50,7 @@ def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) 
     signal.signal(signal.SIGTERM, _terminate)
     signal.signal(signal.SIGHUP, _terminate)
     sys.unraisablehook = _unraisable
+    interrupted = _note_interrupts()
     try:
         words = (sys.argv[1:] or ["--help"]) if arguments is None else arguments
         code = app(args=words, prog_name=program, standalone_mode=False)
@@ -65,6 +66,10 @@ def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) 
         return _fail(explain(error), MISUSED)
     except MemoryError:
         return _fail("out of memory; use a smaller trace or close other programs", MISUSED)
+    except Exception:
+        if interrupted.is_set():  # the compiler makes errors of its own of Ctrl-C
+            return _fail(INTERRUPTION, INTERRUPTED)
+        raise
     if code == INTERRUPTED:  # how Typer reports Ctrl-C
         return _fail(INTERRUPTION, INTERRUPTED)
     return code if isinstance(code, int) else 0
@@ -212,6 +217,19 @@ def _usage(error: typer.TyperException, program: str) -> str:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else program
     return f"{message[:1].lower()}{message[1:].rstrip('.').replace('. D', '; d')}{hint} (see `{command} --help`)"
+
+
+def _note_interrupts() -> threading.Event:
+    """An event that Ctrl-C sets, besides what it does anyway."""
+    interrupted = threading.Event()
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as in a background job of a script
+        signal.signal(signal.SIGINT, interrupt)
+    return interrupted
 
 
 def _unraisable(lost: sys.UnraisableHookArgs) -> None:

@@ -193,6 +193,21 @@ def test_foreseen_failures_are_one_line(
     assert [line] == [text[: len(line)] for text in err.strip().splitlines()]
 
 
+def test_ctrl_c_that_became_another_error_is_ctrl_c(capsys: pytest.CaptureFixture[str]) -> None:
+    """An error that a library makes of Ctrl-C is one line too, and no traceback."""
+    app = typer.Typer()
+
+    @app.command()
+    def fail() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise RuntimeError("compiling failed") from None
+
+    assert start.INTERRUPTED == shell.run(app, "tool", [])
+    assert ("", "error: interrupted; nothing was written\n") == capsys.readouterr()
+
+
 def test_third_parties_add_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Another distribution's command runs by its name, and one that does not load is a notice, not a failure."""
     guest = ModuleType("third_party")
