@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -140,6 +143,22 @@ def test_guest_tests_fit_what_there_is(memory: int, disk: int) -> None:
     machine = Machine(image.data, memory * MEBI, 1, ["usertests"], disk=filesystem.fit(image.disk, disk * MEBI))
 
     assert 0 == machine.run().status
+
+
+def test_guest_works_with_hardly_any_buffers(tmp_path: Path) -> None:
+    """With three buffers, of which one may be newer than the disk, each process waits for others and all get on."""
+    guest = Path(shutil.copytree(build.GUEST, tmp_path / "guest"))
+    limits = guest / "kernel" / "param.h"
+    text = limits.read_text()
+    for name, value in (("MAX_BUFFERS", 3), ("MAX_DIRTY", 1), ("BUFFER_CHAINS", 2), ("RESERVED_PAGES", 1)):
+        text, found = re.subn(rf"#define {name} \d+", f"#define {name} {value}", text)
+        assert 1 == found
+    limits.write_text(text)
+    image = build.build(guest)
+    machine = Machine(image.data, 8 * MEBI, 1, ["usertests"], disk=filesystem.fit(image.disk, 2 * MEBI))
+    result = machine.run()
+
+    assert (0, True) == (result.status, result.console.endswith(b"pages and blocks: all back\n"))
 
 
 def in_use(disk: bytes) -> int:
