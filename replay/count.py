@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from replay.errors import UserError, unknown
+from replay.idle import Timeline, Watch, find_moments
 from replay.kernel import KEPT, NEVER, PAYLOADS, REPLACED, REPLACED_REFILL, Engine
 from replay.machine import Machine
 from replay.model import NO_REACTION, Model
@@ -37,6 +38,9 @@ class Counts:
     """Retired instructions in an interval; 0: the whole run is one."""
     intervals: tuple[Interval, ...]
     """What was counted in each, in order; they add up to ``n``."""
+    classes: tuple[ServiceClass, ...]
+    """Those that the places belong to, in the order of the timeline's."""
+    timeline: Timeline
 
     def total(self, counter: str) -> int:
         """``counter`` summed over vCPUs and places."""
@@ -75,21 +79,30 @@ def count(
     state = model.state(prepared, settings, engine.counts)
     rows = prepared.columns.kind.size
     ends = interval_ends(prepared.columns, interval) if interval else np.array([rows])
+    places = named(prepared.places, prepared.meta)
+    classes, klass = np.unique([place.klass for place in places], return_inverse=True)
+    watch = Watch(find_moments(prepared.columns), klass, prepared.meta.vcpus, len(model.counters))
+    moments, finished = set((watch.moments.row + 1).tolist()), set(ends.tolist())
     before, intervals = current(prepared, model, engine), []
-    for _ in count_pieces(state, engine, prepared.columns, ends, progress):
+    for stop in count_pieces(state, engine, prepared.columns, moments | finished, progress):
         now = current(prepared, model, engine)
-        intervals.append(interval_of(now - before))
-        before = now
+        if stop in moments:
+            watch.take(now)
+        if stop in finished:
+            intervals.append(interval_of(now - before))
+            before = now
     return Counts(
         n=before,
         model=model.name,
         counters=model.counters,
-        places=named(prepared.places, prepared.meta),
+        places=places,
         settings=settings,
         meta=prepared.meta,
         digest=prepared.digest,
         interval=interval,
         intervals=tuple(intervals),
+        classes=tuple(ServiceClass(k) for k in classes),
+        timeline=watch.timeline,
     )
 
 

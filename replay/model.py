@@ -23,6 +23,9 @@ COMMON = {
 
 FIRST_COUNTER = len(COMMON)
 
+IDLE = "idle"
+"""What each model calls its counter of device-time units waited; the wait is recomputed when prices are known."""
+
 DIRECT_EXECUTION = "direct execution"
 """The mechanism that the common counters belong to."""
 

@@ -55,16 +55,15 @@ def interval_ends(columns: Columns, instructions: int) -> np.ndarray:
 
 
 def count_pieces(
-    state: Any, engine: Engine, columns: Columns, stops: np.ndarray, progress: Progress | None
+    state: Any, engine: Engine, columns: Columns, stops: set[int], progress: Progress | None
 ) -> Iterator[int]:
-    """Count every row, pausing after the rows before each of ``stops`` (ascending), which are yielded."""
+    """Count every row, pausing when the rows before each of ``stops`` are counted; yields that stop."""
     rows = columns.kind.size
-    wanted = set(stops.tolist())
     done = 0
-    for end in sorted({*wanted, *range(CHUNK_ROWS, rows, CHUNK_ROWS), rows}):
+    for end in sorted({*stops, *range(CHUNK_ROWS, rows, CHUNK_ROWS), rows}):
         count_rows(state, engine, columns, done, end)
         done = end
-        if end in wanted:
+        if end in stops:
             yield end
         if progress and (end % CHUNK_ROWS == 0 or end == rows):
             progress(end, rows)

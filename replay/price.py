@@ -10,10 +10,13 @@ from dataclasses import asdict
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from replay.count import Counts
 from replay.errors import UserError, unknown
+from replay.idle import Idle, recompute
 from replay.machine import Machine
-from replay.model import Cost, Model
+from replay.model import IDLE, Cost, Model
 from replay.records import Record, parse_price
 from replay.trace.meta import TraceMeta
 from replay.trace.schema import ServiceClass
@@ -71,32 +74,94 @@ def evaluate(cost: Cost, klass: ServiceClass, prices: Prices, why: str) -> CostV
     return CostValue(value, low, high, source, tuple(r.name for r in used if r.assumed))
 
 
-def price_rows(counts: Counts, model: Model, prices: Prices) -> list[dict[str, Any]]:
-    """One row per place and counter that was counted and costs; ``cycles``, ``low`` and ``high`` are whole numbers."""
+class Charge(NamedTuple):
+    """One side of a result: what a model's counts cost."""
+
+    rows: list[dict[str, Any]]
+    amounts: dict[str, float]  # primitive -> how many of it were spent, without idle time
+    idle: Idle
+    waited: Record  # idle time in cycles, with the bounds that it can have
+
+
+def charge(counts: Counts, model: Model, prices: Prices) -> Charge:
+    """``counts`` priced, with the idle time that these prices leave."""
+    costs = cost_table(counts, model, prices)
+    idle = recompute(counts.timeline, _busy_prices(counts, costs), prices[DEVICE_UNIT].value)
+    rows = price_rows(counts, model, costs, idle)
+    cycles = [units * prices[DEVICE_UNIT].value for units in idle]
+    name = f"{IDLE} under {model.name}"
+    waited = Record(name, cycles[0], "cycles", min(cycles), max(cycles), prices[DEVICE_UNIT].source, "recomputed")
+    return Charge(rows, _amounts(counts, model), idle, waited)
+
+
+def cost_table(counts: Counts, model: Model, prices: Prices) -> dict[tuple[ServiceClass, str], CostValue]:
+    """What one tick costs, by class of services and counter.  Raises UserError for a primitive without a price."""
+    return {
+        (klass, counter): evaluate(cost, klass, prices, f"counter {counter} of model {model.name}")
+        for klass in counts.classes
+        for counter, cost in model.priced.items()
+    }
+
+
+def _busy_prices(
+    counts: Counts, costs: Mapping[tuple[ServiceClass, str], CostValue]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cycles [class, counter] of what keeps a guest busy: all but idle time.  Value, low and high."""
+    busy = np.zeros((3, len(counts.classes), len(counts.counters)))
+    for (klass, counter), cost in costs.items():
+        if counter != IDLE:
+            busy[:, counts.classes.index(klass), counts.counters.index(counter)] = cost[:3]
+    return busy[0], busy[1], busy[2]
+
+
+def price_rows(
+    counts: Counts, model: Model, costs: Mapping[tuple[ServiceClass, str], CostValue], idle: Idle
+) -> list[dict[str, Any]]:
+    """One row per place and counter that was counted and costs, in whole cycles; ``idle`` in place of what was counted.
+
+    ``low`` and ``high`` are cycles with every price at that bound: dear prices leave less idle time.
+    """
     rows = []
-    priced = model.priced
-    for place, ticks in zip(counts.places, counts.by_place(), strict=True):
+    for place, ticks in zip(counts.places, _with_idle(counts, idle), strict=True):
         for counter, n in zip(counts.counters, ticks.tolist(), strict=True):
-            if n == 0 or counter not in priced:
-                continue
-            why = f"counter {counter} of model {model.name}"
-            cost = evaluate(priced[counter], place.klass, prices, why)
-            rows.append(
-                {
-                    "service": place.service,
-                    "work": place.work,
-                    "mechanism": model.mechanism(counter),
-                    "counter": counter,
-                    "count": n,
-                    "price": cost.value,
-                    "unit": "cycles",
-                    "source": cost.source,
-                    "cycles": _whole(n, cost.value),
-                    "low": _whole(n, cost.low),
-                    "high": _whole(n, cost.high),
-                }
-            )
+            if any(n) and (place.klass, counter) in costs:
+                cost = costs[place.klass, counter]
+                rows.append(
+                    {
+                        "service": place.service,
+                        "work": place.work,
+                        "mechanism": model.mechanism(counter),
+                        "counter": counter,
+                        "count": n[0],
+                        "price": cost.value,
+                        "unit": "cycles",
+                        "source": cost.source,
+                        "cycles": _whole(n[0], cost.value),
+                        "low": _whole(n[1], cost.low),
+                        "high": _whole(n[2], cost.high),
+                    }
+                )
+    _settle_rounding(rows)
     return rows
+
+
+def _with_idle(counts: Counts, idle: Idle) -> np.ndarray:
+    """Counts by place and counter at the value, low and high of each price: int64 [place, counter, 3]."""
+    table = np.repeat(counts.by_place()[:, :, None], 3, axis=2)
+    if IDLE in counts.counters:
+        resting = [at for at, place in enumerate(counts.places) if place.klass == ServiceClass.IDLE]
+        table[:, counts.counters.index(IDLE)] = 0
+        table[resting[0] if resting else 0, counts.counters.index(IDLE)] = idle
+    return table
+
+
+def _settle_rounding(rows: list[dict[str, Any]]) -> None:
+    """A run that waits for a disk anyway takes as long at other prices: let no rounding of rows turn their order."""
+    total, low, high = (sum(row[field] for row in rows) for field in ("cycles", "low", "high"))
+    for row in rows:
+        if row["counter"] == IDLE:
+            row["low"] -= max(0, low - total)
+            row["high"] += max(0, total - high)
 
 
 def _whole(n: int, cycles: float) -> int:
@@ -113,14 +178,12 @@ def price(
     """The result document: ``counts`` priced on ``machine``, beside the ``native`` counts of the same trace.
 
     ``given`` are the prices that the user states.  ``total.overhead`` is cycles over native cycles; its bounds move
-    each price within its own bounds, on both sides of the ratio at once.  Raises UserError.
+    each price within its own bounds, on both sides of the ratio at once, and each side's idle time within what these
+    prices can leave of it.  Raises UserError.
     """
     prices = primitives(machine, counts.meta, given)
-    check_prices(model, prices, counts)
     bare_counts, bare_model = native or (counts, model)
-    check_prices(bare_model, prices, bare_counts)
-    rows, bare = price_rows(counts, model, prices), price_rows(bare_counts, bare_model, prices)
-    amounts = _amounts(counts, model), _amounts(bare_counts, bare_model)
+    ours, bare = charge(counts, model, prices), charge(bare_counts, bare_model, prices)
     return {
         "trace": _trace(counts),
         "model": model.name,
@@ -128,11 +191,27 @@ def price(
         "fidelity": model.fidelity[counts.meta.architecture],
         "settings": dict(counts.settings),
         "interval": counts.interval,
-        "total": _total(rows, bare, machine) | _overhead_bounds(*amounts, prices),
-        "rows": rows,
-        "native_rows": bare,
-        "services": _services(counts, rows, bare_counts, bare),
-        "assumptions": _assumptions(amounts, prices, machine),
+        "total": _total(ours.rows, bare.rows, machine) | _overhead_bounds(ours, bare, prices),
+        "idle": _idle(counts, ours.idle, bare.idle),
+        "rows": ours.rows,
+        "native_rows": bare.rows,
+        "services": _services(counts, ours.rows, bare_counts, bare.rows),
+        "assumptions": _assumptions((ours.amounts, bare.amounts), prices, machine),
+    }
+
+
+def _idle(counts: Counts, ours: Idle, bare: Idle) -> dict[str, Any]:
+    """Idle time in device-time units: as recorded, under the model and on bare hardware."""
+    return {
+        "recorded": counts.timeline.moments.recorded,
+        "recomputed": ours.value,
+        "low": min(ours),
+        "high": max(ours),
+        "native": bare.value,
+        "native_low": min(bare),
+        "native_high": max(bare),
+        "seconds_per_unit": 1 / counts.meta.instructions_per_second,
+        "as_recorded": counts.timeline.moments.reason,
     }
 
 
@@ -166,27 +245,24 @@ def _services(
     return [line for line in found.values() if any(n for n in line.values() if isinstance(n, int))]
 
 
-def check_prices(model: Model, prices: Prices, counts: Counts) -> None:
-    """Raise UserError if the price set lacks a primitive that ``model`` could need with this trace."""
-    for klass in sorted({place.klass for place in counts.places}):
-        for counter, cost in model.priced.items():
-            evaluate(cost, klass, prices, f"counter {counter} of model {model.name}")
-
-
 def _amounts(counts: Counts, model: Model) -> dict[str, float]:
-    """Primitive -> how many of it were spent in all: costs are sums, so the total is too."""
+    """Primitive -> how many of it were spent in all but idle time: costs are sums, so the total is too."""
     amounts: dict[str, float] = {}
     for place, ticks in zip(counts.places, counts.by_place(), strict=True):
         for counter, n in zip(counts.counters, ticks.tolist(), strict=True):
-            for name, times in model.costs[counter].names(place.klass).items() if n else ():
+            spent = n and counter != IDLE
+            for name, times in model.costs[counter].names(place.klass).items() if spent else ():
                 amounts[name] = amounts.get(name, 0) + times * n
     return amounts
 
 
-def _overhead_bounds(ours: dict[str, float], bare: dict[str, float], prices: Prices) -> dict[str, float]:
+def _overhead_bounds(ours: Charge, bare: Charge, prices: Prices) -> dict[str, float]:
+    """Bounds of the ratio; each side's idle time moves by itself, as one thing bought once."""
+    moving = prices | {side.waited.name: side.waited for side in (ours, bare)}
+    amounts = [side.amounts | {side.waited.name: 1.0} for side in (ours, bare)]
     return {
-        "overhead_low": _extreme(ours, bare, prices, min),
-        "overhead_high": _extreme(ours, bare, prices, max),
+        "overhead_low": _extreme(amounts[0], amounts[1], moving, min),
+        "overhead_high": _extreme(amounts[0], amounts[1], moving, max),
     }
 
 

@@ -10,7 +10,7 @@ import rich.console
 import rich.table
 
 from replay.shell import table
-from reports import breakdown
+from reports import breakdown, idle
 from reports.breakdown import Document, Part
 from reports.numbers import bounds, figure, share
 
@@ -31,6 +31,7 @@ def run_screen(document: Document, width: int) -> Screen:
         heading(document),
         _mechanisms(document, wide=width >= WIDE),
         _totals(document),
+        *idle.beside_bare(document),
         _services(document),
         "TLB misses are booked to the refill service, other work to whom it is done for.",
         f"What each counter counts, and why it costs that: replay explain {document['model']}",
@@ -57,6 +58,7 @@ def compare_screen(documents: Sequence[Document]) -> Screen:
     return [
         f"{_trace(bare)}: the same recorded guest under each model, on {_machines(documents)}",
         made,
+        *idle.lines(documents, [f"under {document['model']}" for document in documents]),
         *(_saved(document, bare) for document in documents[1:]),
         "Overhead is cycles over cycles on bare hardware; per cents are of the cycles on bare hardware.",
         *footer(documents),

@@ -25,8 +25,8 @@ def decimals(value: float, low: float, high: float) -> int:
     if value <= 0:
         return 0
     most = MOST_DIGITS - 1 - _exponent(value)
-    spread = (high - low) / 2
-    if spread <= 0:
+    spread = abs(high - low) / 2
+    if spread == 0:
         return most
     place = -_exponent(spread) + (1 if spread / 10 ** _exponent(spread) < TWO_DIGITS_BELOW else 0)
     return max(-_exponent(value), min(most, place))
@@ -44,10 +44,13 @@ def figure(value: float, low: float, high: float) -> str:
 
 
 def bounds(value: float, low: float, high: float) -> str:
-    """The bounds of ``value`` at as many decimals as it has: ``1.05 to 1.31``; nothing where they are equal."""
+    """The bounds of ``value`` at as many decimals as it has: ``1.05 to 1.31``; nothing where they are equal.
+
+    The least comes first, which of idle time is ``high``: dear prices leave less of it.
+    """
     if low == high:
         return ""
-    return f"{_like(low, value, low, high)} to {_like(high, value, low, high)}"
+    return f"{_like(min(low, high), value, low, high)} to {_like(max(low, high), value, low, high)}"
 
 
 def share(part: float, whole: float) -> str:

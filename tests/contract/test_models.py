@@ -11,7 +11,7 @@ import models
 from replay.count import Counts, count
 from replay.handmade import Script, handmade_meta
 from replay.machine import load_machine
-from replay.model import COMMON, Access, Guest, Model, Reaction, guest_events
+from replay.model import COMMON, IDLE, Access, Guest, Model, Reaction, guest_events
 from replay.price import price, primitives
 from replay.trace.schema import Cause, Kind, Sensitive, ServiceClass, Touch
 
@@ -92,6 +92,14 @@ def test_state_dependent_events_tick_something(name: str) -> None:
     """A TLB miss, a device access and an idle wait are each counted by every model."""
     for event in (Access.MISS, Access.DEVICE, Kind.IDLE):
         assert ticked(name, event), event
+
+
+def test_waiting_is_counted_in_device_time(name: str) -> None:
+    """Each model counts the units that the guest waited under one name, so that they can be recomputed."""
+    script = Script()
+    script.row(Kind.IDLE, 1000)
+
+    assert 1000 == charge(name, script).total(IDLE)
 
 
 def test_every_counter_has_a_price(name: str) -> None:

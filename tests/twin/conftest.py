@@ -38,6 +38,8 @@ class NaiveMachine:
         self.probed: dict[int, int] = defaultdict(int)
         self.cpu = 0
         self.payload: list[int] = []
+        self.time = [0] * prepared.meta.vcpus  # the recording's
+        self.moments: list[tuple[Any, ...]] = []
 
     @property
     def tlb(self) -> NaiveTlb:
@@ -45,6 +47,13 @@ class NaiveMachine:
 
     def tick(self, counter: str, n: int = 1) -> None:
         self.counts[self.cpu, self.refill_place if self.refilling else self.place[self.cpu], counter] += n
+
+    def spent(self) -> dict[tuple[str, str], int]:
+        """What the present vCPU has counted, by class of service."""
+        found: dict[tuple[str, str], int] = defaultdict(int)
+        for (cpu, place, counter), n in self.counts.items():
+            found[self.classes[place], counter] += n if cpu == self.cpu else 0
+        return found
 
     def segment(self, page: int) -> int:
         return int(self.p.pages.segment[page])
@@ -55,6 +64,7 @@ class NaiveMachine:
     def run(self) -> dict[tuple[int, int, str], int]:
         for kind, ctx, info, page, n in zip(*(c.tolist() for c in self.p.columns), strict=True):
             self.cpu = ctx & 15
+            self.time[self.cpu] += n
             klass = self.classes[self.place[self.cpu]]
             kept = klass not in self.replaces
             if kept:
@@ -69,6 +79,9 @@ class NaiveMachine:
                     self.access(page, once=False)
                 continue
             self.one_event(kind, info, page, klass, kept)
+            if kind in (72, 73, 79):
+                self.time[self.cpu] += page if kind == 79 else 0
+                self.moments.append((self.cpu, kind, info, page, self.payload[:1], self.time[self.cpu], self.spent()))
             self.payload = []
         return {k: n for k, n in self.counts.items() if n}
 

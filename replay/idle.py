@@ -1,0 +1,184 @@
+"""Idle time, recomputed: a device takes the time it took, so a guest that runs slower waits for it less.
+
+A trace fixes the order of things, a model their time.  Between two device rows the model's own cycles pass.  A
+request is due its recorded latency after it was made; where the trace has its completion, a guest that got there
+earlier waits, and that is the idle time.  A wait that the timer ended while no request was on its way lasts as long
+as in the recording: the guest had nothing to do.  One that the timer ended while requests were on their way ends as
+long after the oldest of them was made as in the recording.
+
+Each vCPU has a clock of its own; a request is due by the clock of the one that made it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from replay.prepare import Columns
+from replay.trace.meta import MAX_VCPUS
+from replay.trace.schema import Kind, Wake
+
+REQUEST, COMPLETE, IDLE, EXTRA = int(Kind.REQUEST), int(Kind.COMPLETE), int(Kind.IDLE), int(Kind.EXTRA)
+NONE = -1
+
+MOST_MOMENTS = 1 << 17
+"""Device rows in a trace that idle time is recomputed for: what was counted until each is kept."""
+
+NO_LATENCY = "the trace does not say how long its requests took"
+NO_REQUESTS = "the trace holds waits for devices, but not their requests"
+TOO_MANY = f"the trace holds more than {MOST_MOMENTS:,} device rows"
+
+
+class Moments(NamedTuple):
+    """The device rows of a trace, in order; none where ``reason`` says why idle time stays the recording's."""
+
+    row: np.ndarray  # i64: where it is in the columns
+    kind: np.ndarray  # u8: REQUEST, COMPLETE or IDLE
+    vcpu: np.ndarray  # u8
+    units: np.ndarray  # i64, device time: that an IDLE row lasted, that the request of a COMPLETE row took
+    completion: np.ndarray  # i64: of a REQUEST, the moment that completes it; NONE if none does
+    timed: np.ndarray  # bool: an IDLE row that no device ended
+    clock: np.ndarray  # i64: device time in the recording, on the row's vCPU, when the row was over
+    recorded: int  # device-time units that all IDLE rows lasted
+    reason: str
+
+
+class Timeline(NamedTuple):
+    """What a model counted between device rows."""
+
+    moments: Moments
+    ticks: np.ndarray  # i64[moments, classes of services, counters]: on the row's vCPU, since its last device row
+
+
+class Idle(NamedTuple):
+    """Idle time in device-time units: with every price at its value, at its low and at its high bound."""
+
+    value: int
+    low: int
+    high: int
+
+
+def find_moments(columns: Columns) -> Moments:
+    """The device rows in prepared ``columns``."""
+    row = np.flatnonzero(columns.kind >= REQUEST)
+    row = row[np.isin(columns.kind[row], (REQUEST, COMPLETE, IDLE))]
+    kind, page = columns.kind[row], columns.page[row]
+    waits = kind == IDLE
+    units = np.where(waits, page.astype(np.int64), NONE)
+    for at in np.flatnonzero(kind == COMPLETE):
+        units[at] = _first_payload(columns, int(row[at]))
+    timed = waits & (columns.info[row] != Wake.DEVICE)
+    reason = _why_recorded(kind, units, timed)
+    kept = slice(0 if reason else None)
+    return Moments(
+        row=row[kept],
+        kind=kind[kept],
+        vcpu=columns.ctx[row[kept]] & 15,
+        units=units[kept],
+        completion=_completions(kind[kept], page[kept]),
+        timed=timed[kept],
+        clock=_recorded_clock(columns, row[kept], np.where(waits, units, 0)[kept]),
+        recorded=int(page[waits].sum(dtype=np.int64)),
+        reason=reason,
+    )
+
+
+def _first_payload(columns: Columns, row: int) -> int:
+    """The first 48 bits of payload of ``row``; NONE without payload."""
+    first = row
+    while first > 0 and columns.kind[first - 1] == EXTRA:
+        first -= 1
+    return int(columns.page[first]) | int(columns.info[first]) << 32 if first < row else NONE
+
+
+def _why_recorded(kind: np.ndarray, units: np.ndarray, timed: np.ndarray) -> str:
+    """Why idle time cannot be recomputed from such rows; '' if it can."""
+    completed = kind == COMPLETE
+    if kind.size > MOST_MOMENTS:
+        return TOO_MANY
+    if (units[completed] == NONE).any():
+        return NO_LATENCY
+    waited_for_device = ((kind == IDLE) & ~timed).any()
+    return NO_REQUESTS if waited_for_device and not completed.any() else ""
+
+
+def _completions(kind: np.ndarray, request: np.ndarray) -> np.ndarray:
+    """For each REQUEST the next COMPLETE of the same id."""
+    found, next_of = np.full(kind.size, NONE, np.int64), {}
+    for at in range(kind.size - 1, -1, -1):
+        if kind[at] == COMPLETE:
+            next_of[int(request[at])] = at
+        elif kind[at] == REQUEST:
+            found[at] = next_of.pop(int(request[at]), NONE)
+    return found
+
+
+def _recorded_clock(columns: Columns, row: np.ndarray, waited: np.ndarray) -> np.ndarray:
+    """Device time at the end of each of ``row``: what its vCPU had retired, and ``waited`` in this and earlier rows."""
+    vcpu = columns.ctx[row] & 15
+    clock = np.zeros(row.size, np.int64)
+    for one in np.unique(vcpu):
+        mine = np.flatnonzero(vcpu == one)
+        ends = row[mine] + 1
+        retired = columns.n[: ends[-1]] * (columns.ctx[: ends[-1]] & 15 == one)
+        spent = np.add.reduceat(retired, np.concatenate([[0], ends[:-1]]), dtype=np.int64)
+        clock[mine] = np.cumsum(spent + waited[mine])
+    return clock
+
+
+def wait(moments: Moments, busy: np.ndarray) -> float:
+    """Device-time units that a guest idles which is busy for ``busy`` units before each of ``moments``."""
+    clock = [0.0] * MAX_VCPUS
+    made: dict[int, tuple[float, int]] = {}  # by the moment of its completion: when, and the recording's clock then
+    idle = 0.0
+    fields = (moments.kind, moments.vcpu, moments.units, moments.completion, moments.timed, moments.clock, busy)
+    columns = zip(*(field.tolist() for field in fields), strict=True)
+    for at, (kind, vcpu, units, completion, timed, recorded, passed) in enumerate(columns):
+        clock[vcpu] += passed
+        until = 0.0
+        if kind == REQUEST and completion != NONE:
+            made[completion] = clock[vcpu], recorded
+        elif kind == COMPLETE and at in made:
+            until = made.pop(at)[0] + units
+        elif timed and made:
+            then, before = next(iter(made.values()))
+            until = then + recorded - before
+        elif timed:
+            until = clock[vcpu] + units
+        idle += max(0.0, until - clock[vcpu])
+        clock[vcpu] = max(clock[vcpu], until)
+    return idle
+
+
+def recompute(timeline: Timeline, prices: tuple[np.ndarray, np.ndarray, np.ndarray], unit: float) -> Idle:
+    """Idle time under a model; ``prices`` are cycles [class, counter] (value, low, high), ``unit`` cycles in a unit."""
+    moments = timeline.moments
+    if moments.reason:
+        return Idle(moments.recorded, moments.recorded, moments.recorded)
+    busy = (np.tensordot(timeline.ticks, price, 2) / unit for price in prices)
+    return Idle(*(round(wait(moments, passed)) for passed in busy))
+
+
+class Watch:
+    """Collects a timeline while a model counts."""
+
+    def __init__(self, moments: Moments, classes: np.ndarray, vcpus: int, counters: int) -> None:
+        """``classes`` are by place: which of the classes of services it belongs to, numbered from 0."""
+        self.moments = moments
+        self._by_class = np.equal.outer(np.arange(classes.max() + 1), classes).astype(np.int64)
+        self._before = np.zeros((vcpus, self._by_class.shape[0], counters), np.int64)
+        self._ticks: list[np.ndarray] = []
+
+    def take(self, counts: np.ndarray) -> None:
+        """The next device row was counted; ``counts`` [vcpu, place, counter] hold it."""
+        vcpu = self.moments.vcpu[len(self._ticks)]
+        now = self._by_class @ counts[vcpu]
+        self._ticks.append(now - self._before[vcpu])
+        self._before[vcpu] = now
+
+    @property
+    def timeline(self) -> Timeline:
+        """What was collected."""
+        shape = (len(self._ticks), *self._before.shape[1:])
+        return Timeline(self.moments, np.array(self._ticks, np.int64).reshape(shape))

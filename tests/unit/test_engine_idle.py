@@ -1,0 +1,277 @@
+"""Idle time recomputed: what a guest waits for a disk depends on how fast it gets there, the disk's time does not."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+
+import models
+from replay import idle, pieces
+from replay.count import Counts, count
+from replay.handmade import Script, handmade_meta
+from replay.machine import Machine, load_machine
+from replay.price import price
+from replay.trace.schema import REQUEST_WRITE, Kind, Wake
+
+CLOCK = 200.0
+MODELS = sorted(models.BUILT_IN)
+
+
+class DiskGuest:
+    """A guest at the recording's speed, one instruction in a unit of device time, and a disk that it waits for."""
+
+    def __init__(self) -> None:
+        self.script = Script()
+        self.page = self.script.kernel(5)
+        self.now = self.waited = self.requests = 0
+        self.due: list[tuple[int, int, int]] = []  # when, request, units that it takes
+
+    def work(self, instructions: int) -> None:
+        """Retire instructions; requests that are done meanwhile interrupt."""
+        for _ in range(instructions):
+            self.script.row(Kind.LOAD8, self.page, n=1)
+            self.now += 1
+            self.complete()
+
+    def complete(self) -> None:
+        while self.due and min(self.due)[0] <= self.now:
+            done = min(self.due)
+            self.due.remove(done)
+            self.script.row(Kind.COMPLETE, done[1], payload=(done[2],))
+            self.script.row(Kind.INTERRUPT, done[1], 2)
+
+    def request(self, units: int) -> None:
+        """Ask the disk for something that takes so long."""
+        self.requests += 1
+        self.script.row(Kind.REQUEST, self.requests, REQUEST_WRITE, payload=(7, 4096, 1, 0))
+        self.due.append((self.now + units, self.requests, units))
+
+    def rest(self, timer: int) -> None:
+        """Wait for the disk or so long for the timer, whichever is first."""
+        first = min(self.due)[0] - self.now if self.due else timer + 1
+        units, wake = (first, Wake.DEVICE) if first <= timer else (timer, Wake.TIMER)
+        self.script.row(Kind.IDLE, units, wake, payload=(timer,))
+        self.now += units
+        self.waited += units
+        self.complete()
+
+
+def guest_by_chance(seed: int) -> DiskGuest:
+    """Work, requests that overlap and rests, in any order."""
+    chance, guest = random.Random(seed), DiskGuest()
+    for _ in range(60):
+        act = chance.randrange(4)
+        if act == 0:
+            guest.request(chance.randrange(1, 400))
+        elif act == 1:
+            guest.rest(chance.randrange(1, 300))
+        else:
+            guest.work(chance.randrange(1, 60))
+    while guest.due:
+        guest.rest(10_000)
+    guest.work(3)
+    return guest
+
+
+def free_machine() -> Machine:
+    """A machine at the recording's clock on which nothing costs anything but an instruction one cycle."""
+    machine = load_machine("flash-1997")
+    clock = machine.parameters["clock"].given(CLOCK)
+    prices = {name: record.given(1 if name == "cpi" else 0) for name, record in machine.prices.items()}
+    return dataclasses.replace(machine, parameters=machine.parameters | {"clock": clock}, prices=prices)
+
+
+def charge(script: Script, name: str, machine: Machine, **prices: float) -> dict[str, Any]:
+    """The document of ``script`` under the model ``name``."""
+    prepared, model, native = script.prepared(), models.load(name), models.load("native")
+    counts = count(prepared, model, machine)
+    bare = counts if name == "native" else count(prepared, native, machine)
+    return price(counts, model, machine, prices, (bare, native))
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("name", MODELS)
+def test_at_the_recording_s_speed_idle_is_as_recorded(name: str, seed: int) -> None:
+    """A monitor that costs nothing, at the recording's own speed, waits exactly as long as the recording did."""
+    guest = guest_by_chance(seed)
+
+    document = charge(guest.script, name, free_machine())
+
+    assert guest.waited > 0
+    assert guest.waited == document["idle"]["recorded"] == document["idle"]["recomputed"]
+    assert guest.now == document["total"]["cycles"]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_slower_guests_wait_less_and_end_later(seed: int) -> None:
+    """The dearer a cycle of work, the less is waited in all, and the later the run ends."""
+    guest, machine = guest_by_chance(seed), free_machine()
+    documents = [charge(guest.script, "native", machine, cpi=cpi) for cpi in (0, 0.5, 1, 1.5, 3, 10)]
+
+    waited = [document["idle"]["recomputed"] for document in documents]
+    cycles = [document["total"]["cycles"] for document in documents]
+
+    assert waited == sorted(waited, reverse=True)
+    assert cycles == sorted(cycles)
+    assert waited[0] > waited[-1]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_monitor_s_work_hides_in_the_wait_for_the_disk(seed: int) -> None:
+    """Disco, slower than bare hardware, never waits longer in all, and adds no more cycles than it spends."""
+    guest = guest_by_chance(seed)
+    for entry in (100, 1000, 20_000):
+        document = charge(guest.script, "disco", load_machine("flash-1997"), monitor_entry=entry)
+        busy = {
+            side: sum(row["cycles"] for row in document[side] if row["counter"] != "idle")
+            for side in ("rows", "native_rows")
+        }
+        added = document["total"]["cycles"] - document["total"]["native"]
+
+        assert document["idle"]["recomputed"] <= document["idle"]["native"]
+        assert 0 <= added <= busy["rows"] - busy["native_rows"] + 1
+
+
+def known_script() -> Script:
+    """Request after 100 instructions, due 5,000 units later; 200 more instructions; wait; 50 instructions."""
+    guest = DiskGuest()
+    guest.work(100)
+    guest.request(5000)
+    guest.work(200)
+    guest.rest(9000)
+    guest.work(50)
+    guest.rest(700)
+    return guest.script
+
+
+@pytest.mark.parametrize(
+    ("cpi", "waited"),
+    [(0, 5000 + 700), (1, 4800 + 700), (2.5, 4500 + 700), (25, 700), (100, 700)],
+)
+def test_known_waits(cpi: float, waited: int) -> None:
+    """What the request still lacks when the work is done is waited; the sleep that follows is as recorded."""
+    document = charge(known_script(), "native", free_machine(), cpi=cpi)
+
+    assert waited == document["idle"]["recomputed"]
+    assert round(350 * cpi) + waited == document["total"]["cycles"]
+    (row,) = [row for row in document["rows"] if row["counter"] == "idle"]
+    assert (waited, "IDLE", row["count"] * row["price"]) == (row["count"], row["service"], row["cycles"])
+
+
+def test_a_faster_guest_waits_longer() -> None:
+    """At twice the clock a guest is there sooner: the disk's 5,000 units are as many cycles more."""
+    machine = free_machine()
+    fast = dataclasses.replace(
+        machine, parameters=machine.parameters | {"clock": machine.parameters["clock"].given(400)}
+    )
+    document = charge(known_script(), "native", fast)
+
+    assert 5000 - 100 + 700 == document["idle"]["recomputed"]
+    assert 350 + 2 * (4900 + 700) == document["total"]["cycles"]
+
+
+def test_requests_without_an_end_wait_for_nothing() -> None:
+    """A request that the trace never completes does not turn a sleep into a wait for it."""
+    guest = DiskGuest()
+    guest.work(10)
+    guest.request(10_000)
+    guest.rest(300)
+
+    assert 300 == charge(guest.script, "native", free_machine())["idle"]["recomputed"]
+
+
+def test_each_virtual_cpu_has_its_own_clock() -> None:
+    """Work of one vCPU brings another's request no nearer."""
+    script = Script(handmade_meta(vcpus=2))
+    page = script.kernel(5)
+    script.row(Kind.REQUEST, 1, 0, payload=(7, 4096, 1, 0), vcpu=1)
+    for _ in range(10):
+        script.row(Kind.LOAD8, page, n=100, vcpu=0)
+        script.row(Kind.LOAD8, page, n=7, vcpu=1)
+    script.row(Kind.IDLE, 430, Wake.DEVICE, vcpu=1)
+    script.row(Kind.COMPLETE, 1, payload=(500,), vcpu=1)
+
+    assert 500 - 70 == charge(script, "native", free_machine())["idle"]["recomputed"]
+
+
+def test_latencies_have_48_bits() -> None:
+    """A request that takes longer than 32 bits say is waited for to its end."""
+    guest = DiskGuest()
+    guest.request(1 << 40)
+    guest.now += 1 << 40
+    guest.complete()
+
+    assert 1 << 40 == charge(guest.script, "native", free_machine())["idle"]["recomputed"]
+
+
+def script_without(what: str) -> Script:
+    """A trace that lacks latencies, or the requests that it waits for."""
+    script = Script()
+    script.row(Kind.REQUEST if what == "latencies" else Kind.MARK_BEGIN, 1)
+    script.row(Kind.IDLE, 77, Wake.DEVICE)
+    script.row(Kind.COMPLETE if what == "latencies" else Kind.MARK_END, 1)
+    return script
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"), [("latencies", idle.NO_LATENCY), ("requests", idle.NO_REQUESTS), ("room", idle.TOO_MANY)]
+)
+def test_otherwise_idle_is_as_recorded_and_said_so(what: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a trace does not allow it nothing is recomputed, the document says why, and the sums still hold."""
+    if what == "room":
+        monkeypatch.setattr(idle, "MOST_MOMENTS", 3)
+    script = known_script() if what == "room" else script_without(what)
+    recorded = 4800 + 700 if what == "room" else 77
+    document = charge(script, "disco", load_machine("flash-1997"))
+
+    assert {recorded} == {document["idle"][side] for side in ("recorded", "recomputed", "native")}
+    assert reason == document["idle"]["as_recorded"]
+    assert document["total"]["cycles"] == sum(row["cycles"] for row in document["rows"])
+
+
+def test_pieces_do_not_change_the_timeline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither chunks nor intervals of any length change places, counts or what lies between two device rows."""
+    prepared, machine = guest_by_chance(3).script.prepared(), load_machine("flash-1997")
+    whole = count(prepared, models.load("disco"), machine)
+    for rows in (1, 7, 100):
+        monkeypatch.setattr(pieces, "CHUNK_ROWS", rows)
+        found: Counts = count(prepared, models.load("disco"), machine, interval=rows * 3)
+
+        assert np.array_equal(whole.timeline.ticks, found.timeline.ticks)
+        assert np.array_equal(whole.n, found.n)
+    assert whole.timeline.ticks.shape[0] == whole.timeline.moments.row.size > 40
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_bounds_hold_whatever_the_prices(seed: int) -> None:
+    """Total, idle time and overhead of any prices within their bounds lie within the bounds that were printed."""
+    guest, machine, chance = guest_by_chance(seed), load_machine("flash-1997"), random.Random(seed)
+    stated = charge(guest.script, "disco", machine)
+    total, waited = stated["total"], stated["idle"]
+    assert total["overhead_low"] < total["overhead"] < total["overhead_high"]
+    for _ in range(25):
+        pick = chance.choice([lambda r: r.low, lambda r: r.high, lambda r: chance.uniform(r.low, r.high)])
+        document = charge(guest.script, "disco", machine, **{n: pick(r) for n, r in machine.prices.items()})
+        slack = len(document["rows"])
+
+        assert total["low"] - slack <= document["total"]["cycles"] <= total["high"] + slack
+        assert waited["low"] <= document["idle"]["recomputed"] <= waited["high"]
+        assert total["overhead_low"] * 0.999 <= document["total"]["overhead"] <= total["overhead_high"] * 1.001
+
+
+def test_a_run_that_waits_anyway_has_equal_bounds() -> None:
+    """Where the disk alone decides when the run ends, no price moves the end, and rounding does not either."""
+    guest = DiskGuest()
+    for _ in range(20):
+        guest.request(100_000)
+        guest.work(7)
+        guest.rest(200_000)
+    total = charge(guest.script, "disco", load_machine("flash-1997"))["total"]
+
+    assert total["low"] <= total["cycles"] <= total["high"]
+    assert total["high"] - total["low"] <= 100
+    assert 20 * 100_000 * 2 == pytest.approx(total["cycles"], abs=100)
