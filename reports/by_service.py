@@ -91,8 +91,15 @@ def _shown(services: Table) -> list[Mapping[str, Any]]:
     return [row for row in services["services"] if row["published"] or row["model_share"] >= LEAST_SHARE]
 
 
+def _dense(*headings: str) -> rich.table.Table:
+    """A table with two spaces between columns, which leaves room for a service's whole name."""
+    made = table(*headings)
+    made.padding = (0, 1, 0, 0)
+    return made
+
+
 def _ratios(services: Table, titles: Titles) -> rich.table.Table:
-    made = table("service", ">share", ">native\nus", *(f">{title}" for title in titles.values()), ">slow-\ndown")
+    made = _dense("service", ">share", ">native\nus", *(f">{title}" for title in titles.values()), ">slow-\ndown")
     for row in _shown(services):
         cells = [_ratio(row["columns"][name], "ratio") for name in titles]
         made.add_row(row["service"], share(row["share"], 1), _us(row, "native_us"), *cells, _ratio(row, "slowdown"))
@@ -127,7 +134,7 @@ def _left_out(services: Table) -> list[str]:
 
 
 def _each(services: Table, titles: Titles) -> rich.table.Table:
-    made = table("service", "", *(f">{title}" for title in titles.values()), ">all\nadded")
+    made = _dense("service", "", *(f">{title}" for title in titles.values()), ">all\nadded")
     for row in services["services"]:
         published = row["published"]
         if not published:
@@ -152,18 +159,19 @@ def _legend(study: Study) -> str:
     )
 
 
-def _notes(services: Table, study: Study) -> list[str]:
-    """Why cells do not come out, and what the study says of a row: one line each, the same reason once."""
-    said: dict[str, list[str]] = {}
+def _notes(services: Table, study: Study) -> Screen:
+    """Why cells do not come out, dearest services first, and what the study says of a row."""
+    found: dict[tuple[str, str], list[str]] = {}
+    notes = []
     for row in services["services"]:
         published = row["published"] or {"columns": {}, "note": ""}
-        for column, cell in published["columns"].items():
-            if cell["verdict"] in ("shape", "no") and cell["reason"]:
-                title = next(c.title for c in study.columns if c.name == column)
-                said.setdefault(cell["reason"], []).append(f"{row['service']}'s {title}")
-        if published["note"]:
-            said.setdefault(published["note"], []).append(row["service"])
-    return ["\n".join(f"{', '.join(cells)}: {why}" for why, cells in said.items())] if said else []
+        for column in study.columns:
+            cell = published["columns"].get(column.name)
+            if cell and cell["verdict"] in ("shape", "no"):
+                found.setdefault((column.title, cell["reason"]), []).append(row["service"])
+        notes += [f"{row['service']}: {published['note']}"] if published["note"] else []
+    why = [f"{title} of {', '.join(names)}: {reason}" for (title, reason), names in found.items()]
+    return ["\n".join(["Where it does not come out, and why:", *why]), *notes] if why else [*notes]
 
 
 def _ratio(figures: Mapping[str, Any], name: str) -> str:
