@@ -48,7 +48,7 @@ def by_service_screen(document: Document, services: Table, study: Study | None, 
     titles |= {name: name for name in services["columns"] if name not in titles}
     return [
         heading(document),
-        f"Ours, and below it {study.title} ({study.source.partition(': ')[2]}):",
+        _beside(document, study),
         _ratios(services, titles),
         _overall(services, study),
         *_left_out(services),
@@ -58,6 +58,12 @@ def by_service_screen(document: Document, services: Table, study: Study | None, 
         *_notes(services, study),
         *footer([document]),
     ]
+
+
+def _beside(document: Document, study: Study) -> str:
+    text = f"Ours, and below it {study.title} ({study.source.partition(': ')[2]}):"
+    workload = document["trace"]["workload"]
+    return text if workload == study.workload else f"This trace is {workload}, not {study.workload}. {text}"
 
 
 PLAIN_NOTE = (

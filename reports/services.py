@@ -16,8 +16,11 @@ from typing import Any
 from reports.breakdown import Document, Part, mechanism_of
 from reports.study import Published, Study
 
-KERNEL, REST, IDLE = "kernel", "rest", "idle"
-"""The column that is no trap; the column of what the others leave; the mechanism that is nobody's work."""
+OWN = ("kernel", "direct execution")
+"""Columns of what the guest executes itself, in a study and without one: bare hardware does it too."""
+
+REST, IDLE = "rest", "idle"
+"""The column of what the others leave; the mechanism that is nobody's work."""
 
 MOST_COLUMNS = 5
 """Mechanisms that get a column of their own where no study says which."""
@@ -155,7 +158,7 @@ def _cell(service: Service, column: str, clock: float) -> dict[str, Any]:
     # what is never entered, as user code, is compared as a whole
     part = [cycles / (service.invocations or 1) for cycles in _span(spent)]
     whole = [cycles / (service.native_invocations or 1) for cycles in _span(service.native)]
-    own = column == KERNEL
+    own = column in OWN
     return {
         "events": None if own else _each(spent.events, service.invocations, MICRO),
         **_bounded("us", ours),
@@ -208,7 +211,7 @@ def _beside(row: Mapping[str, Any], published: Published, study: Study) -> dict[
 
 
 def _published_added(published: Published, column: str) -> float:
-    return (published.ratios[column] - (column == KERNEL)) * published.microseconds
+    return (published.ratios[column] - (column in OWN)) * published.microseconds
 
 
 def _verdict(cell: Mapping[str, Any], published: Published, column: str, study: Study) -> str:
