@@ -47,8 +47,9 @@ def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) 
     """Run ``app`` and return the process's exit code; every foreseen failure is one line on stderr, no traceback."""
     if sys.stdout is None or sys.stderr is None:
         return MISUSED if sys.stderr is None else _fail("standard output is closed; leave it open", MISUSED)
-    signal.signal(signal.SIGTERM, _terminate)
-    signal.signal(signal.SIGHUP, _terminate)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, _terminate)
     sys.unraisablehook = _unraisable
     interrupted = _note_interrupts()
     try:

@@ -18,9 +18,9 @@ SIGNALS = {
 class Interrupts:
     """A context manager; ``reason()`` is polled by the run, and is empty until a signal came.
 
-    Signals are caught from the first poll on: until then the guest has not run, and there is nothing to keep.  A
-    second signal acts as if there were no one here.  Outside the main thread, where Python allows no handlers, nothing
-    is caught.
+    Signals are caught from the first poll on: until then the guest has not run, and there is nothing to keep.  Those
+    that the process ignores, as under ``nohup``, stay ignored.  A second signal acts as if there were no one here.
+    Outside the main thread, where Python allows no handlers, nothing is caught.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,8 @@ class Interrupts:
         if not self._polled:
             self._polled = True
             if threading.current_thread() is threading.main_thread():
-                self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+                heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+                self._before = {number: signal.signal(number, self._note) for number in heard}
         return "" if self.signal is None else SIGNALS[signal.Signals(self.signal)]
 
     def _note(self, number: int, _frame: FrameType | None) -> None:

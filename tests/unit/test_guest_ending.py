@@ -201,3 +201,16 @@ def test_an_interrupted_run_is_marked_incomplete(assemble) -> None:  # type: ign
 
     assert (None, "enough") == (result.status, result.reason)
     assert 1 == words[-1] >> 16 & 0xFFFF
+
+
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    """Under nohup, or in a shell's background, a hangup or Ctrl-C that the process ignores does not end the run."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupts() as interrupts:
+            interrupts.reason()
+            signal.raise_signal(signal.SIGHUP)
+            assert "" == interrupts.reason()
+        assert signal.SIG_IGN == signal.getsignal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
