@@ -13,7 +13,7 @@ from tracegen.elf import read_elf
 from tracegen.machine import Machine
 from tracegen.record import record
 
-WORKLOADS = ("usertests",)
+WORKLOADS = ("pmake", "usertests")
 """Full of processes, faults and disk requests, at their default sizes."""
 RUNS = 3
 LEAST = 0.3
