@@ -10,7 +10,7 @@ from reports import idle
 
 
 def document(model: str, **changes: Any) -> dict[str, Any]:
-    """A document about a model that waits 2 ms to 4 ms less than bare hardware does."""
+    """A document about a model that waits 2 to 4 ms less than bare hardware does."""
     units = {"recorded": 10_000, "recomputed": 7_000, "low": 6_000, "high": 8_000}
     bare = {"native": 10_000, "native_low": 10_000, "native_high": 10_000}
     return {"model": model, "idle": {**units, **bare, "seconds_per_unit": 1e-6, "as_recorded": "", **changes}}
@@ -18,7 +18,7 @@ def document(model: str, **changes: Any) -> dict[str, Any]:
 
 def test_recorded_and_recomputed_stand_side_by_side() -> None:
     """One model's screen says both and bare hardware's; figures keep to their bounds."""
-    assert ["Idle: 10 ms recorded, 7 ms under disco, 10 ms on bare hardware."] == idle.beside_bare(document("disco"))
+    assert ["Idle: 10 ms recorded, 7.0 ms under disco, 10 ms on bare hardware."] == idle.beside_bare(document("disco"))
     assert ["Idle: 10 ms recorded, 10 ms on bare hardware."] == idle.beside_bare(document("native"))
 
 
