@@ -164,21 +164,6 @@ NATIVE = "-O1 -g0 -std=c23 -fwrapv -funsigned-char -fno-builtin -fno-sanitize=al
 """How guest programs, and programs for the guest's compiler, are compiled for the host: its overflow and characters."""
 
 
-class Tools(NamedTuple):
-    """The programs of a build, compiled from the guest's sources for the host."""
-
-    folder: Path
-
-    def run(self, line: str, where: Path) -> subprocess.CompletedProcess[str]:
-        """Run a command line such as ``cc a.c a.o`` in the folder ``where``."""
-        program, *words = line.split()
-        environment = {"GUEST_PROGRAMS": str(self.folder)}
-        command = [str(self.folder / program), *words]
-        return subprocess.run(
-            command, cwd=where, env=environment, capture_output=True, text=True, timeout=60, check=False
-        )
-
-
 @pytest.fixture(scope="session")
 def native() -> Callable[..., None]:
     """Compiles C sources with the host's compiler into a program."""
@@ -191,8 +176,10 @@ def native() -> Callable[..., None]:
 
 
 @pytest.fixture(scope="session")
-def tools(tmp_path_factory: pytest.TempPathFactory, native: Callable[..., None]) -> Tools:
-    """Compiler, linker, interpreter, make and cmp of the guest, on the host."""
+def run_tool(
+    tmp_path_factory: pytest.TempPathFactory, native: Callable[..., None]
+) -> Callable[[str, Path], subprocess.CompletedProcess[str]]:
+    """Runs a command line such as ``cc a.c a.o`` in a folder: the guest's programs of a build, on the host."""
     folder = tmp_path_factory.mktemp("tools")
     (folder / "abi.h").write_text(abi.header())
     native(folder / "calls.o", [POSIX / "calls.c"], "-c")
@@ -201,4 +188,13 @@ def tools(tmp_path_factory: pytest.TempPathFactory, native: Callable[..., None])
     for program in sorted(build.TOOLED):
         sources = [path for name in (*user, f"user/{program}") for path in (build.GUEST / name).glob("*.c")]
         native(folder / program, [*sorted(sources), folder / "calls.o"], "-Dmain=guest_main", *headers)
-    return Tools(folder)
+
+    def run(line: str, where: Path) -> subprocess.CompletedProcess[str]:
+        program, *words = line.split()
+        environment = {"GUEST_PROGRAMS": str(folder)}
+        command = [str(folder / program), *words]
+        return subprocess.run(
+            command, cwd=where, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    return run

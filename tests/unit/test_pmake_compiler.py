@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.conftest import Tools
 from tracegen import build
 
+RunTool = Callable[[str, Path], subprocess.CompletedProcess[str]]
 FILES = build.GUEST / build.FILES
 
 PRELUDE = """
@@ -82,21 +82,21 @@ def program(seed: int) -> str:
     return "\n".join([*lines, "int main(void) {", *calls, "    return 0;", "}", ""])
 
 
-def compiled(tools: Tools, where: Path, source: str) -> subprocess.CompletedProcess[str]:
+def compiled(run_tool: RunTool, where: Path, source: str) -> subprocess.CompletedProcess[str]:
     """What the interpreter makes of ``source`` after the guest's compiler and linker."""
     (where / "x.c").write_text(source)
     for line in ("cc x.c x.o", "ld x x.o"):
-        done = tools.run(line, where)
+        done = run_tool(line, where)
         assert (0, "") == (done.returncode, done.stderr)
-    return tools.run("interp x", where)
+    return run_tool("interp x", where)
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_programs_do_what_the_hosts_compiler_says(
-    tools: Tools, native: Callable[..., None], tmp_path: Path, seed: int
+    run_tool: RunTool, native: Callable[..., None], tmp_path: Path, seed: int
 ) -> None:
     """Generated programs print the same through the guest's compiler and through the host's."""
-    ours = compiled(tools, tmp_path, program(seed))
+    ours = compiled(run_tool, tmp_path, program(seed))
     native(tmp_path / "host", [tmp_path / "x.c"], "-w")
     theirs = subprocess.run([tmp_path / "host"], capture_output=True, text=True, check=True)
 
@@ -154,21 +154,21 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_compiler_names_the_mistake(tools: Tools, tmp_path: Path, name: str) -> None:
+def test_compiler_names_the_mistake(run_tool: RunTool, tmp_path: Path, name: str) -> None:
     """A source with a mistake is one line, file:line and what is wrong, a status that says so, and no object."""
     source, line = MISTAKES[name]
     (tmp_path / "x.c").write_text(source)
-    done = tools.run("cc x.c x.o", tmp_path)
+    done = run_tool("cc x.c x.o", tmp_path)
 
     assert (1, f"{line}\n") == (done.returncode, done.stderr)
     assert not (tmp_path / "x.o").exists()
 
 
-def test_header_mistakes_name_the_header(tools: Tools, tmp_path: Path) -> None:
+def test_header_mistakes_name_the_header(run_tool: RunTool, tmp_path: Path) -> None:
     """A mistake in an included file is reported there, and lines after it count on in the including file."""
     (tmp_path / "x.h").write_text("int a;\nint b\n")
     (tmp_path / "x.c").write_text('#include "x.h"\n;\nint c = d;\n')
-    done = tools.run("cc x.c x.o", tmp_path)
+    done = run_tool("cc x.c x.o", tmp_path)
 
     assert "x.c:3: 'd' is not declared\n" == done.stderr
 
@@ -185,23 +185,23 @@ def test_header_mistakes_name_the_header(tools: Tools, tmp_path: Path) -> None:
     ],
     ids=["undefined", "duplicate", "no-main"],
 )
-def test_linker_names_the_symbol(tools: Tools, tmp_path: Path, objects: dict[str, str], line: str) -> None:
+def test_linker_names_the_symbol(run_tool: RunTool, tmp_path: Path, objects: dict[str, str], line: str) -> None:
     """Symbols that are missing or there twice are named with the object that they are in."""
     for name, source in objects.items():
         (tmp_path / f"{name}.c").write_text(source)
-        assert 0 == tools.run(f"cc {name}.c {name}.o", tmp_path).returncode
-    done = tools.run(" ".join(["ld x", *(f"{name}.o" for name in objects)]), tmp_path)
+        assert 0 == run_tool(f"cc {name}.c {name}.o", tmp_path).returncode
+    done = run_tool(" ".join(["ld x", *(f"{name}.o" for name in objects)]), tmp_path)
 
     assert (1, f"{line}\n") == (done.returncode, done.stderr)
 
 
 @pytest.mark.parametrize("bytes_kept", [0, 3, 31, 40, -1])
-def test_damaged_objects_are_refused(tools: Tools, tmp_path: Path, bytes_kept: int) -> None:
+def test_damaged_objects_are_refused(run_tool: RunTool, tmp_path: Path, bytes_kept: int) -> None:
     """An object that is cut short is refused by the linker, and so is a program by the interpreter."""
-    compiled(tools, tmp_path, SMALL % "return 0;")
+    compiled(run_tool, tmp_path, SMALL % "return 0;")
     for name, line in (("x.o", "ld y x.o"), ("x", "interp x")):
         (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:bytes_kept])
-        done = tools.run(line, tmp_path)
+        done = run_tool(line, tmp_path)
 
         assert 1 == done.returncode
         assert done.stderr.startswith(f"{line.split()[0]}: {name}: ")
@@ -220,22 +220,22 @@ def test_damaged_objects_are_refused(tools: Tools, tmp_path: Path, bytes_kept: i
         ("return calls(1);", "too many calls in calls"),
     ],
 )
-def test_traps_end_the_program(tools: Tools, tmp_path: Path, body: str, why: str) -> None:
+def test_traps_end_the_program(run_tool: RunTool, tmp_path: Path, body: str, why: str) -> None:
     """What no program may do ends it with status 4 and a line that says what and where; what it printed is kept."""
     deep = "int main_word; int putchar(int c); int deep(int n) { int a[99]; a[0] = n; return deep(n + 1) + a[0]; }\n"
     calls = "int calls(int n) { return calls(n + 1) + 1; }\n"
     done = compiled(
-        tools, tmp_path, deep + calls + SMALL % ("putchar('a'); " + body.replace("int a = ", "int a; a = "))
+        run_tool, tmp_path, deep + calls + SMALL % ("putchar('a'); " + body.replace("int a = ", "int a; a = "))
     )
 
     assert (4, "a") == (done.returncode, done.stdout)
     assert done.stderr.startswith(f"interp: {why}, at byte ")
 
 
-def test_status_is_mains(tools: Tools, tmp_path: Path) -> None:
+def test_status_is_mains(run_tool: RunTool, tmp_path: Path) -> None:
     """The interpreter ends with what main returns, or with what exit is given."""
     statuses = [
-        compiled(tools, tmp_path, f"void exit(int status); {SMALL % body}").returncode
+        compiled(run_tool, tmp_path, f"void exit(int status); {SMALL % body}").returncode
         for body in ("return 7;", "exit(9); return 7;")
     ]
 

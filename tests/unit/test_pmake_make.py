@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.unit.conftest import Tools
 from tracegen import build
 
+RunTool = Callable[[str, Path], subprocess.CompletedProcess[str]]
 FILES = build.GUEST / build.FILES
 MAKEFILE = """# a comment
 OBJECTS = a.o \\
@@ -48,9 +50,9 @@ def age(path: Path, seconds: int) -> None:
     os.utime(path, (10**9 + seconds, 10**9 + seconds))
 
 
-def commands(tools: Tools, folder: Path, target: str) -> list[str]:
+def commands(run_tool: RunTool, folder: Path, target: str) -> list[str]:
     """What pmake runs for ``target``, one at a time; it has to succeed."""
-    done = tools.run(f"pmake 1 {target}", folder)
+    done = run_tool(f"pmake 1 {target}", folder)
     assert (0, "") == (done.returncode, done.stderr)
     return done.stdout.splitlines()[:-1]
 
@@ -58,57 +60,57 @@ def commands(tools: Tools, folder: Path, target: str) -> list[str]:
 BUILD = ["cc a.c a.o", "cc b.c b.o", "ld x a.o b.o"]
 
 
-def test_everything_is_built_once(tools: Tools, folder: Path) -> None:
+def test_everything_is_built_once(run_tool: RunTool, folder: Path) -> None:
     """What is needed is made first, in the order of the Makefile; a second time there is nothing to do."""
-    assert BUILD == commands(tools, folder, "x")
-    assert "pmake: x is up to date\n" == tools.run("pmake 1 x", folder).stdout
+    assert BUILD == commands(run_tool, folder, "x")
+    assert "pmake: x is up to date\n" == run_tool("pmake 1 x", folder).stdout
 
 
 @pytest.mark.parametrize(
     ("changed", "rebuilt"),
     [("a.c", ["cc a.c a.o", "ld x a.o b.o"]), ("x.h", BUILD), ("b.o", ["ld x a.o b.o"]), ("want.txt", [])],
 )
-def test_only_what_changed_is_built_again(tools: Tools, folder: Path, changed: str, rebuilt: list[str]) -> None:
+def test_only_what_changed_is_built_again(run_tool: RunTool, folder: Path, changed: str, rebuilt: list[str]) -> None:
     """A newer file makes what needs it, and nothing else."""
-    commands(tools, folder, "x")
+    commands(run_tool, folder, "x")
     for name, seconds in (("a.o", 200), ("b.o", 200), ("x", 300)):
         age(folder / name, seconds)
     age(folder / changed, 400)
 
-    assert rebuilt == commands(tools, folder, "x")
+    assert rebuilt == commands(run_tool, folder, "x")
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 8])
-def test_output_is_compared(tools: Tools, folder: Path, jobs: int) -> None:
+def test_output_is_compared(run_tool: RunTool, folder: Path, jobs: int) -> None:
     """However many commands run at a time, the program's output goes to the file and is compared."""
-    done = tools.run(f"pmake {jobs} same", folder)
+    done = run_tool(f"pmake {jobs} same", folder)
 
     assert (0, "pmake: same is made: 5 commands") == (done.returncode, done.stdout.splitlines()[-1])
     assert "x\n" == (folder / "out.txt").read_text()
 
 
-def test_wrong_output_is_a_failure(tools: Tools, folder: Path) -> None:
+def test_wrong_output_is_a_failure(run_tool: RunTool, folder: Path) -> None:
     """A difference is told with its line, and make fails."""
     (folder / "want.txt").write_text("y\n")
-    done = tools.run("pmake 2 same", folder)
+    done = run_tool("pmake 2 same", folder)
     lines = ["cmp: out.txt and want.txt differ from line 1 on", "pmake: 'cmp out.txt want.txt' ended with status 1"]
 
     assert (1, lines) == (done.returncode, done.stderr.splitlines())
 
 
-def test_failure_stops_what_would_follow(tools: Tools, folder: Path) -> None:
+def test_failure_stops_what_would_follow(run_tool: RunTool, folder: Path) -> None:
     """After a failed command nothing more is started, and the lines say which and where."""
     (folder / "a.c").write_text("int f(void) { return g; }\n")
-    done = tools.run("pmake 1 x", folder)
+    done = run_tool("pmake 1 x", folder)
 
     assert (1, ["cc a.c a.o"]) == (done.returncode, done.stdout.splitlines())
     assert ["a.c:1: 'g' is not declared", "pmake: 'cc a.c a.o' ended with status 1"] == done.stderr.splitlines()
 
 
-def test_failed_target_is_removed(tools: Tools, folder: Path) -> None:
+def test_failed_target_is_removed(run_tool: RunTool, folder: Path) -> None:
     """The half-made file of a failed command does not count as made the next time."""
     (folder / "b.c").write_text("int putchar(int c); int main(void) { putchar(88); return 3; }\n")
-    done = tools.run("pmake 2 out.txt", folder)
+    done = run_tool("pmake 2 out.txt", folder)
 
     assert (1, "pmake: 'interp x > out.txt' ended with status 3\n") == (done.returncode, done.stderr)
     assert not (folder / "out.txt").exists()
@@ -130,11 +132,11 @@ def test_failed_target_is_removed(tools: Tools, folder: Path) -> None:
     ],
     ids=["no-rule", "cycle", "no-target", "variable", "second", "neither", "deep", "empty", "long", "program"],
 )
-def test_makefile_mistakes_are_one_line(tools: Tools, tmp_path: Path, makefile: str, line: str) -> None:
+def test_makefile_mistakes_are_one_line(run_tool: RunTool, tmp_path: Path, makefile: str, line: str) -> None:
     """A Makefile that makes no sense is refused with the line or the target that is at fault."""
     (tmp_path / "Makefile").write_text(makefile)
     (tmp_path / "a.c").write_text("int a;\n")
-    done = tools.run("pmake 2", tmp_path)
+    done = run_tool("pmake 2", tmp_path)
 
     assert (1, line) == (done.returncode, done.stderr.splitlines()[0])
 

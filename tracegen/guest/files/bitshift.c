@@ -2,10 +2,12 @@
 #include "othello.h"
 
 // What would come round the side of the board is masked off, and so is the sign that a shift right brings in.
-static const struct {
+struct step {
     int left, right;
     long keep;
-} steps[DIRECTIONS] = {
+};
+
+static const struct step steps[DIRECTIONS] = {
     {1, 0, NOT_FILE_A},         // east
     {9, 0, NOT_FILE_A & ~RANK_1},
     {8, 0, ~RANK_1},            // south
@@ -17,7 +19,8 @@ static const struct {
 };
 
 long bit_shift(long bits, int direction) {
-    return ((bits << steps[direction].left) >> steps[direction].right) & steps[direction].keep;
+    const struct step *step = &steps[direction];
+    return ((bits << step->left) >> step->right) & step->keep;
 }
 
 // Where nothing comes from.

@@ -2,7 +2,7 @@
 #ifndef HASH_H
 #define HASH_H
 
-#define HASH_BITS 6
+#define HASH_BITS 5
 #define HASH_ENTRIES (1 << HASH_BITS)
 
 enum bound { BOUND_NONE, BOUND_LOWER, BOUND_UPPER, BOUND_EXACT };

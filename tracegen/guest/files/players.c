@@ -11,5 +11,5 @@ void play_matches(void) {
     hash_clear();
     history_clear();
     match(&search_player, &random_player, 1, 10);
-    match(&mobile_player, &greedy_player, 1, 20);
+    match(&mobile_player, &greedy_player, 1, 12);
 }
