@@ -29,15 +29,15 @@ class Run(NamedTuple):
     files: dict[str, bytes]
 
 
-def boot(jobs: int) -> Run:
-    """Run the workload with so many jobs."""
+def boot(jobs: int, disk_bytes: int = abi.DISK_BYTES) -> Run:
+    """Run the workload with so many jobs, on a disk of that size."""
     image, rows = build.image(), Counter[int]()
 
     def sink(words: np.ndarray, counts: np.ndarray) -> None:
         rows.update(dict(enumerate(np.bincount(unpack(words, counts)["kind"]).tolist())))
 
     line = find("pmake").command_line({"jobs": jobs}).split()
-    machine = Machine(image.data, arguments=line, disk=filesystem.fit(image.disk, abi.DISK_BYTES))
+    machine = Machine(image.data, arguments=line, disk=filesystem.fit(image.disk, disk_bytes))
     result = machine.run(sink=sink)
     assert "exit" == result.reason
     files = filesystem.read(machine.disk_image())
@@ -81,3 +81,14 @@ def test_jobs_change_the_order_only(run: Run) -> None:
 
     assert sorted(alone.console.splitlines()) == sorted(run.console.splitlines())
     assert alone.files == run.files
+
+
+def test_full_disk_ends_the_build() -> None:
+    """On a disk without room for the objects the build says what cannot be written, ends with 1 and leaves no piece."""
+    room = -(-len(build.image().disk) // abi.PAGE_BYTES) + 8
+    full = boot(1, room * abi.PAGE_BYTES)
+    lines = full.console.splitlines()
+    command = next(line for line in lines if line.startswith("pmake: '")).split("'")[1].split()
+
+    assert (1, f"cc: cannot write {command[2]}") == (full.status, lines[-2])
+    assert command[2] not in full.files
