@@ -12,12 +12,12 @@ DEMO   := build/demo
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
 
-demo: $(VENV)/.project ## run radix on the emulated machine, then charge it to bare hardware and to Disco
+demo: $(VENV)/.project ## run pmake on the emulated machine, then put Disco's costs beside the paper's Table 2
 	@mkdir -p $(DEMO)
-	$(BIN)/tracegen run radix -o $(DEMO)/radix.arrow
-	$(BIN)/replay info $(DEMO)/radix.arrow
-	$(BIN)/replay compare $(DEMO)/radix.arrow
-	$(BIN)/replay run $(DEMO)/radix.arrow --model disco
+	$(BIN)/tracegen run pmake -o $(DEMO)/pmake.arrow
+	$(BIN)/replay info $(DEMO)/pmake.arrow
+	$(BIN)/replay compare $(DEMO)/pmake.arrow
+	$(BIN)/replay run $(DEMO)/pmake.arrow --model disco --by service
 
 test: $(VENV)/.tools $(VENV)/.project ## run the tests
 	$(BIN)/python -m pytest $(TESTS)

@@ -14,16 +14,20 @@ import importlib.util
 import os
 import platform
 import shutil
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numba
 import numpy as np
 from numba import types
+from numba.core import event
 from numba.extending import intrinsic, overload
 
 __all__ = ["cache_folder", "helper", "inline", "intrinsic", "kernel", "kernel_folder", "types", "types_by_hook"]
@@ -138,6 +142,44 @@ class _Forgiving:
 @cache
 def _say_unsaved(why: str) -> None:
     print(f"notice: kernels cannot be kept in {kernel_folder()} ({why}); compiling in memory", file=sys.stderr)
+
+
+class _Deferral(event.Listener):
+    """Signals that come while the compiler works take effect when it next lets go of its lock.
+
+    Their handlers raise, and an exception inside one of LLVM's callbacks is lost, or ends the process.
+    """
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._before: dict[int, Any] = {}
+        self._came: list[int] = []
+
+    def on_start(self, _event: Any) -> None:
+        """The main thread takes the lock, perhaps once more."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        if self._depth == 0:
+            numbers = [n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if callable(signal.getsignal(n))]
+            self._before = {number: signal.signal(number, self._note) for number in numbers}
+        self._depth += 1
+
+    def on_end(self, _event: Any) -> None:
+        """It lets go once: what came meanwhile is handled as it would have been before."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        self._depth -= 1
+        if self._depth == 0 or self._came:
+            while self._before:
+                signal.signal(*self._before.popitem())
+        while self._came:
+            signal.raise_signal(self._came.pop())
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self._came.append(number)
+
+
+event.register("numba:compiler_lock", _Deferral())  # type: ignore[no-untyped-call]
 
 
 def _cached(function: Callable[..., Any], flags: dict[str, Any]) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
 import json
 import os
 import signal
@@ -50,7 +49,6 @@ def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) 
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
             signal.signal(number, _terminate)
-    sys.unraisablehook = _unraisable
     interrupted = _note_interrupts()
     try:
         words = (sys.argv[1:] or ["--help"]) if arguments is None else arguments
@@ -231,14 +229,6 @@ def _note_interrupts() -> threading.Event:
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as in a background job of a script
         signal.signal(signal.SIGINT, interrupt)
     return interrupted
-
-
-def _unraisable(lost: sys.UnraisableHookArgs) -> None:
-    """Ctrl-C that reached the compiler's callbacks is raised again outside; what its half-made objects say is noise."""
-    if issubclass(lost.exc_type, KeyboardInterrupt):
-        threading.Timer(0.05, _thread.interrupt_main).start()  # once this hook, which swallows it too, is left
-    elif not str(getattr(lost.object, "__module__", "")).startswith("llvmlite"):
-        sys.__unraisablehook__(lost)
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -162,8 +162,8 @@ def test_the_readme_reads_a_trace_with_polars(installed: Any, small_trace: Path,
 def test_the_readme_shows_what_the_demo_prints(installed: Any, root: Path) -> None:
     """The table in the README is, line for line, part of what the demo's last command prints."""
     (shown,) = re.findall(r"```text\n(.*?)```", (root / "README.md").read_text(), re.DOTALL)
-    assert 0 == installed.run("tracegen", "run", "radix", "-o", "radix.arrow").returncode
+    assert 0 == installed.run("tracegen", "run", "pmake", "-o", "pmake.arrow").returncode
 
-    printed = installed.run("replay", "run", "radix.arrow", "--model", "disco").stdout
+    printed = installed.run("replay", "run", "pmake.arrow", "--model", "disco", "--by", "service").stdout
 
     assert shown in printed

@@ -137,7 +137,7 @@ def test_an_interrupted_recording_keeps_its_trace(installed: Any, sent: signal.S
     assert f"cut short: the guest had not finished ({word})" in told.stdout
 
 
-@pytest.mark.parametrize("seconds", [0.1, 0.3], ids=["importing", "opening"])
+@pytest.mark.parametrize("seconds", [0.1, 0.3, 1.5, 3.0], ids=["importing", "opening", "compiling", "compiling more"])
 def test_an_interrupted_charge_leaves_nothing_half_written(installed: Any, small_trace: Path, seconds: float) -> None:
     """Ctrl-C while a first run gets going is one line; neither results nor caches hold anything half done."""
     command = ("replay", "run", str(small_trace), "--model", "disco", "-o", "results")

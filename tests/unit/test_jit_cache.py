@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from numba.core.compiler_lock import global_compiler_lock
+
+import replay.jit  # noqa: F401 - defers signals while the lock is held
 
 ROOT = Path(__file__).parents[2]
 
@@ -144,3 +148,19 @@ def test_an_unwritable_cache_leaves_no_folder_behind(root: Path, tmp_path: Path)
 
     assert "1\n" == found.stdout
     assert [] == list(temporary.iterdir())
+
+
+def test_ctrl_c_waits_until_the_compiler_lets_go() -> None:
+    """A signal that comes while the compiler's lock is held acts when it is released, as it would have before."""
+    reached = []
+
+    def compile_for_a_while() -> None:
+        with global_compiler_lock:
+            signal.raise_signal(signal.SIGINT)
+            reached.append("the end")
+
+    with pytest.raises(KeyboardInterrupt):
+        compile_for_a_while()
+
+    assert ["the end"] == reached
+    assert signal.default_int_handler == signal.getsignal(signal.SIGINT)
