@@ -144,7 +144,7 @@ enum node_kind {
 };
 
 struct node {
-    u64 kind, op, line;
+    u64 kind, op;
     struct type *type;
     struct node *left, *right, *third;
     struct node *next;         // argument
@@ -157,8 +157,7 @@ struct node *number_node(i64 value);
 struct node *symbol_node(struct symbol *symbol);
 struct node *load(struct node *address, struct type *type);
 struct node *address_of(struct node *node);
-struct node *value_of(struct node *node);   // arrays become addresses; an error for what has no value
-struct node *condition(struct node *node);  // scalar
+struct node *value_of(struct node *node);   // a scalar: arrays become addresses, and structs are errors
 struct node *binary(u64 op, struct node *left, struct node *right);
 struct node *unary(u64 op, struct node *operand);
 struct node *assign(struct node *to, struct node *value);
@@ -206,7 +205,6 @@ struct instruction {
     u64 op;                    // a bytecode, or one of these
     i64 value;                 // operand; label
     struct symbol *symbol;
-    u64 line;
 };
 
 enum { CODE_PUSH = BYTECODE_COUNT, CODE_LABEL, CODE_NOTHING };

@@ -29,7 +29,7 @@ struct node *member_node(struct node *from, struct name *name, u64 through) {
 struct node *choice(struct node *test, struct node *yes, struct node *no) {
     struct node *node;
     if (yes->type->kind == TYPE_VOID && no->type->kind == TYPE_VOID) {
-        node = new_node(NODE_CHOICE, &type_void, condition(test), yes);
+        node = new_node(NODE_CHOICE, &type_void, value_of(test), yes);
     } else {
         yes = value_of(yes);
         no = value_of(no);
@@ -37,7 +37,7 @@ struct node *choice(struct node *test, struct node *yes, struct node *no) {
         if (is_integer(yes->type) && is_integer(no->type))
             type = &type_int;
         no = convert(type, no, "choice");
-        node = new_node(NODE_CHOICE, type, condition(test), convert(type, yes, "choice"));
+        node = new_node(NODE_CHOICE, type, value_of(test), convert(type, yes, "choice"));
     }
     node->third = no;
     return fold(node);

@@ -157,7 +157,7 @@ static struct node *joined(u64 kind, u64 op, struct node *left, struct node *rig
     if (kind != T_AND_AND && kind != T_OR_OR)
         return binary(op, left, right);
     u64 of = kind == T_AND_AND ? NODE_AND : NODE_OR;
-    return fold(new_node(of, &type_int, condition(left), condition(right)));
+    return fold(new_node(of, &type_int, value_of(left), value_of(right)));
 }
 
 static struct node *climb(u64 level) {

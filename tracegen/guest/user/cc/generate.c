@@ -14,7 +14,7 @@ void emit_symbol(u64 op, i64 operand, struct symbol *symbol) {
         code.at = at;
         code.room = room;
     }
-    code.at[code.count++] = (struct instruction){.op = op, .value = operand, .symbol = symbol, .line = token.line};
+    code.at[code.count++] = (struct instruction){.op = op, .value = operand, .symbol = symbol};
 }
 
 void emit(u64 op, i64 operand) {

@@ -7,7 +7,6 @@ struct node *new_node(u64 kind, struct type *type, struct node *left, struct nod
     node->type = type;
     node->left = left;
     node->right = right;
-    node->line = token.line;
     return node;
 }
 
@@ -53,10 +52,6 @@ struct node *value_of(struct node *node) {
     if (!is_scalar(node->type))
         error("a '%s' is no value here", type_text(node->type));
     return node;
-}
-
-struct node *condition(struct node *node) {
-    return value_of(node);
 }
 
 static struct node *scaled(struct node *index, const struct type *pointer) {

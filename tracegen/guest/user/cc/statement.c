@@ -56,7 +56,7 @@ static void block(void) {
 
 static void if_statement(void) {
     i64 no = new_label();
-    branch(condition(in_parentheses()), 0, no);
+    branch(value_of(in_parentheses()), 0, no);
     statement();
     if (accept(T_ELSE)) {
         i64 end = new_label();
@@ -86,7 +86,7 @@ static i64 loop_body(i64 test, struct node *step) {
 
 static void while_statement(void) {
     i64 test = new_label(), body = new_label();
-    struct node *condition_node = condition(in_parentheses());
+    struct node *condition_node = value_of(in_parentheses());
     emit(BC_JUMP, test);
     label(body);
     i64 leave = loop_body(test, 0);
@@ -99,7 +99,7 @@ static void do_statement(void) {
     label(body);
     i64 leave = loop_body(new_label(), 0);
     expect(T_WHILE, "'while'");
-    branch(condition(in_parentheses()), 1, body);
+    branch(value_of(in_parentheses()), 1, body);
     expect(T_SEMICOLON, "';'");
     label(leave);
 }
@@ -127,7 +127,7 @@ static void for_statement(void) {
     label(body);
     i64 leave = loop_body(test, step);
     if (while_true)
-        branch(condition(while_true), 1, body);
+        branch(value_of(while_true), 1, body);
     else
         emit(BC_JUMP, body);
     label(leave);
