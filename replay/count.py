@@ -51,6 +51,13 @@ class Counts:
         total: np.ndarray = self.n.sum(axis=0)
         return total
 
+    def by_stretch(self) -> np.ndarray:
+        """Counts between device rows, and last those after them all: int64 [device rows + 1, class, counter]."""
+        whole = np.zeros(self.timeline.ticks.shape[1:], np.int64)
+        for place, ticks in zip(self.places, self.by_place(), strict=True):
+            whole[self.classes.index(place.klass)] += ticks
+        return np.concatenate([self.timeline.ticks, [whole - self.timeline.ticks.sum(axis=0)]])
+
     def invocations(self) -> dict[str, int]:
         """Service -> times that it was entered; entries of work within it are not among them."""
         entered = self.by_place()[:, self.counters.index("invocations")].tolist()

@@ -5,13 +5,16 @@ A row's cycles are rounded to whole cycles once, so that rows add up to the tota
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from fractions import Fraction
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from replay import bounds
+from replay.bounds import Spending
 from replay.count import Counts
 from replay.errors import UserError, unknown
 from replay.idle import Idle, recompute
@@ -26,9 +29,6 @@ DEVICE_UNIT = "device_unit"
 
 RANK = ("cited", "given", "derived", "assumed")
 """Sources from the strongest to the weakest; a sum is as weak as its weakest part."""
-
-MOST_STEPS = 64
-"""Dinkelbach's iteration takes a handful; a price of 0 everywhere must not make it run on."""
 
 Prices = dict[str, Record]
 """Primitive -> its price in cycles."""
@@ -78,9 +78,8 @@ class Charge(NamedTuple):
     """One side of a result: what a model's counts cost."""
 
     rows: list[dict[str, Any]]
-    amounts: dict[str, float]  # primitive -> how many of it were spent, without idle time
     idle: Idle
-    waited: Record  # idle time in cycles, with the bounds that it can have
+    spending: Spending
 
 
 def charge(counts: Counts, model: Model, prices: Prices) -> Charge:
@@ -88,10 +87,9 @@ def charge(counts: Counts, model: Model, prices: Prices) -> Charge:
     costs = cost_table(counts, model, prices)
     idle = recompute(counts.timeline, _busy_prices(counts, costs), prices[DEVICE_UNIT].value)
     rows = price_rows(counts, model, costs, idle)
-    cycles = [units * prices[DEVICE_UNIT].value for units in idle]
-    name = f"{IDLE} under {model.name}"
-    waited = Record(name, cycles[0], "cycles", min(cycles), max(cycles), prices[DEVICE_UNIT].source, "recomputed")
-    return Charge(rows, _amounts(counts, model), idle, waited)
+    waited = tuple(units * prices[DEVICE_UNIT].value for units in idle)
+    least = sum(row["low"] for row in rows)
+    return Charge(rows, idle, Spending(_amounts(counts, model), min(waited), max(waited), least, counts.meta.vcpus))
 
 
 def cost_table(counts: Counts, model: Model, prices: Prices) -> dict[tuple[ServiceClass, str], CostValue]:
@@ -191,12 +189,12 @@ def price(
         "fidelity": model.fidelity[counts.meta.architecture],
         "settings": dict(counts.settings),
         "interval": counts.interval,
-        "total": _total(ours.rows, bare.rows, machine) | _overhead_bounds(ours, bare, prices),
+        "total": _total(ours.rows, bare.rows, machine) | bounds.of_ratio(ours.spending, bare.spending, prices),
         "idle": _idle(counts, ours.idle, bare.idle),
         "rows": ours.rows,
         "native_rows": bare.rows,
         "services": _services(counts, ours.rows, bare_counts, bare.rows),
-        "assumptions": _assumptions((ours.amounts, bare.amounts), prices, machine),
+        "assumptions": _assumptions((ours.spending, bare.spending), prices, machine),
     }
 
 
@@ -245,47 +243,15 @@ def _services(
     return [line for line in found.values() if any(n for n in line.values() if isinstance(n, int))]
 
 
-def _amounts(counts: Counts, model: Model) -> dict[str, float]:
-    """Primitive -> how many of it were spent in all but idle time: costs are sums, so the total is too."""
-    amounts: dict[str, float] = {}
-    for place, ticks in zip(counts.places, counts.by_place(), strict=True):
-        for counter, n in zip(counts.counters, ticks.tolist(), strict=True):
-            spent = n and counter != IDLE
-            for name, times in model.costs[counter].names(place.klass).items() if spent else ():
-                amounts[name] = amounts.get(name, 0) + times * n
+def _amounts(counts: Counts, model: Model) -> dict[str, np.ndarray]:
+    """Primitive -> how many of it were spent between device rows, in all but idle time; the last is after them all."""
+    ticks = counts.by_stretch()
+    amounts: dict[str, np.ndarray] = {}
+    for klass, counter in product(counts.classes, model.priced):
+        spent = ticks[:, counts.classes.index(klass), counts.counters.index(counter)]
+        for name, times in model.costs[counter].names(klass).items() if counter != IDLE and spent.any() else ():
+            amounts[name] = amounts.get(name, np.zeros(len(ticks))) + times * spent
     return amounts
-
-
-def _overhead_bounds(ours: Charge, bare: Charge, prices: Prices) -> dict[str, float]:
-    """Bounds of the ratio; each side's idle time moves by itself, as one thing bought once."""
-    moving = prices | {side.waited.name: side.waited for side in (ours, bare)}
-    amounts = [side.amounts | {side.waited.name: 1.0} for side in (ours, bare)]
-    return {
-        "overhead_low": _extreme(amounts[0], amounts[1], moving, min),
-        "overhead_high": _extreme(amounts[0], amounts[1], moving, max),
-    }
-
-
-def _extreme(
-    ours: dict[str, float], bare: dict[str, float], prices: Prices, side: Callable[[float, float], float]
-) -> float:
-    """Least or greatest ratio of two sums whose prices move together, by Dinkelbach's iteration."""
-    names = sorted({*ours, *bare})
-    ratio = 1.0
-    for _ in range(MOST_STEPS):
-        chosen = {}
-        for name in names:
-            slope = ours.get(name, 0) - ratio * bare.get(name, 0)
-            record = prices[name]
-            chosen[name] = (
-                record.low if side(slope * record.low, slope * record.high) == slope * record.low else record.high
-            )
-        below = sum(chosen[n] * bare.get(n, 0) for n in names)
-        above = sum(chosen[n] * ours.get(n, 0) for n in names)
-        previous, ratio = ratio, above / below if below else 1.0
-        if abs(ratio - previous) <= 1e-12 * previous:
-            break
-    return ratio
 
 
 def _trace(counts: Counts) -> dict[str, Any]:
@@ -299,8 +265,8 @@ def _trace(counts: Counts) -> dict[str, Any]:
     }
 
 
-def _assumptions(amounts: tuple[dict[str, float], ...], prices: Prices, machine: Machine) -> list[dict[str, Any]]:
+def _assumptions(sides: tuple[Spending, ...], prices: Prices, machine: Machine) -> list[dict[str, Any]]:
     """Every assumed value that the result rests on, as its record."""
-    names = sorted({name for side in amounts for name in side if prices[name].assumed})
+    names = sorted({name for side in sides for name in side.amounts if prices[name].assumed})
     records = [prices[name] for name in names] + [machine.parameters["clock"]]
     return [asdict(record) for record in records if record.assumed]

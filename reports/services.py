@@ -221,16 +221,17 @@ def _verdict(cell: Mapping[str, Any], published: Published, column: str, study: 
 
 
 def compared(ours: float | None, theirs: float, published: Published, study: Study) -> str:
-    """``yes``, ``shape`` or ``no`` by the study's bands; ``none`` where the service never ran.
+    """``yes``, ``small``, ``shape`` or ``no`` by the study's bands; ``none`` where the service never ran.
 
     Microseconds added per invocation are compared: unlike ratios, they do not depend on how long the guest's own
     paths are.
     """
     if ours is None:
         return "none"
-    small = study.bands["negligible"] * published.microseconds
-    if abs(ours) <= small and abs(theirs) <= small:
-        return "yes"
     apart = ours / theirs if theirs else 0.0
     factor = max(apart, 1 / apart) if apart > 0 else float("inf")
-    return "yes" if factor <= study.bands["within"] else "shape" if factor <= study.bands["shape"] else "no"
+    if factor <= study.bands["within"]:
+        return "yes"
+    if max(abs(ours), abs(theirs)) <= study.bands["negligible"] * published.microseconds:
+        return "small"
+    return "shape" if factor <= study.bands["shape"] else "no"

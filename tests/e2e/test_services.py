@@ -43,7 +43,7 @@ def test_disco_stands_beside_the_paper(installed: Any, small_trace: Path) -> Non
     published = {row["service"]: row["published"] for row in table["services"] if row["published"]}
     assert 0.47 == published["DEMAND_ZERO"]["columns"]["calls"]["ratio"]
     verdicts = {cell["verdict"] for row in published.values() for cell in row["columns"].values()}
-    assert verdicts <= {"yes", "shape", "no", "fitted", "none"}
+    assert verdicts <= {"yes", "small", "shape", "no", "fitted", "none"}
 
 
 @pytest.mark.parametrize("columns", ["80", "100", ""])

@@ -130,7 +130,7 @@ def test_verdicts_compare_added_time(document: dict[str, Any], study: Study) -> 
     quick = service(services_table(document, study), "QUICK_FAULT")["published"]
     verdicts = {name: cell["verdict"] for name, cell in quick["columns"].items()}
 
-    expected = {"kernel": "no", "tlb_write": "fitted", "privileged": "fitted", "calls": "yes", "kernel_tlb": "no"}
+    expected = {"kernel": "no", "tlb_write": "fitted", "privileged": "fitted", "calls": "small", "kernel_tlb": "no"}
     assert expected == verdicts
     assert "yes" == quick["verdict"]
     assert service(services_table(document, study), "getpid")["published"] is None
