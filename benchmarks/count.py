@@ -31,8 +31,8 @@ from tracegen.record import record
 
 HERE = Path(__file__).resolve().parent
 ROUNDS = 5
-LEAST = 0.9
-"""Speed over C's that the kernel is to reach on radix."""
+LEAST = {"pmake": 0.9, "radix": 0.9}
+"""Workload -> speed over C's that the kernel is to reach; hostile-locality traces are reported, not bounded."""
 
 Run = Callable[[], tuple[float, np.ndarray]]
 
@@ -115,16 +115,16 @@ def measure(name: str, prepared: Prepared, functions: dict[str, Any]) -> dict[st
 
 
 def results() -> list[Result]:
-    """Rows per second of both models on each workload, beside each C compiler; radix under ziglang is bounded."""
+    """Rows per second of both models on each workload, beside each C compiler; ziglang's is bounded against."""
     found = []
     with tempfile.TemporaryDirectory() as folder:
-        for workload in ("radix", "gups"):
+        for workload in ("pmake", "radix", "gups"):
             prepared = prepare(str(record(workload, output=Path(folder) / f"{workload}.arrow").path), use_cache=False)
             for name in models.BUILT_IN:
                 functions = {c: build(name, how, Path(folder) / f"{name}-{c}.so") for c, how in compilers().items()}
                 speed = measure(name, prepared, functions)
                 for compiler in functions:
-                    least = LEAST if (workload, compiler) == ("radix", "ziglang") else None
+                    least = LEAST.get(workload) if compiler == "ziglang" else None
                     what, peer = f"count {workload} under {name}", f"C -O3, {compiler}"
                     found.append(Result(what, speed["numba"] / 1e6, "M rows/s", peer, speed[compiler] / 1e6, least))
     return found
