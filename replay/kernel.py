@@ -138,6 +138,12 @@ def _enter(engine, vcpu):
 
 
 @inline
+def _refill(engine, vcpu):
+    """Base of the refill service of ``vcpu``."""
+    return (vcpu * engine.places + engine.refill) * engine.counters
+
+
+@inline
 def _settle(engine, vcpu, base, skip, left, references):
     """Write the tallies of a stretch in one place; those of a replaced service are nobody's."""
     if vcpu != NO_VCPU and skip == KEPT:
@@ -186,7 +192,7 @@ def count_rows(state, engine, columns, first, last):
 
     ``left`` counts the slice's instructions down: what a stretch retired is what it is less by.
     """
-    vcpu, lane, base, refill, skip = NO_VCPU, np.uint64(0), np.uint64(0), np.uint64(0), np.uint8(KEPT)
+    vcpu, lane, base, skip = NO_VCPU, np.uint64(0), np.uint64(0), np.uint8(KEPT)
     left, references = NEVER, np.int64(0)
     for row in range(np.uint64(first), np.uint64(last)):
         this = np.uint64(columns.ctx[row] & VCPU_MASK)
@@ -194,12 +200,11 @@ def count_rows(state, engine, columns, first, last):
             _settle(engine, vcpu, base, skip, left, references)
             vcpu, lane, references = this, this * engine.pairs, np.int64(0)
             base, skip, left = _enter(engine, vcpu)
-            refill = (vcpu * engine.places + engine.refill) * engine.counters
         left -= columns.n[row]
         if left <= 0:
             _settle(engine, vcpu, base, skip, left, references)
             references = np.int64(0)
-            engine.slice_end[vcpu] += slice_ended(state, At(vcpu, lane, base, refill, row << NOW_SHIFT, skip, False))
+            engine.slice_end[vcpu] += slice_ended(state, At(vcpu, lane, base, _refill(engine, vcpu), row << NOW_SHIFT, skip, False))
             left = engine.slice_end[vcpu] - engine.retired[vcpu]
         kind, page = columns.kind[row], columns.page[row]
         recorded_refill = False
@@ -220,12 +225,12 @@ def count_rows(state, engine, columns, first, last):
                 _keep(engine.payload, page, info)
             elif not _is_skipped(kind, skip):
                 engine.counts[base + _table_counter(engine, kind, info, page)] += 1
-                at = At(vcpu, lane, base, refill, row << NOW_SHIFT, skip, False)
+                at = At(vcpu, lane, base, _refill(engine, vcpu), row << NOW_SHIFT, skip, False)
                 event(state, at, Event(kind, info, page, engine.payload))
             if kind != EXTRA and engine.payload[PENDING] != 0:
                 engine.payload[:] = 0  # used up: what the next row lacks reads as 0
             if not (kind == EXCEPTION and _interrupted_access(info)):
                 continue
             recorded_refill = info & CAUSE_MASK == REFILL
-        access(state, At(vcpu, lane, base, refill, row << NOW_SHIFT, skip, recorded_refill), page)
+        access(state, At(vcpu, lane, base, _refill(engine, vcpu), row << NOW_SHIFT, skip, recorded_refill), page)
     _settle(engine, vcpu, base, skip, left, references)
