@@ -204,7 +204,9 @@ def count_rows(state, engine, columns, first, last):
         if left <= 0:
             _settle(engine, vcpu, base, skip, left, references)
             references = np.int64(0)
-            engine.slice_end[vcpu] += slice_ended(state, At(vcpu, lane, base, _refill(engine, vcpu), row << NOW_SHIFT, skip, False))
+            engine.slice_end[vcpu] += slice_ended(
+                state, At(vcpu, lane, base, _refill(engine, vcpu), row << NOW_SHIFT, skip, False)
+            )
             left = engine.slice_end[vcpu] - engine.retired[vcpu]
         kind, page = columns.kind[row], columns.page[row]
         recorded_refill = False
