@@ -84,11 +84,11 @@ def test_jobs_change_the_order_only(run: Run) -> None:
 
 
 def test_full_disk_ends_the_build() -> None:
-    """On a disk without room for the objects the build says what cannot be written, ends with 1 and leaves no piece."""
+    """On a disk without room for the objects the build says for what, ends with NO_SPACE and leaves no piece."""
     room = -(-len(build.image().disk) // abi.PAGE_BYTES) + 8
     full = boot(1, room * abi.PAGE_BYTES)
     lines = full.console.splitlines()
     command = next(line for line in lines if line.startswith("pmake: '")).split("'")[1].split()
 
-    assert (1, f"cc: cannot write {command[2]}") == (full.status, lines[-2])
+    assert (abi.Status.NO_SPACE, f"cc: no space on the disk for {command[2]}") == (full.status, lines[-2])
     assert command[2] not in full.files

@@ -41,7 +41,6 @@ int main(void) {
     if (!partial)
         finish();
     object_write(&joined, partial ? OBJECT_MAGIC : EXECUTABLE_MAGIC, &file);
-    if (write_whole(to, &file))
-        fail("cannot write %s", to);
+    write_whole(to, &file);
     return EXIT_OK;
 }

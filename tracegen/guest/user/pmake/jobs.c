@@ -8,7 +8,7 @@ static struct {
     struct target *target;
 } job[MAX_JOBS];
 
-static u64 running, commands;
+static u64 running, commands, failure; // failure: the status of the first command that failed
 
 // `command > file`: ends the command before the sign; the file's name, or 0.
 static char *redirection(char *command) {
@@ -59,8 +59,8 @@ static void start(struct target *target) {
     commands++;
 }
 
-// Waits for one job.  Whether it succeeded; what a failed one left is removed, as it is newer than what it needs.
-static u64 finish(void) {
+// Waits for one job.  What a failed one left is removed, as it is newer than what it needs.
+static void finish(void) {
     u64 status = 0, i = 0;
     i64 process = sys_wait(&status);
     if (process < 0)
@@ -68,18 +68,18 @@ static u64 finish(void) {
     while (i < running && job[i].process != process)
         i++;
     if (i == running)
-        return 1; // a child of a child that ended first
+        return; // a child of a child that ended first
     struct target *target = job[i].target;
     job[i] = job[--running];
     target->state = DONE;
     target->made = 1;
     look(target);
     if (!status)
-        return 1;
+        return;
+    failure = failure ? failure : status;
     complain("pmake: '%s' ended with status %d", target->running, (i64)status);
     if (target->exists)
         sys_unlink(target->name);
-    return 0;
 }
 
 static u64 ready(const struct target *target) {
@@ -102,15 +102,14 @@ static void start_ready(struct target *first, u64 jobs) {
 }
 
 u64 run(struct target *first, u64 jobs) {
-    u64 good = 1;
     for (;;) {
-        if (good)
+        if (!failure)
             start_ready(first, jobs);
         if (!running)
             break;
-        good &= finish();
+        finish();
     }
-    if (!good)
-        sys_exit(EXIT_FAILED);
+    if (failure)
+        sys_exit(failure);
     return commands;
 }

@@ -2,21 +2,10 @@
 // and lines that go on after a backslash.
 #include "pmake.h"
 
-#define MAKEFILE "Makefile"
-
 struct pattern pattern;
 
 static struct link *open_rule; // the targets that a command line would belong to
 static u64 in_pattern, in_rule;
-
-[[noreturn]] void wrong(u64 line, const char *format, const char *text) {
-    struct bytes message = {0};
-    put_text(&message, MAKEFILE ":%d: ");
-    put_text(&message, format);
-    put_byte(&message, 0);
-    complain((const char *)message.at, (i64)line, text);
-    sys_exit(EXIT_FAILED);
-}
 
 static u64 is_blank(char c) {
     return c == ' ' || c == '\t';

@@ -2,6 +2,7 @@
 #pragma once
 #include "tools.h"
 
+#define MAKEFILE "Makefile"
 #define MAX_JOBS 8
 #define MAX_LINE 255 // of a command, as the kernel takes it
 
@@ -43,6 +44,8 @@ struct pattern {
 
 extern struct pattern pattern;
 void parse(void);
+
+// wrong.c
 [[noreturn]] void wrong(u64 line, const char *format, const char *text);
 
 // expand.c: $(NAME), $@, $<, $^ and $$ filled in; `of` may be 0
@@ -53,5 +56,6 @@ struct target *plan(struct target *goal);
 u64 stale(const struct target *target);
 void look(struct target *target);     // at its file
 
-// jobs.c: runs what is stale, up to `jobs` at a time; how many commands there were
+// jobs.c: runs what is stale, up to `jobs` at a time; how many commands there were.  Where one fails, those that run
+// are waited for, and its status is pmake's.
 u64 run(struct target *first, u64 jobs);

@@ -16,10 +16,10 @@ int read_whole(const char *name, struct bytes *into) {
 }
 
 // A file that could not be written whole is not left behind.
-int write_whole(const char *name, const struct bytes *from) {
+void write_whole(const char *name, const struct bytes *from) {
     i64 descriptor = sys_open(name, OPEN_WRITE | OPEN_CREATE | OPEN_TRUNCATE);
     if (descriptor < 0)
-        return -1;
+        fail("cannot write %s", name);
     u64 done = 0;
     while (done < from->used) {
         u64 chunk = from->used - done < PAGE_BYTES ? from->used - done : PAGE_BYTES;
@@ -29,7 +29,8 @@ int write_whole(const char *name, const struct bytes *from) {
     }
     sys_close(descriptor);
     if (done == from->used)
-        return 0;
+        return;
     sys_unlink(name);
-    return -1;
+    complain("%s: no space on the disk for %s", program_name(), name);
+    sys_exit(STATUS_NO_SPACE);
 }

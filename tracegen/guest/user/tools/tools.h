@@ -25,9 +25,9 @@ u64 get_64(const u8 *from);
 void set_32(u8 *to, u64 value);
 void set_64(u8 *to, u64 value);
 
-// files.c: a whole file at once; -1 where it cannot be.
-int read_whole(const char *name, struct bytes *into); // with a final NUL that is not counted
-int write_whole(const char *name, const struct bytes *from);
+// files.c: a whole file at once
+int read_whole(const char *name, struct bytes *into);         // with a final NUL that is not counted; -1: there is none
+void write_whole(const char *name, const struct bytes *from); // where it cannot be, the program ends and says so
 
 // message.c
 const char *program_name(void);
