@@ -47,8 +47,8 @@ i64 pipe_read(struct pipe *pipe, u64 to, u64 bytes) {
             return -1;
         pipe->read += n;
         done += n;
+        wake(pipe);
     }
-    wake(pipe);
     return (i64)done;
 }
 

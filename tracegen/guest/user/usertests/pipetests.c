@@ -1,6 +1,8 @@
 // usertests of pipes and descriptors.
 #include "usertests.h"
 
+#define RING 1024
+#define HALF (RING - 100)
 #define BYTES 5000 // several times what a pipe holds
 
 static u8 pattern(u64 i) {
@@ -30,6 +32,21 @@ int pipe_order(void) {
             if (part[i] != pattern(got++))
                 return 0;
     return n == 0 && got == BYTES && reap(child) == 0;
+}
+
+// A read that fails halfway has made room for the writer that waits.
+int half_read(void) {
+    i64 ends[2];
+    if (sys_pipe(ends))
+        return 0;
+    u8 *block = allocate(PAGE_BYTES); // and nothing behind it
+    if (sys_write(ends[1], block, 100) != 100 || sys_read(ends[0], block, 100) != 100)
+        return 0; // what follows wraps in the ring, after HALF bytes
+    i64 child = sys_fork();
+    if (child == 0)
+        sys_exit(sys_write(ends[1], block, RING + HALF) == RING + HALF ? 0 : 1);
+    sys_sleep(1); // it has filled the ring
+    return sys_read(ends[0], block + PAGE_BYTES - HALF, RING) == -1 && reap(child) == 0;
 }
 
 // No writer left: what is there can be read, then the end.  No reader left: a write is refused.

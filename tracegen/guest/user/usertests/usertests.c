@@ -164,6 +164,7 @@ static const struct test {
     {"sleeping", sleeping},
     {"killing", killing},
     {"pipe_order", pipe_order},
+    {"half_read", half_read},
     {"pipe_ends", pipe_ends},
     {"descriptors", descriptors},
     {"files", files},

@@ -25,6 +25,7 @@ int memory_out(void);
 
 // pipetests.c
 int pipe_order(void);
+int half_read(void);
 int pipe_ends(void);
 int descriptors(void);
 
