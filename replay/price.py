@@ -87,9 +87,9 @@ def charge(counts: Counts, model: Model, prices: Prices) -> Charge:
     costs = cost_table(counts, model, prices)
     idle = recompute(counts.timeline, _busy_prices(counts, costs), prices[DEVICE_UNIT].value)
     rows = price_rows(counts, model, costs, idle)
-    waited = tuple(units * prices[DEVICE_UNIT].value for units in (idle.least, idle.most))
-    least = sum(row["low"] for row in rows)
-    return Charge(rows, idle, Spending(_amounts(counts, model), *waited, least, counts.meta.vcpus))
+    unit, least = prices[DEVICE_UNIT].value, sum(row["low"] for row in rows)
+    spending = Spending(_amounts(counts, model), idle.least * unit, idle.most * unit, least, counts.meta.vcpus)
+    return Charge(rows, idle, spending)
 
 
 def cost_table(counts: Counts, model: Model, prices: Prices) -> dict[tuple[ServiceClass, str], CostValue]:
