@@ -11,6 +11,7 @@ Each vCPU has a clock of its own; a request is due by the clock of the one that 
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -52,11 +53,16 @@ class Timeline(NamedTuple):
 
 
 class Idle(NamedTuple):
-    """Idle time in device-time units: with every price at its value, at its low and at its high bound."""
+    """Idle time in device-time units: with every price at its value, at its low and at its high bound.
+
+    No choice of prices within their bounds leaves less than ``least`` or more than ``most``.
+    """
 
     value: int
     low: int
     high: int
+    least: int
+    most: int
 
 
 def find_moments(columns: Columns) -> Moments:
@@ -155,9 +161,13 @@ def recompute(timeline: Timeline, prices: tuple[np.ndarray, np.ndarray, np.ndarr
     """Idle time under a model; ``prices`` are cycles [class, counter] (value, low, high), ``unit`` cycles in a unit."""
     moments = timeline.moments
     if moments.reason:
-        return Idle(moments.recorded, moments.recorded, moments.recorded)
-    busy = (np.tensordot(timeline.ticks, price, 2) / unit for price in prices)
-    return Idle(*(round(wait(moments, passed)) for passed in busy))
+        return Idle(*[moments.recorded] * len(Idle._fields))
+    busy = [np.tensordot(timeline.ticks, price, 2) / unit for price in prices]
+    value, low, high = (round(wait(moments, passed)) for passed in busy)
+    # One clock waits the less the dearer anything is.  Where clocks meet, one's work is another's wait: no clock ends
+    # later than with all prices high, having done no less than with all low.
+    apart = math.ceil(busy[2].sum() - busy[1].sum()) if np.unique(moments.vcpu).size > 1 else 0
+    return Idle(value, low, high, max(0, min(value, low, high) - apart), max(value, low, high) + apart)
 
 
 class Watch:

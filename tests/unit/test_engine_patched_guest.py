@@ -10,7 +10,7 @@ from replay.handmade import Script
 from replay.machine import load_machine
 from replay.trace.schema import ENTRY_VALID, Kind, Sensitive
 
-COUNT, ENTRY_HI, COMPARE, STATUS, CAUSE, EPC = 9, 10, 11, 12, 13, 14
+COUNT, ENTRY_HI, COMPARE, STATUS, CAUSE, EPC, LL_ADDR = 9, 10, 11, 12, 13, 14, 17
 INDEX, RANDOM, ENTRY_LO0, ENTRY_LO1, CONTEXT = 0, 1, 2, 3, 4
 FRAME = 21
 
@@ -32,9 +32,9 @@ def test_registers_are_read_from_memory(register: int) -> None:
     assert {"mfc0_emulation": 1} == totals(script, hal=0)
 
 
-@pytest.mark.parametrize("register", [COUNT, RANDOM])
+@pytest.mark.parametrize("register", [COUNT, RANDOM, LL_ADDR])
 def test_registers_that_run_by_themselves_trap(register: int) -> None:
-    """No page of memory holds a register that counts by itself."""
+    """No page of memory holds a register that changes without an instruction that traps."""
     script = Script()
     script.sensitive(Sensitive.MFC0, 0, register=register)
 

@@ -149,6 +149,21 @@ def test_bands_are_factors(document: dict[str, Any], study: Study, cycles: int, 
     assert verdict == found["published"]["columns"]["privileged"]["verdict"]
 
 
+@pytest.mark.parametrize(("cycles", "verdict"), [(92, "small"), (459, "small"), (461, "no")])
+def test_what_is_small_on_both_sides_claims_nothing(
+    document: dict[str, Any], study: Study, cycles: int, verdict: str
+) -> None:
+    """Below 5% of 23 microseconds, 460 cycles, agreement on ``read``'s 0.23 is no success either."""
+    for rows in ("rows", "native_rows"):
+        document[rows] += [row("read", "direct execution", "instructions", 9_000, 9_000)]
+    document["rows"].append(row("read", "device emulation", "programmed_io", 1, cycles))
+    document["services"].append({"service": "read", "invocations": 1, "native_invocations": 1})
+
+    found = service(services_table(document, study), "read")
+
+    assert verdict == found["published"]["columns"]["calls"]["verdict"]
+
+
 def test_without_a_study_mechanisms_are_columns(document: dict[str, Any]) -> None:
     """A model that nobody published a table of shows its dearest mechanisms, and what is left in one column."""
     table = services_table(document, None)
