@@ -41,6 +41,8 @@ class Counts:
     classes: tuple[ServiceClass, ...]
     """Those that the places belong to, in the order of the timeline's."""
     timeline: Timeline
+    unfinished: str = ""
+    """Why the recorded guest did not finish; empty where it did."""
 
     def total(self, counter: str) -> int:
         """``counter`` summed over vCPUs and places."""
@@ -110,6 +112,7 @@ def count(
         intervals=tuple(intervals),
         classes=tuple(ServiceClass(k) for k in classes),
         timeline=watch.timeline,
+        unfinished=prepared.unfinished,
     )
 
 

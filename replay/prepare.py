@@ -17,7 +17,7 @@ from replay import prepared_cache
 from replay.errors import UserError
 from replay.places import Places, book
 from replay.renumber import Scan, renumber, scan
-from replay.trace.container import REMEDY, OpenTrace, open_trace
+from replay.trace.container import REMEDY, OpenTrace, open_trace, unfinished
 from replay.trace.meta import Refill, TraceMeta
 from replay.trace.schema import COLUMNS, PAGE_SHIFT, Segment
 
@@ -66,6 +66,8 @@ class Prepared(NamedTuple):
     sites: Sites
     places: Places
     digest: str
+    unfinished: str = ""
+    """Why the recorded guest did not finish; empty where it did."""
 
 
 STORED = {
@@ -89,7 +91,7 @@ def prepare(path: str, *, use_cache: bool = True, progress: Progress | None = No
         stored = _prepare_arrays(columns, trace.meta, str(path))
         if use_cache:
             prepared_cache.save(digest, stored)
-    return _assemble(stored, trace.meta, digest)
+    return _assemble(stored, trace.meta, digest)._replace(unfinished=unfinished(trace.closing.summary))
 
 
 def from_rows(rows: Iterable[Sequence[int]], meta: TraceMeta) -> Prepared:

@@ -262,6 +262,7 @@ def _trace(counts: Counts) -> dict[str, Any]:
         "architecture": meta.architecture,
         "vcpus": meta.vcpus,
         "digest": counts.digest,
+        "unfinished": counts.unfinished,
     }
 
 

@@ -11,7 +11,7 @@ import rich.table
 
 from replay.shell import table
 from reports.breakdown import Document
-from reports.charge import WIDE, Screen, footer, heading
+from reports.charge import WIDE, Screen, footer, heading, unfinished
 from reports.numbers import decimals, share
 from reports.study import Study
 
@@ -39,6 +39,7 @@ def by_service_screen(document: Document, services: Table, study: Study | None, 
     if not study:
         return [
             heading(document),
+            *unfinished(document),
             _ratios(services, _mechanism_titles(services["columns"], width)),
             PLAIN_NOTE,
             *_left_out(services),
@@ -48,6 +49,7 @@ def by_service_screen(document: Document, services: Table, study: Study | None, 
     titles |= {name: name for name in services["columns"] if name not in titles}
     return [
         heading(document),
+        *unfinished(document),
         _beside(document, study),
         _ratios(services, titles),
         _overall(services, study),

@@ -29,6 +29,7 @@ def run_screen(document: Document, width: int) -> Screen:
     """One model's charge to a trace: cycles by mechanism, totals beside bare hardware, cycles by service."""
     return [
         heading(document),
+        *unfinished(document),
         _mechanisms(document, wide=width >= WIDE),
         _totals(document),
         *idle.beside_bare(document),
@@ -57,6 +58,7 @@ def compare_screen(documents: Sequence[Document]) -> Screen:
         )
     return [
         f"{_trace(bare)}: the same recorded guest under each model, on {_machines(documents)}",
+        *unfinished(bare),
         made,
         *idle.lines(documents, [f"under {document['model']}" for document in documents]),
         *(_saved(document, bare) for document in documents[1:]),
@@ -81,6 +83,12 @@ def _machines(documents: Sequence[Document]) -> str:
 def heading(document: Document) -> str:
     settings = ", ".join(f"{name} = {value}" for name, value in document["settings"].items())
     return f"{_trace(document)}, charged to {document['model']} on {document['machine']}\n{settings}".rstrip()
+
+
+def unfinished(document: Document) -> list[str]:
+    """A warning where the recorded guest did not do all its work."""
+    why = document["trace"].get("unfinished")
+    return [f"This trace is incomplete, and so are its costs: {why}."] if why else []
 
 
 def _mechanisms(document: Document, *, wide: bool) -> rich.table.Table:

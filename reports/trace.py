@@ -27,6 +27,8 @@ def _heading(facts: Mapping[str, Any]) -> str:
 def _notes(facts: Mapping[str, Any]) -> list[str]:
     if facts["complete"]:
         return []
+    if facts["status"] is not None:  # the guest's own end
+        return [f"The recorded guest failed: {facts['reason']}."]
     why = f" ({facts['reason']})" if facts["reason"] else ""
     return [f"The recording was cut short: the guest had not finished{why}."]
 

@@ -153,10 +153,10 @@ def _judge(summary: RecordSummary, *, limited: bool) -> None:
     for line in summary.state.lines():
         shell.say(line)
     remedy = f"; {summary.state.remedy}" if summary.state.remedy else ""
-    if summary.reason == "exit":
-        told = f"the guest's workload failed with status {summary.status}{remedy}; {summary.path} holds its trace"
-        raise shell.GuestFailureError(told)
     told = f"{summary.path} holds its trace up to there, marked incomplete"
+    if summary.reason == "exit":
+        told = f"the guest's workload failed with status {summary.status}{remedy}; {told}"
+        raise shell.GuestFailureError(told)
     if summary.signal is not None:
         raise shell.GuestFailureError(f"{summary.reason}; {told}", code=128 + summary.signal)
     told = f"the guest stopped without finishing ({summary.reason}){remedy}; {told}"

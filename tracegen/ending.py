@@ -20,8 +20,8 @@ COMMAND_BYTES = 256
 
 REMEDIES: dict[int, str] = {
     abi.Status.USAGE: "the guest knows no such program, or its program refused the arguments",
-    abi.Status.ILLEGAL: "the program ran an instruction that this CPU lacks or that user mode may not use",
-    abi.Status.PANIC: "the guest's kernel found itself inconsistent; its last lines say how",
+    abi.Status.ILLEGAL: "the program ran an instruction that traps, that this CPU lacks or that user mode may not use",
+    abi.Status.PANIC: "the guest's kernel could not go on; its last lines say why",
     abi.Status.NO_MEMORY: "the guest ran out of memory; give it more with --memory",
     abi.Status.NO_SPACE: "the guest's disk is full; give it a larger one with --disk",
     abi.Status.FAULT: "the program used an address that it does not own",
@@ -32,7 +32,7 @@ REMEDIES: dict[int, str] = {
 
 @dataclass(frozen=True)
 class Crossing:
-    """The last exception taken: its cause, where it was taken, the address it was about, if any.
+    """The last exception taken: its cause, where it was taken, the address it was about, if any, and by which thread.
 
     Addresses are hexadecimal text: JSON's numbers are not made for 64 bits.
     """
@@ -41,6 +41,8 @@ class Crossing:
     pc: str
     place: str
     address: str | None
+    thread: int
+    command: str
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,22 @@ class GuestState:
 
     def lines(self) -> list[str]:
         """A few lines to read."""
-        process = f"thread {self.thread}, {self.command}" if self.command else f"thread {self.thread}, no command line"
-        found = [("pc", f"{self.pc} {self.place}, {self.mode} mode"), ("process", process)]
+        found = [
+            ("pc", f"{self.pc} {self.place}, {self.mode} mode"),
+            ("process", _process(self.thread, self.command)),
+        ]
         if self.crossing:
             c = self.crossing
             address = "" if c.address is None else f", address {c.address}"
-            found.append(("crossing", f"last exception {c.cause} at {c.pc} {c.place}{address}"))
+            by = "" if c.thread == self.thread else f", by {_process(c.thread, c.command)}"
+            found.append(("crossing", f"last exception {c.cause} at {c.pc} {c.place}{address}{by}"))
         found += [("console", line) for line in self.console]
         return [f"{name + ':':<10}{text}" for name, text in found]
+
+
+def _process(thread: int, command: str) -> str:
+    kernel = " (the guest's kernel itself)" if thread == 0 else ""
+    return f"thread {thread}, {command or 'no command line' + kernel}"
 
 
 def state_of(machine: Machine, result: RunResult, symbols: Sequence[Symbol]) -> GuestState:
@@ -73,15 +83,17 @@ def state_of(machine: Machine, result: RunResult, symbols: Sequence[Symbol]) -> 
     s = machine.core.s
     thread = int(s[S.THREAD])
     command = command_line(machine, thread)
-    program = command.split()[0] if command.strip() else ""
     crossing = None
     if s[S.LAST_CAUSE]:
         at = int(s[S.LAST_PC])
         address = f"{int(s[S.LAST_ADDRESS]):#x}" if s[S.LAST_HAS_ADDRESS] else None
-        crossing = Crossing(Cause(int(s[S.LAST_CAUSE]) - 1).name, f"{at:#x}", nearest(symbols, at, program), address)
+        taker = int(s[S.LAST_THREAD])
+        ran = command_line(machine, taker)
+        place = nearest(symbols, at, _program(ran))
+        crossing = Crossing(Cause(int(s[S.LAST_CAUSE]) - 1).name, f"{at:#x}", place, address, taker, ran)
     return GuestState(
         f"{machine.pc:#x}",
-        nearest(symbols, machine.pc, program),
+        nearest(symbols, machine.pc, _program(command)),
         Mode(int(s[S.MODE])).name.lower(),
         thread,
         command,
@@ -89,6 +101,10 @@ def state_of(machine: Machine, result: RunResult, symbols: Sequence[Symbol]) -> 
         tuple(shorten(escape(result.console).splitlines()[-CONSOLE_LINES:])),
         remedy(result),
     )
+
+
+def _program(command: str) -> str:
+    return command.split(maxsplit=1)[0] if command.strip() else ""
 
 
 def command_line(machine: Machine, thread: int) -> str:
@@ -114,3 +130,11 @@ def nearest(symbols: Sequence[Symbol], address: int, program: str) -> str:
 def remedy(result: RunResult) -> str:
     """What to do about a run that ended like this; empty where the guest's own words must do."""
     return result.remedy if result.status is None else REMEDIES.get(result.status, "")
+
+
+def why(result: RunResult) -> str:
+    """Why the run ended, for the trace: ``exit`` where the guest did its work."""
+    if not result.status:
+        return result.reason
+    meaning = remedy(result)
+    return f"its workload failed with status {result.status}" + (f"; {meaning}" if meaning else "")

@@ -167,7 +167,7 @@ class Machine:
             self.forget_code()
         reason, remedy = end
         self._drain_console()
-        buffers.finish(complete=reason == "exit")
+        buffers.finish(complete=reason == "exit" and not s[S.EXIT_VALUE])
         if s[S.WRITTEN_PAGE_MASK]:
             value = int(s[S.WRITTEN_PAGE_MASK])
             raise UserError(f"the guest wrote {value:#x} to CP0 PageMask; this machine has 4 KiB pages only: keep it 0")

@@ -15,7 +15,7 @@ from tracegen import abi, build, filesystem, template, workloads
 from tracegen.console import escape
 from tracegen.cpu.state import TLB_ENTRIES
 from tracegen.disk import UNITS_PER_SECOND
-from tracegen.ending import GuestState, state_of
+from tracegen.ending import GuestState, state_of, why
 from tracegen.interrupts import Interrupts
 from tracegen.machine import Machine
 from tracegen.writer import TraceWriter
@@ -65,7 +65,7 @@ def record(
 
     ``memory_bytes`` is the guest's memory, ``disk_bytes`` its disk, of which the image's files are a part; ``seed``
     seeds TLB replacement.  Raises UserError for wrong names, sizes and places, and leaves no file behind on any error.
-    Where the guest does not end by itself, as on Ctrl-C, the trace up to there is kept and marked incomplete.
+    Where the guest fails or does not end by itself, as on Ctrl-C, the trace up to there is kept and marked incomplete.
     """
     if cpu not in CPUS:
         raise unknown("CPU", cpu, CPUS)
@@ -76,8 +76,8 @@ def record(
     with TraceWriter(output, meta) as writer, Interrupts() as interrupts:
         machine = Machine(image.data, memory_bytes=memory_bytes, seed=seed, arguments=words, disk=disk)
         result = machine.run(writer.write, max_instructions, progress, interrupts.reason)
-        complete = result.reason == "exit"
-        closing = writer.commit({"complete": complete, "status": result.status, "reason": result.reason})
+        complete = result.status == 0
+        closing = writer.commit({"complete": complete, "status": result.status, "reason": why(result)})
     path = Path(output)
     return RecordSummary(
         path,

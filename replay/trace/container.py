@@ -74,6 +74,14 @@ def _parse_closing(raw: bytes) -> Closing:
     return Closing(stretches, rows, summary)
 
 
+def unfinished(summary: dict[str, Any]) -> str:
+    """Why the recorded guest did not finish, as one printable line; empty where it did."""
+    if summary.get("complete", False):
+        return ""
+    reason = summary.get("reason")
+    return reason if isinstance(reason, str) and reason and reason.isprintable() else "no reason given"
+
+
 def _retired(summary: dict[str, Any]) -> int:
     """Instructions that the summary gives, 0 if it gives none."""
     value = summary.get("instructions", 0)

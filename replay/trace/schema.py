@@ -53,7 +53,7 @@ class Kind(IntEnum):
     EXTRA = 16  # 48 payload bits of the next row that is no EXTRA: page = low 32, info = high 16
     PAGE = 17  # page = the new id (ids count up from 1), info = Segment; EXTRA: vpn low 48; vpn high 4 | space << 4
     SITE = 18  # a static sensitive instruction: page = the new site id (from 1), info = Sensitive; EXTRA: pc low 48; pc high 16 | register << 16
-    END = 19  # the recording's last row: info = 0 complete, 1 cut short
+    END = 19  # the recording's last row: info = 0 complete, 1 failed or cut short
     # -- translation
     ENTRY = 24  # a store to a page-table page (annotates the STORE row before it): page = page id that the entry maps (0: none), info = index | level << 12; EXTRA: old entry; new entry; the table's frame
     TABLE_ALLOC = 25  # page = frame, info = level

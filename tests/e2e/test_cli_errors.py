@@ -137,6 +137,23 @@ def test_an_interrupted_recording_keeps_its_trace(installed: Any, sent: signal.S
     assert f"cut short: the guest had not finished ({word})" in told.stdout
 
 
+def test_a_failed_guest_marks_its_trace(installed: Any) -> None:
+    """A guest that fails says why at its end, and so does everything that is shown of its trace later."""
+    done = installed.run("tracegen", "run", "gups", "words=1048576", "--memory", "4M", "-o", "t.arrow")
+    info = installed.run("replay", "info", "t.arrow")
+    charged = [
+        installed.run("replay", *f"{command} t.arrow".split())
+        for command in ("run --model disco", "run --model disco --by service", "compare")
+    ]
+    why = "its workload failed with status 137; the guest ran out of memory; give it more with --memory"
+
+    assert 1 == done.returncode
+    assert done.stderr.endswith("--memory; t.arrow holds its trace up to there, marked incomplete\n")
+    assert f"The recorded guest failed: {why}." in " ".join(info.stdout.split())
+    for shown in charged:
+        assert f"This trace is incomplete, and so are its costs: {why}." in " ".join(shown.stdout.split())
+
+
 @pytest.mark.parametrize("seconds", [0.1, 0.3, 1.5, 3.0], ids=["importing", "opening", "compiling", "compiling more"])
 def test_an_interrupted_charge_leaves_nothing_half_written(installed: Any, small_trace: Path, seconds: float) -> None:
     """Ctrl-C while a first run gets going is one line; neither results nor caches hold anything half done."""

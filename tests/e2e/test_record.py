@@ -124,7 +124,9 @@ def test_a_run_cut_short_is_marked_so(tmp_path: Path) -> None:
     assert summary.status is None
     assert 100_000 == summary.instructions
     assert (False, summary.reason) == (facts["complete"], facts["reason"])
-    assert prepare(str(summary.path)).columns.kind[-1] == Kind.END
+    prepared = prepare(str(summary.path))
+    assert (Kind.END, 1) == (prepared.columns.kind[-1], prepared.columns.info[-1])
+    assert summary.reason == prepared.unfinished
 
 
 def test_a_guest_out_of_memory_says_what_helps(tmp_path: Path) -> None:
@@ -138,7 +140,10 @@ def test_a_guest_out_of_memory_says_what_helps(tmp_path: Path) -> None:
     assert "the guest ran out of memory; give it more with --memory" == summary.state.remedy
     assert summary.state.crossing is not None
     assert ("SYSCALL", "(gups:sys_exit+0x4)") == (summary.state.crossing.cause, summary.state.crossing.place)
-    assert describe(str(summary.path))["complete"]
+    facts = describe(str(summary.path))
+    assert not facts["complete"]
+    assert f"its workload failed with status {int(abi.Status.NO_MEMORY)}; {summary.state.remedy}" == facts["reason"]
+    assert facts["reason"] == prepare(str(summary.path)).unfinished
 
 
 def test_what_cannot_be_recorded_is_refused_before_it_runs(tmp_path: Path) -> None:

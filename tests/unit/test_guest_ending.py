@@ -76,7 +76,32 @@ def test_state_without_a_past(assemble, record) -> None:  # type: ignore[no-unty
     shown = state(record(assemble(f"{START} b .\n nop\n"), max_instructions=10))
 
     assert shown.crossing is None
-    assert "process:  thread 0, no command line" in shown.lines()
+    assert "process:  thread 0, no command line (the guest's kernel itself)" in shown.lines()
+
+
+def test_a_crossing_names_the_process_that_took_it(assemble, record) -> None:  # type: ignore[no-untyped-def]
+    """Where another process runs at the end, the last exception is told with its own process and program."""
+    text = f"""
+.org 0x180
+  ori $a0, $0, 7
+  ori $a1, $0, 0
+  ori $0, $0, {abi.Announce.THREAD_SWITCH}
+  b .
+  nop
+{START}
+  ori $a0, $0, 7
+  lui $a1, %hi(name)
+  addiu $a1, $a1, %lo(name)
+  ori $0, $0, {abi.Announce.THREAD_NAME}
+  ori $a0, $0, 0
+  ori $a1, $0, 7
+  ori $0, $0, {abi.Announce.THREAD_SWITCH}
+  syscall
+name: .asciz "ld -o a"
+"""
+    (line,) = [x for x in state(record(assemble(text), max_instructions=101)).lines() if x.startswith("crossing")]
+
+    assert line.endswith("(start+0x1c), by thread 7, ld -o a")
 
 
 def test_a_crossing_without_an_address_shows_none(assemble, record) -> None:  # type: ignore[no-untyped-def]

@@ -146,7 +146,7 @@ def record_exception(core, code, bd, nested):
     cause = cause_of(core, code, va, s[S.FAULT_REFILL] != ZERO, nested)
     by_tlb = code == TLBL or code == TLBS or code == MOD
     service, page, shown = SERVICE_OF[cause], ZERO, ZERO
-    s[S.LAST_CAUSE], s[S.LAST_ADDRESS] = cause + ONE, va
+    s[S.LAST_CAUSE], s[S.LAST_ADDRESS], s[S.LAST_THREAD] = cause + ONE, va, s[S.THREAD]
     s[S.LAST_HAS_ADDRESS] = ONE if code >= MOD and code <= DBE else ZERO
     if cause == C_REFILL:
         s[S.UTLB_REFILLS] += ONE

@@ -58,8 +58,9 @@ DISK_BLOCK, DISK_FRAME, DISK_BLOCKS, DISK_AT, DISK_NEXT = range(40, 45)
 after the last one asked for, 0 before the first."""
 REQUEST_ID, REQUEST_COMMAND, REQUEST_BLOCK, REQUEST_FRAME, REQUEST_UNITS = range(45, 50)
 """The disk's latest request: number, from 1; an abi.Disk; block and frame; how long it takes."""
-LAST_CAUSE, LAST_PC, LAST_ADDRESS, LAST_HAS_ADDRESS = range(50, 54)
-"""The last exception taken: schema.Cause + 1, 0 for none yet; the instruction; the address and whether it has one."""
+LAST_CAUSE, LAST_PC, LAST_ADDRESS, LAST_HAS_ADDRESS, LAST_THREAD = range(50, 55)
+"""The last exception taken: schema.Cause + 1, 0 for none yet; the instruction; the address and whether it has one; the
+thread that took it."""
 NEVER = (1 << 64) - 1
 
 CP0 = 64
