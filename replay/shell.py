@@ -212,6 +212,7 @@ def _fail(message: str, code: int) -> int:
 def _usage(error: typer.TyperException, program: str) -> str:
     message = error.message if hasattr(error, "possibilities") else error.format_message()
     near = getattr(error, "possibilities", None)
+    message = message.replace("Value error, ", "")
     hint = f"; did you mean {near[0]}?" if near else ""
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else program

@@ -168,7 +168,9 @@ def footer(documents: Sequence[Document]) -> Screen:
         limits = f"{record['low']:g} to {record['high']:g}"
         made.add_row(record["name"], f"{record['value']:g}", record["unit"], limits, _first_sentence(record["note"]))
     seen = ", ".join(dict.fromkeys(f"replay machines {document['machine']}" for document in documents))
-    return [f"Nobody published these; change one with --price NAME=VALUE. All values and sources: {seen}", made]
+    clock = ", the clock in a --machine file" if any(record["name"] == "clock" for record in records) else ""
+    how = f"change a price with --price NAME=VALUE{clock}"
+    return [f"Nobody published these; {how}. All values and sources: {seen}", made]
 
 
 def _first_sentence(note: str) -> str:

@@ -68,6 +68,7 @@ class Machine:
         if memory_bytes % PAGE or not 2 * PAGE <= memory_bytes <= abi.DEVICE_BASE:
             raise UserError(
                 f"memory of {memory_bytes} bytes: give a multiple of {PAGE} from {2 * PAGE} to {abi.DEVICE_BASE}"
+                f" ({abi.DEVICE_BASE >> 20}M)"
             )
         self.memory_bytes = memory_bytes
         self.core, self.views = new_core(memory_bytes, ROWS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from replay.errors import UserError
 from replay.trace.schema import Sensitive
 from tracegen import abi
 from tracegen.build import Image
@@ -62,7 +63,10 @@ def _path(image: Image, start: int) -> list[CsInsn]:
             return path
         if instruction.mnemonic in LEAVES:
             break
-    raise ValueError(f"the handler at {start:#x} has no straight path to eret")
+    raise UserError(
+        f"the guest's refill handler at {start:#x} has no straight path to eret, so no model can run it again;"
+        " correct vectors.S in the guest's kernel"
+    )
 
 
 def _handler(path: list[CsInsn], retired: int) -> dict[str, Any]:

@@ -224,7 +224,7 @@ def _map(path: Path) -> pa.Buffer:
     except OSError as error:
         raise UserError(f"{path}: cannot read: {remedy(error)}") from None
     if buffer[: len(ARROW_MAGIC)].to_pybytes() != ARROW_MAGIC:
-        raise UserError(f"{path}: not an Arrow file, so not a trace; record one or import it with tracegen")
+        raise UserError(f"{path}: not an Arrow file, so not a trace; record one with `tracegen run`")
     return buffer
 
 
@@ -235,7 +235,10 @@ def _closing(path: Path, buffer: pa.Buffer) -> tuple[Closing, bytes]:
         raise UserError(f"{path}: truncated or damaged: the Arrow footer is missing or broken; {REMEDY}") from None
     raw = (reader.schema.metadata or {}).get(METADATA_KEY)
     if raw is None:
-        raise UserError(f"{path}: an Arrow file, but not a vmreplay trace (no {METADATA_KEY.decode()!r} metadata)")
+        raise UserError(
+            f"{path}: an Arrow file, but not a vmreplay trace (no {METADATA_KEY.decode()!r} metadata);"
+            " record one with `tracegen run`"
+        )
     refuse_other_major(raw, str(path))
     try:
         last = reader.get_batch_with_custom_metadata(reader.num_record_batches - 1)

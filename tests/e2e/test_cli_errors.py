@@ -37,6 +37,7 @@ def check(done: Any, folder: Path, *words: str, code: int = 2) -> None:
         ("replay run SMALL --model disco --set tlb.entires=64", ["'tlb.entires'", "did you mean 'tlb.entries'"]),
         ("replay run SMALL --model disco --set tlb.entries=0", ["tlb.entries = 0 is out of range"]),
         ("replay run SMALL --model disco --set tlb.entries=many", ["tlb.entries", "'many'"]),
+        ("replay run SMALL --model disco --by srvice", ["'--by': 'srvice' is not one of 'mechanism', 'service'"]),
         ("replay run SMALL --model disco --interval 5000", ["--interval", "give --output FOLDER"]),
         (
             "replay run SMALL --model disco -o out --interval 1000000000000 --interval 7",
@@ -56,6 +57,7 @@ def check(done: Any, folder: Path, *words: str, code: int = 2) -> None:
         ("tracegen run radix --kyes 5", ["'kyes'", "did you mean 'keys'"]),
         ("tracegen run radix keys=0", ["keys", "from 1 to"]),
         ("tracegen run radix --memory 64", ["--memory '64'", "64M"]),
+        ("tracegen run radix --memory 1G", ["from 8192 to 520093696 (496M)"]),
         ("tracegen run radix --memory 4K", ["memory"]),
         ("tracegen run radix --disk 16", ["--disk '16'", "64M"]),
         ("tracegen run radix --disk 4K", ["a disk of 4096 bytes", "its files"]),

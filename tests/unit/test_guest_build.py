@@ -201,3 +201,12 @@ def test_default_and_largest_sizes_are_in_range() -> None:
     ]
 
     assert 3 * len(sized) == len(set(lines))
+
+
+def test_a_refill_handler_that_loops_is_one_line(checkout: Path) -> None:
+    """A changed kernel whose handler never gets to its eret is refused with the file to correct."""
+    vectors = checkout / "kernel" / "vectors.S"
+    vectors.write_text(vectors.read_text().replace("utlb_refill:\n", "utlb_refill:\n b utlb_refill\n nop\n"))
+
+    with pytest.raises(UserError, match=r"no straight path to eret.*vectors\.S"):
+        template.refill_template(build.build(checkout))
