@@ -162,6 +162,18 @@ def test_known_waits(cpi: float, waited: int) -> None:
     assert (waited, "IDLE", row["count"] * row["price"]) == (row["count"], row["service"], row["cycles"])
 
 
+def test_a_sleep_ends_by_the_oldest_request() -> None:
+    """A timer that ends a wait after 400 units of the first request does so however late the second was made."""
+    guest = DiskGuest()
+    guest.request(1000)
+    guest.work(100)
+    guest.request(1000)
+    guest.rest(300)
+    guest.work(2000)
+
+    assert 200 == charge(guest.script, "native", free_machine(), cpi=2)["idle"]["recomputed"]
+
+
 def test_a_faster_guest_waits_longer() -> None:
     """At twice the clock a guest is there sooner: the disk's 5,000 units are as many cycles more."""
     machine = free_machine()

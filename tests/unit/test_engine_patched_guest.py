@@ -6,7 +6,7 @@ import pytest
 
 import models
 from replay.count import count
-from replay.handmade import Script
+from replay.handmade import Script, handmade_meta
 from replay.machine import load_machine
 from replay.trace.schema import ENTRY_VALID, Kind, Sensitive
 
@@ -125,3 +125,26 @@ def test_bare_hardware_ignores_freed_pages() -> None:
     script.row(Kind.FREED, FRAME)
 
     assert {} == totals(script, "native")
+
+
+def test_a_freed_page_leaves_every_vcpu_s_tlb() -> None:
+    """Whoever frees a page, each virtual CPU that had it mapped faults at its next use."""
+    script = Script(handmade_meta(vcpus=2))
+    page = script.kernel(FRAME)
+    for _ in range(2):
+        for vcpu in (0, 1):
+            script.row(Kind.LOAD8, page, vcpu=vcpu)
+        script.row(Kind.FREED, FRAME)
+
+    assert 4 == totals(script)["kernel_tlb_fault"]
+
+
+def test_a_probe_that_finds_nothing_empties_the_second_level() -> None:
+    """The guest changed an entry that its TLB lacks: the next use is forwarded, not served from the old copy."""
+    script = Script()
+    page = script.user(1)
+    script.row(Kind.LOAD8, page)
+    script.row(Kind.TLB_PROBE, page, 0)
+    script.row(Kind.LOAD8, page)
+
+    assert 0 == totals(script).get("l2tlb_hit", 0)
