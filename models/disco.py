@@ -16,8 +16,9 @@ Mechanism     User code runs in user mode, the guest kernel in supervisor mode, 
 Not modelled  A TLB entry for the special page: it is taken to lie beside the exception vectors, whose entry every
               access to it needs anyway.  Special device drivers; copy-on-write disks and memory sharing; placement,
               migration and replication; several virtual CPUs at once (how many share a CPU changes nothing beyond
-              whether any do, and one that waits keeps its turn).  The root of the page table is not looked up.  Waits
-              for the timer are the recording's.
+              whether any do, and one that waits keeps its turn).  The root of the page table is not looked up.  A guest
+              that empties its TLB entry by entry leaves the second level as it is, whose spaces are never renamed.
+              Waits for the timer are the recording's.
 Also called   world switch, VM exit (a trap into the monitor); shadow TLB, L2TLB (second-level software TLB).
 References    Bugnion, Devine, Rosenblum, "Disco: running commodity operating systems on scalable multiprocessors",
               SOSP 1997: sections 4.2.1 (CPU), 4.2.2 (pmap, second-level TLB, flush), 4.3 (HAL, monitor calls), Table 2.

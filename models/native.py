@@ -6,8 +6,10 @@ Mechanism     The guest kernel handles its own TLB misses.  A reference that the
               exception, a nested handler maps the table page, and the instruction starts again from its beginning.
               Recorded refills belong to the recording machine's TLB and are skipped; the model's TLB, of any
               geometry, takes its own.  Everything else runs directly.
-Not modelled  Faults on a stale TLB copy (recorded ones are skipped, none are added).  The fetch of an instruction
-              restarted after a refill is looked up at its next fetch row.  Waits for the timer are the recording's.
+Not modelled  Faults on a stale TLB copy (recorded ones are skipped, none are added): a probe that found nothing when
+              recorded leaves the model's TLB as it is, since the kernel would have refreshed an entry that it found.
+              The fetch of an instruction restarted after a refill is looked up at its next fetch row.  Waits for the
+              timer are the recording's.
 Also called   bare hardware, physical machine (Goldberg 1974).
 References    MIPS R10000 User's Manual, chapter on memory management; Bugnion et al., SOSP 1997, section 5.
 """
