@@ -209,11 +209,10 @@ def count_rows(state, engine, columns, first, last):
             )
             left = engine.slice_end[vcpu] - engine.retired[vcpu]
         kind, page = columns.kind[row], columns.page[row]
-        recorded_refill = False
         if kind < EVENT_FIRST:
-            if skip != KEPT:
-                continue
-            references += 1
+            if skip == KEPT:
+                references += 1
+                access(state, At(vcpu, lane, base, _refill(engine, vcpu), row << NOW_SHIFT, skip, False), page)
         else:
             info = columns.info[row]
             if kind == SERVICE_ENTER or kind == SERVICE_EXIT:
@@ -231,8 +230,8 @@ def count_rows(state, engine, columns, first, last):
                 event(state, at, Event(kind, info, page, engine.payload))
             if kind != EXTRA and engine.payload[PENDING] != 0:
                 engine.payload[:] = 0  # used up: what the next row lacks reads as 0
-            if not (kind == EXCEPTION and _interrupted_access(info)):
-                continue
-            recorded_refill = info & CAUSE_MASK == REFILL
-        access(state, At(vcpu, lane, base, _refill(engine, vcpu), row << NOW_SHIFT, skip, recorded_refill), page)
+            if kind == EXCEPTION and _interrupted_access(info):
+                recorded_refill = info & CAUSE_MASK == REFILL
+                at = At(vcpu, lane, base, _refill(engine, vcpu), row << NOW_SHIFT, skip, recorded_refill)
+                access(state, at, page)
     _settle(engine, vcpu, base, skip, left, references)
