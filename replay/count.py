@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from replay.errors import UserError, unknown
-from replay.idle import Timeline, Watch, find_moments
+from replay.idle import Timeline, Watch
 from replay.kernel import KEPT, NEVER, PAYLOADS, REPLACED, REPLACED_REFILL, Engine
 from replay.machine import Machine
 from replay.model import NO_REACTION, Model
-from replay.pieces import Interval, Progress, count_pieces, interval_ends, interval_of
+from replay.pieces import Interval, count_pieces, interval_ends, interval_of
 from replay.places import Place, named
-from replay.prepare import Prepared
+from replay.prepare import Prepared, Progress
 from replay.records import Parameter
 from replay.trace.meta import TraceMeta
 from replay.trace.schema import Cause, Kind, Sensitive, ServiceClass
@@ -90,7 +90,7 @@ def count(
     ends = interval_ends(prepared.columns, interval) if interval else np.array([rows])
     places = named(prepared.places, prepared.meta)
     classes, klass = np.unique([place.klass for place in places], return_inverse=True)
-    watch = Watch(find_moments(prepared.columns), klass, prepared.meta.vcpus, len(model.counters))
+    watch = Watch(prepared.moments, klass, prepared.meta.vcpus, len(model.counters))
     moments, finished = set((watch.moments.row + 1).tolist()), set(ends.tolist())
     before, intervals = current(prepared, model, engine), []
     for stop in count_pieces(state, engine, prepared.columns, moments | finished, progress):

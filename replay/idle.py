@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from replay.prepare import Columns
+from replay.columns import Columns
 from replay.trace.meta import MAX_VCPUS
 from replay.trace.schema import Kind, Wake
 

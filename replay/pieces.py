@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from replay.columns import Columns
 from replay.errors import UserError
 from replay.kernel import Engine, count_rows
-from replay.prepare import Columns
-
-Progress = Callable[[int, int], None]
-"""Called with (rows done, rows in all)."""
+from replay.prepare import Progress
 
 CHUNK_ROWS = 1 << 20
 """Rows a kernel call counts: some milliseconds, so that Ctrl-C works."""

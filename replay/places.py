@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from replay.columns import Columns
 from replay.errors import UserError
 from replay.jit import inline, kernel
 from replay.trace.container import REMEDY
@@ -69,14 +70,6 @@ class _Walk(NamedTuple):
     kept_depth: np.ndarray  # u64[THREADS]
     thread: np.ndarray  # u64[vcpus]: thread that runs
     before: np.ndarray  # u8[vcpus]: kind of the row before
-
-
-class _Rows(NamedTuple):
-    kind: np.ndarray
-    ctx: np.ndarray
-    info: np.ndarray
-    page: np.ndarray
-    n: np.ndarray
 
 
 @inline
@@ -195,7 +188,7 @@ def book(columns: dict[str, np.ndarray], meta: TraceMeta, name: str) -> Places:
     Raises UserError naming ``name`` if there are too many.
     """
     ids = np.array([s.id for s in meta.services], np.uint32)
-    _book(_Rows(*(columns[field] for field in _Rows._fields)), _walk(meta))
+    _book(Columns(*(columns[field] for field in Columns._fields)), _walk(meta))
     crossing = (columns["kind"] == SERVICE_ENTER) | (columns["kind"] == SERVICE_EXIT)
     keys, place = np.unique(columns["page"][crossing], return_inverse=True)
     owner, work = np.searchsorted(ids, keys >> 16), keys & 0xFFFF

@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from replay import prepared_cache
+from replay.columns import Columns
 from replay.errors import UserError
+from replay.idle import Moments, find_moments
 from replay.places import Places, book
 from replay.renumber import Scan, renumber, scan
 from replay.trace.container import REMEDY, OpenTrace, open_trace, unfinished
@@ -26,16 +28,6 @@ Progress = Callable[[int, int], None]
 
 UNMAPPED_MASK = {"mips64": 0x1FFFFFFF}
 """Architecture -> which address bits are the physical address in an unmapped segment (kseg0, kseg1)."""
-
-
-class Columns(NamedTuple):
-    """The rows, one frozen array per column, all of one length."""
-
-    kind: np.ndarray  # u8, a Kind
-    ctx: np.ndarray  # u8, vCPU | Mode << 4
-    info: np.ndarray  # u16
-    page: np.ndarray  # u32, prepared page id in accesses and page-id events, place where a service is entered or left
-    n: np.ndarray  # u8, instructions retired since the last row with n > 0
 
 
 class Pages(NamedTuple):
@@ -65,6 +57,7 @@ class Prepared(NamedTuple):
     pages: Pages
     sites: Sites
     places: Places
+    moments: Moments
     digest: str
     unfinished: str = ""
     """Why the recorded guest did not finish; empty where it did."""
@@ -208,11 +201,13 @@ def _assemble(arrays: dict[str, np.ndarray], meta: TraceMeta, digest: str) -> Pr
         view = np.ascontiguousarray(array).view(np.ndarray)
         view.flags.writeable = False
         frozen[name] = view
+    columns = Columns(**{name: frozen[name] for name in Columns._fields})
     return Prepared(
         meta,
-        Columns(**{name: frozen[name] for name in Columns._fields}),
+        columns,
         Pages(**{name: frozen[name] for name in Pages._fields}),
         Sites(**{name: frozen[f"site_{name}"] for name in Sites._fields}),
         Places(**{name: frozen[f"place_{name}"] for name in Places._fields}),
+        find_moments(columns),
         digest,
     )

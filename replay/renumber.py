@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from replay.columns import Columns
 from replay.errors import UserError
 from replay.jit import inline, kernel
 from replay.trace.container import REMEDY
@@ -52,14 +53,6 @@ class Scan(NamedTuple):
     site_class: np.ndarray  # u8
     site_register: np.ndarray  # u32
     site_pc: np.ndarray  # u64
-
-
-class _Rows(NamedTuple):
-    kind: np.ndarray
-    ctx: np.ndarray
-    info: np.ndarray
-    page: np.ndarray
-    n: np.ndarray
 
 
 class _Limits(NamedTuple):
@@ -139,7 +132,7 @@ def _check_access(kind: int, page: int, pending: Any) -> Any:
 
 
 @kernel
-def _scan(rows: _Rows, found: Scan, limits: _Limits, pending: _Pending) -> Any:
+def _scan(rows: Columns, found: Scan, limits: _Limits, pending: _Pending) -> Any:
     """Collect definitions and check every index; the code of the first fault (see FAULTS), or OK."""
     for i in range(rows.kind.size):
         limits.where[0] = i
@@ -172,7 +165,7 @@ def _holds_page_id(kind: int, info: int, page_id: Any) -> Any:
 
 
 @kernel
-def _renumber(rows: _Rows, out: _Rows, ids: Any, page_id: Any) -> Any:
+def _renumber(rows: Columns, out: Columns, ids: Any, page_id: Any) -> Any:
     """Copy the rows that stay, page ids replaced; the number of rows that stay."""
     kept, extras = np.uint64(0), np.uint64(0)
     for i in range(rows.kind.size):
@@ -201,13 +194,13 @@ PAGE_IDS, FRAMES = _flags((*range(EVENT_FIRST), *PAGE_ID_KINDS)), _flags(FRAME_K
 """By kind: 1 where the page column is always a page id; 1 where it is a frame."""
 
 
-def _rows(columns: dict[str, np.ndarray]) -> _Rows:
+def _rows(columns: dict[str, np.ndarray]) -> Columns:
     frozen = []
-    for name in _Rows._fields:
+    for name in Columns._fields:
         view = columns[name].view()
         view.flags.writeable = False
         frozen.append(view)
-    return _Rows(*frozen)
+    return Columns(*frozen)
 
 
 def scan(columns: dict[str, np.ndarray], meta: TraceMeta, name: str) -> Scan:
@@ -239,6 +232,6 @@ def scan(columns: dict[str, np.ndarray], meta: TraceMeta, name: str) -> Scan:
 def renumber(columns: dict[str, np.ndarray], ids: np.ndarray) -> dict[str, np.ndarray]:
     """The rows without definitions, page ids replaced by ``ids[id]``; arrays as ``columns``, shorter."""
     size = columns["kind"].size
-    out = _Rows(*(np.empty(size, columns[name].dtype) for name in _Rows._fields))
+    out = Columns(*(np.empty(size, columns[name].dtype) for name in Columns._fields))
     kept = _renumber(_rows(columns), out, ids, PAGE_IDS)
     return {name: array[:kept] for name, array in out._asdict().items()}

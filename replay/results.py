@@ -13,8 +13,7 @@ from replay.count import Counts, count
 from replay.errors import UserError
 from replay.machine import Machine
 from replay.model import Model
-from replay.pieces import Progress
-from replay.prepare import Prepared
+from replay.prepare import Prepared, Progress
 from replay.price import price
 
 RESULT_VERSION = 2

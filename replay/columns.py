@@ -1,0 +1,17 @@
+"""The rows of a trace as arrays: what preparing, booking and counting walk."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Columns(NamedTuple):
+    """The rows, one array per column, all of one length; ``page`` is as the trace has it until rows are prepared."""
+
+    kind: np.ndarray  # u8, a Kind
+    ctx: np.ndarray  # u8, vCPU | Mode << 4
+    info: np.ndarray  # u16
+    page: np.ndarray  # u32, prepared page id in accesses and page-id events, place where a service is entered or left
+    n: np.ndarray  # u8, instructions retired since the last row with n > 0
