@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
 
-from tracegen.microops import (
+from tracegen.mips64.microops import (
     A_SHIFT,
     ARRIVAL_MASK,
     ARRIVAL_SHIFT,
@@ -48,29 +48,29 @@ ON, FAULT, REDIRECT, STOP = range(4)
 """
 
 LOOP_IMPORTS = """\
-from tracegen.cpu.access import store
-from tracegen.cpu.exceptions import attend, take
-from tracegen.cpu.translation import fetch_value, load_value
-from tracegen.ops.arithmetic import (
+from tracegen.mips64.access import store
+from tracegen.mips64.exceptions import attend, take
+from tracegen.mips64.translation import fetch_value, load_value
+from tracegen.mips64.ops.arithmetic import (
     LOW32, M31, M63, ZERO, mulh, mulhu, quotient, remainder, sext32, signed_quotient, signed_remainder, slt, sltu, sra,
 )
 from {RARE} import rare
 """
 
 RARE_IMPORTS = """\
-from tracegen.cpu.access import (
+from tracegen.mips64.access import (
     LDL, LDR, LOAD4, LOAD8, LWL, LWR, SDL, SDR, STORE4, STORE8, SWL, SWR,
     load_linked, load_part, store_conditional, store_part,
 )
-from tracegen.cpu.announce import announce
-from tracegen.cpu.cp0 import (
+from tracegen.mips64.announce import announce
+from tracegen.mips64.cp0 import (
     NARROW, RESERVED, TLBWI, TLBWR, WIDE, cache, exception_return, move_from, move_to, tlb_probe, tlb_read, tlb_write,
     unusable, usable, wait,
 )
-from tracegen.cpu.exceptions import (
+from tracegen.mips64.exceptions import (
     ADD_TRAP, ADDW_TRAP, SUB_TRAP, SUBW_TRAP, checked, enter_slot, leave_slot, raise_exception, raise_if,
 )
-from tracegen.ops.arithmetic import ZERO, sext32
+from tracegen.mips64.ops.arithmetic import ZERO, sext32
 """
 
 START = """\

@@ -16,7 +16,7 @@ from tracegen.cpu import state as S
 from tracegen.cpu.state import Core, Stop, clear_micro_tlbs, clear_write_tags, new_core
 from tracegen.elf import read_elf
 from tracegen.interpreter import load_loop
-from tracegen.lower.block import lower_block, lower_slot
+from tracegen.mips64.lower.block import lower_block, lower_slot
 
 Sink = Callable[[np.ndarray, np.ndarray], None]
 """Takes (words u64, counts u8) of each filled chunk.  Two buffers alternate: a sink may read a chunk until its *next*

@@ -20,9 +20,9 @@ from unicorn import mips_const as mc
 
 from tracegen.cpu import state as S
 from tracegen.cpu.state import Exc
-from tracegen.lower.mips64 import MNEMONICS, PLAIN, Word
 from tracegen.machine import Machine
-from tracegen.ops.system import PRIVILEGED
+from tracegen.mips64.lower.mips64 import MNEMONICS, PLAIN, Word
+from tracegen.mips64.ops.system import PRIVILEGED
 
 CASES = 200
 ALL = (1 << 64) - 1

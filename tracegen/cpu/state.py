@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tracegen.microops import REGISTERS
+from tracegen.mips64.microops import REGISTERS
 
 
 class Core(NamedTuple):

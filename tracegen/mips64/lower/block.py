@@ -15,7 +15,7 @@ import capstone
 
 from replay.trace.schema import Arrival
 from tracegen.cpu.state import Exc
-from tracegen.lower.mips64 import (
+from tracegen.mips64.lower.mips64 import (
     INVERSE,
     NEVER_FALLS_THROUGH,
     PLAIN,
@@ -29,8 +29,8 @@ from tracegen.lower.mips64 import (
     unusable_coprocessor,
     wide_reserved,
 )
-from tracegen.microops import SINK, STAY, TARGET, TARGET_ARRIVAL, TEMPORARY, MicroOp
-from tracegen.ops.branch import FAR, REGION, REGISTER
+from tracegen.mips64.microops import SINK, STAY, TARGET, TARGET_ARRIVAL, TEMPORARY, MicroOp
+from tracegen.mips64.ops.branch import FAR, REGION, REGISTER
 
 PAGE_WORDS = 1024
 LINE_WORDS = 16

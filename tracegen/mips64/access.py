@@ -9,11 +9,11 @@ from replay.trace.schema import ATOMIC, INFO_FLAG_SHIFT, Kind
 from tracegen.abi import CONSOLE_OUT, DEVICE_EXIT, DISK_ACKNOWLEDGE, DISK_BLOCK, DISK_COMMAND, DISK_FRAME
 from tracegen.cpu import disk
 from tracegen.cpu import state as S
-from tracegen.cpu.entries import neutral_entry
-from tracegen.cpu.exceptions import set_limit
 from tracegen.cpu.recorder import MAPPED, extra, page_id, put
 from tracegen.cpu.state import Leave, Stop
-from tracegen.cpu.translation import ADES, OFFSET, READ_MASK, STORE, fault, load_value, tag, translate
+from tracegen.mips64.entries import neutral_entry
+from tracegen.mips64.exceptions import set_limit
+from tracegen.mips64.translation import ADES, OFFSET, READ_MASK, STORE, fault, load_value, tag, translate
 
 ON, FAULT, STOP = int(Leave.ON), int(Leave.FAULT), int(Leave.STOP)
 EXIT = np.uint64(Stop.EXIT)

@@ -1,7 +1,7 @@
 """Micro-ops: how one is packed, which registers it may name, and the number of each operation.
 
 A micro-op is two 64-bit words: the packed fields below, and an immediate.  The operations themselves, each with the
-text of what it does, stand in the tables of ``tracegen.ops``; ``tracegen.generate`` turns them into one loop.
+text of what it does, stand in the tables of ``tracegen.mips64.ops``; ``tracegen.generate`` turns them into one loop.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from tracegen.ops import alu, branch, memory, system
+from tracegen.mips64.ops import alu, branch, memory, system
 
 # -- bit position of each field of the packed word
 D_SHIFT, A_SHIFT, B_SHIFT = 8, 16, 24

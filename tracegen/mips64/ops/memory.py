@@ -38,4 +38,4 @@ PARTIAL = {
     "SC": "store_conditional(core, STORE4, va, d, r[b])",
     "SCD": "store_conditional(core, STORE8, va, d, r[b])",
 }
-"""Calls of ``tracegen.cpu.access`` that give a Leave."""
+"""Calls of ``tracegen.mips64.access`` that give a Leave."""

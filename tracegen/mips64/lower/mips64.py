@@ -2,7 +2,7 @@
 
 capstone names the instruction; the operands are read from the word's fixed fields, because capstone prints aliases
 ("move" for three different instructions).  A name that the tables lack is a reserved instruction of this CPU.
-``tracegen.lower.block`` puts instructions together into blocks.
+``tracegen.mips64.lower.block`` puts instructions together into blocks.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import NamedTuple
 from replay.trace.schema import Arrival, Kind
 from tracegen.abi import PAGE_BYTES
 from tracegen.cpu.state import CAUSE, COMPARE, COUNT_REGISTER, CP0, ENTRY_HI, STATUS, Exc
-from tracegen.microops import HI, LO, SINK, MicroOp
-from tracegen.ops.branch import FAR, NEAR, REGION, REGISTER
+from tracegen.mips64.microops import HI, LO, SINK, MicroOp
+from tracegen.mips64.ops.branch import FAR, NEAR, REGION, REGISTER
 
 RA = 31
 

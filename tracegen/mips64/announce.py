@@ -8,10 +8,10 @@ from replay.jit import helper, inline
 from replay.trace.schema import Kind
 from tracegen.abi import Announce
 from tracegen.cpu import state as S
-from tracegen.cpu.cp0 import switch_base
 from tracegen.cpu.recorder import event, extra, link_table, service_enter, service_exit, thread_begin, thread_switch
 from tracegen.cpu.state import Leave
-from tracegen.cpu.translation import forget_all, forget_writes
+from tracegen.mips64.cp0 import switch_base
+from tracegen.mips64.translation import forget_all, forget_writes
 
 ON = int(Leave.ON)
 SERVICE_ENTER, SERVICE_EXIT, SPACE_CREATE, SPACE_DESTROY, TABLE_ALLOC, TABLE_FREE = (

@@ -8,7 +8,7 @@ from replay.jit import helper, inline
 from replay.trace.schema import DELAY_SLOT, TOUCH_SHIFT, Arrival, Cause, Kind, Touch
 from tracegen import abi
 from tracegen.abi import Service
-from tracegen.cpu import disk, entries
+from tracegen.cpu import disk
 from tracegen.cpu import state as S
 from tracegen.cpu.recorder import (
     BY_EXCEPTION,
@@ -19,7 +19,10 @@ from tracegen.cpu.recorder import (
     table_frame,
 )
 from tracegen.cpu.state import Exc, Leave, Stop
-from tracegen.cpu.translation import (
+from tracegen.mips64 import entries
+from tracegen.mips64.microops import TARGET, TARGET_ARRIVAL
+from tracegen.mips64.ops.arithmetic import add_overflows, sext32
+from tracegen.mips64.translation import (
     ADES,
     ASID_MASK,
     DBE,
@@ -33,8 +36,6 @@ from tracegen.cpu.translation import (
     region_is_64,
     set_context,
 )
-from tracegen.microops import TARGET, TARGET_ARRIVAL
-from tracegen.ops.arithmetic import add_overflows, sext32
 
 ON, FAULT, REDIRECT, STOP = (int(x) for x in (Leave.ON, Leave.FAULT, Leave.REDIRECT, Leave.STOP))
 STUCK, BUDGET, CONSOLE_FULL, DISK = (np.uint64(x) for x in (Stop.STUCK, Stop.BUDGET, Stop.CONSOLE_FULL, Stop.DISK))

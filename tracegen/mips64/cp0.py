@@ -8,18 +8,6 @@ from replay.jit import helper, inline
 from replay.trace.schema import TLB_RANDOM, Arrival, Kind, Sensitive, Wake
 from tracegen.cpu import state as S
 from tracegen.cpu.disk import CAUSE_DISK, NEVER
-from tracegen.cpu.entries import neutral_half
-from tracegen.cpu.exceptions import (
-    CAUSE_IP,
-    CAUSE_TIMER,
-    ON,
-    REDIRECT,
-    STOP,
-    TIMER_PERIOD,
-    expire_timer,
-    raise_exception,
-    set_limit,
-)
 from tracegen.cpu.recorder import (
     MAPPED,
     UNMAPPED_SPACE,
@@ -32,7 +20,21 @@ from tracegen.cpu.recorder import (
     sensitive,
 )
 from tracegen.cpu.state import Exc, Stop
-from tracegen.cpu.translation import (
+from tracegen.mips64.entries import neutral_half
+from tracegen.mips64.exceptions import (
+    CAUSE_IP,
+    CAUSE_TIMER,
+    ON,
+    REDIRECT,
+    STOP,
+    TIMER_PERIOD,
+    expire_timer,
+    raise_exception,
+    set_limit,
+)
+from tracegen.mips64.microops import STAY
+from tracegen.mips64.ops.arithmetic import sext32
+from tracegen.mips64.translation import (
     ASID_MASK,
     KERNEL,
     PAIR_MASK,
@@ -46,8 +48,6 @@ from tracegen.cpu.translation import (
     set_status,
     tlb_find,
 )
-from tracegen.microops import STAY
-from tracegen.ops.arithmetic import sext32
 
 MFC0, MTC0, TLBR, TLBWI, TLBWR, TLBP, ERET, WAIT, CACHE = (np.uint64(k) for k in list(Sensitive)[:9])
 BASE_SWITCH, TLB_WRITE, TLB_PROBE, RETURN, SERVICE_EXIT, IDLE = (
