@@ -154,7 +154,7 @@ def test_guest_works_with_hardly_any_buffers(tmp_path: Path) -> None:
         text, found = re.subn(rf"#define {name} \d+", f"#define {name} {value}", text)
         assert 1 == found
     limits.write_text(text)
-    image = build.build(guest)
+    image = build.build("mips64", guest)
     machine = Machine(image.data, 8 * MEBI, 1, ["usertests"], disk=filesystem.fit(image.disk, 2 * MEBI))
     result = machine.run()
 

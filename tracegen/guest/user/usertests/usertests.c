@@ -12,7 +12,7 @@ void overflow(void);
 i64 unknown_call(void);
 u64 spin(u64 turns);
 
-#define KERNEL_ADDRESS ((char *)KSEG0)
+#define KERNEL_ADDRESS ((char *)KERNEL_BASE)
 #define HOLE ((char *)0x70000000) // between heap and stack
 #define BEYOND (1UL << 32) // the refill hardware drops this bit: an alias of a good address must still fault
 
