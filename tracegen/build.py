@@ -35,6 +35,7 @@ MIPS64 = (
     # Kernel and user addresses are sign-extended 32-bit ones: two instructions make them, not six.
     *("-Xclang", "-target-feature", "-Xclang", "+sym32", "-Xclang", "-target-feature", "-Xclang", "+noabicalls"),
 )
+X86_64 = ("-target", "x86_64-freestanding", "-mcpu=x86_64-sse-sse2-mmx-x87+soft_float")
 FLAGS = (
     *("-std=c23", "-O2", "-g0", "-fomit-frame-pointer", "-ffreestanding", "-fno-builtin", "-fno-stack-protector"),
     *("-fno-sanitize=all", "-fno-pic", "-fno-pie", "-nostdlib", "-static", "-Wall", "-Wextra", "-Werror"),
@@ -50,7 +51,10 @@ class Target(NamedTuple):
     order: Literal["big", "little"]
 
 
-TARGETS = {"mips64": Target(MIPS64, MIPS64, "big")}
+TARGETS = {
+    "mips64": Target(MIPS64, MIPS64, "big"),
+    "x86-64": Target(X86_64, (*X86_64, "-mno-red-zone", "-mcmodel=kernel"), "little"),
+}
 CPUS = tuple(TARGETS)
 
 ARCH = "arch"
@@ -71,7 +75,7 @@ SECONDS = 300
 
 @dataclass(frozen=True)
 class Image:
-    """A bootable kernel, a big-endian MIPS64 ELF file; and the disk with the programs, which are such files, too."""
+    """A bootable kernel, an ELF file; and the disk with the programs, which are such files, too."""
 
     data: bytes
     disk: bytes = b""

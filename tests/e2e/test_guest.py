@@ -112,7 +112,7 @@ def test_radix_gives_the_independent_answer(boot: Boot, keys: int, radix: int) -
 
 
 TESTS = (
-    *("data", "soft_bits", "heap", "sweep", "delay_slot", "stack", "copies", "interrupts", "refusals", "isolation"),
+    *("data", "soft_bits", "heap", "sweep", "restart", "stack", "copies", "interrupts", "refusals", "isolation"),
     *("shared_pages", "statuses", "orphans", "faults", "execution", "preemption", "sleeping", "killing"),
     *("pipe_order", "half_read", "pipe_ends", "descriptors", "files", "refused_names", "big_file", "names"),
     *("many_files", "disk_full", "modification", "appenders", "redirection", "damaged_programs", "command_lines"),
@@ -262,7 +262,7 @@ FATAL = {
     "null": (abi.Status.FAULT, "bad address", "cause 3 address 0x0"),
     "misaligned": (abi.Status.FAULT, "misaligned or privileged address", "cause 4 address {odd:#x}"),
     "kernel": (abi.Status.FAULT, "misaligned or privileged address", "cause 4 address 0xffffffff80000000"),
-    "window": (abi.Status.FAULT, "misaligned or privileged address", "cause 4 address 0xffffffffc0000000"),
+    "forbidden": (abi.Status.FAULT, "misaligned or privileged address", "cause 4 address 0xffffffffc0000000"),
     "text": (abi.Status.FAULT, "store to read-only memory", "cause 1 address 0x"),
     "beyond": (abi.Status.FAULT, "bad address", "cause 2 address {beyond:#x}"),
     "jump": (abi.Status.FAULT, "bad address", "cause 2 address 0x70000000"),
@@ -271,7 +271,7 @@ FATAL = {
     "reserved": (abi.Status.ILLEGAL, "reserved instruction", "cause 10"),
     "break": (abi.Status.ILLEGAL, "break", "cause 9"),
     "privileged": (abi.Status.ILLEGAL, "privileged instruction", "cause 11"),
-    "overflow": (abi.Status.ILLEGAL, "overflow", "cause 12"),
+    "arithmetic": (abi.Status.ILLEGAL, "overflow", "cause 12"),
 }
 
 
