@@ -13,11 +13,11 @@ from replay.trace.meta import Handler, RecorderTlb, Refill, Service, TraceMeta
 from replay.trace.schema import ServiceClass
 from tracegen import abi, build, filesystem, template, workloads
 from tracegen.console import escape
-from tracegen.cpu.state import TLB_ENTRIES
 from tracegen.disk import UNITS_PER_SECOND
 from tracegen.ending import GuestState, state_of, why
 from tracegen.interrupts import Interrupts
-from tracegen.machine import Machine
+from tracegen.machine import make
+from tracegen.mips64.state import TLB_ENTRIES
 from tracegen.writer import TraceWriter
 
 CPUS = ("mips64",)
@@ -74,7 +74,7 @@ def record(
     disk = filesystem.fit(image.disk, disk_bytes)
     meta = _meta(image, words, cpu, memory_bytes, seed)
     with TraceWriter(output, meta) as writer, Interrupts() as interrupts:
-        machine = Machine(image.data, memory_bytes=memory_bytes, seed=seed, arguments=words, disk=disk)
+        machine = make(cpu, image.data, memory_bytes=memory_bytes, seed=seed, arguments=words, disk=disk)
         result = machine.run(writer.write, max_instructions, progress, interrupts.reason)
         complete = result.status == 0
         closing = writer.commit({"complete": complete, "status": result.status, "reason": why(result)})

@@ -11,6 +11,7 @@ from tracegen.cpu import disk
 from tracegen.cpu import state as S
 from tracegen.cpu.recorder import MAPPED, extra, page_id, put
 from tracegen.cpu.state import Leave, Stop
+from tracegen.mips64 import state as M
 from tracegen.mips64.entries import neutral_entry
 from tracegen.mips64.exceptions import set_limit
 from tracegen.mips64.translation import ADES, OFFSET, READ_MASK, STORE, fault, load_value, tag, translate
@@ -89,7 +90,7 @@ def forget_code(core, frame):
     for page in (frame, frame + (core.s[S.MEMORY_BYTES] >> U12)):
         for word in range(1024):
             core.entries[page << np.uint64(10) | np.uint64(word)] = 0
-        core.frames[page * FOUR + np.uint64(S.FRAME_SLOT_BLOCK)] = ZERO
+        core.frames[page * FOUR + np.uint64(M.FRAME_SLOT_BLOCK)] = ZERO
 
 
 @helper
@@ -191,8 +192,8 @@ def load_linked(core, kind, va, d):
     if kind == LOAD4:
         word = np.uint64(np.int64(np.int32(word >> ((FOUR - (va & FOUR)) * EIGHT))))
     core.r[d] = word
-    s[S.LINKED] = ONE
-    s[S.LL_ADDR] = pa >> FOUR
+    s[M.LINKED] = ONE
+    s[M.LL_ADDR] = pa >> FOUR
     return ON
 
 
@@ -205,12 +206,12 @@ def store_conditional(core, kind, va, d, value):
         return FAULT
     s = core.s
     leave = ON
-    if s[S.LINKED]:
+    if s[M.LINKED]:
         shift = (SEVEN - aligned - (va & SEVEN)) * EIGHT
         mask = low_bytes(aligned + ONE)
         leave = commit(core, va, kind, (value & mask) << shift, mask << shift, ATOMIC_INFO, value)
         if leave == FAULT:
             return leave
-    core.r[d] = s[S.LINKED]
-    s[S.LINKED] = ZERO
+    core.r[d] = s[M.LINKED]
+    s[M.LINKED] = ZERO
     return leave

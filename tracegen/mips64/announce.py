@@ -10,6 +10,7 @@ from tracegen.abi import Announce
 from tracegen.cpu import state as S
 from tracegen.cpu.recorder import event, extra, link_table, service_enter, service_exit, thread_begin, thread_switch
 from tracegen.cpu.state import Leave
+from tracegen.mips64 import state as M
 from tracegen.mips64.cp0 import switch_base
 from tracegen.mips64.translation import forget_all, forget_writes
 
@@ -62,7 +63,7 @@ def set_table(core, code):
 def set_asid(core):
     """SPACE_ASID: from here on the hardware ASID a1 names the space a0."""
     s, r = core.s, core.r
-    place = np.uint64(S.SPACE_OF) + (r[A1] & BYTE)
+    place = np.uint64(M.SPACE_OF) + (r[A1] & BYTE)
     space = r[A0] & SPACE_MASK
     if s[place] != space:
         s[place] = space
