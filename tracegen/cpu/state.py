@@ -92,9 +92,9 @@ IDS_LIMIT = IDS * 3 // 4
 
 # -- Core.frames: four words a physical page
 FRAME_CODE_LINES, FRAME_TABLE, FRAME_FIRST_VPN = range(3)
-"""64-byte lines that hold lowered code; table: TABLE_IS | level << 8 | space << 32; the first virtual page that the
-table maps.  The fourth word is the architecture's."""
-TABLE_IS = 1
+"""64-byte lines that hold lowered code; table: TABLE_IS | TABLE_LINKED | level << 8 | space << 32; the first virtual
+page that the table maps.  The fourth word is the architecture's."""
+TABLE_IS, TABLE_LINKED = 1, 2
 
 OPS_LIMIT = 1 << 20
 ROWS = 1 << 20

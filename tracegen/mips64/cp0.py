@@ -9,6 +9,7 @@ from replay.trace.schema import TLB_RANDOM, Arrival, Kind, Sensitive
 from tracegen.cpu import state as S
 from tracegen.cpu.clock import NEVER, idle
 from tracegen.cpu.disk import LINE_UP
+from tracegen.cpu.micro_tlb import forget_page
 from tracegen.cpu.recorder import (
     MAPPED,
     UNMAPPED_SPACE,
@@ -46,7 +47,6 @@ from tracegen.mips64.translation import (
     TLB_GLOBAL,
     UNMAPPED,
     USER,
-    forget_page,
     set_context,
     set_status,
     tlb_find,

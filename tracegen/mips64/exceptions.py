@@ -6,10 +6,9 @@ import numpy as np
 
 from replay.jit import helper, inline
 from replay.trace.schema import DELAY_SLOT, TOUCH_SHIFT, Arrival, Cause, Kind, Touch
-from tracegen import abi
-from tracegen.abi import Service
 from tracegen.cpu import disk
 from tracegen.cpu import state as S
+from tracegen.cpu.micro_tlb import forget_all
 from tracegen.cpu.recorder import (
     BY_EXCEPTION,
     close_exception,
@@ -18,6 +17,7 @@ from tracegen.cpu.recorder import (
     service_enter,
     table_frame,
 )
+from tracegen.cpu.services import DEVICE_SERVICE, SERVICE_OF, TIMER_SERVICE, count_stuck, service_of_call, unless_stuck
 from tracegen.cpu.state import Leave, Stop
 from tracegen.mips64 import entries
 from tracegen.mips64 import state as M
@@ -34,13 +34,12 @@ from tracegen.mips64.translation import (
     STATUS_EXL,
     TLBL,
     TLBS,
-    forget_all,
     region_is_64,
     set_context,
 )
 
 ON, FAULT, REDIRECT, STOP = (int(x) for x in (Leave.ON, Leave.FAULT, Leave.REDIRECT, Leave.STOP))
-STUCK, BUDGET, CONSOLE_FULL, DISK = (np.uint64(x) for x in (Stop.STUCK, Stop.BUDGET, Stop.CONSOLE_FULL, Stop.DISK))
+BUDGET, CONSOLE_FULL, DISK = (np.uint64(x) for x in (Stop.BUDGET, Stop.CONSOLE_FULL, Stop.DISK))
 INT, SYS, OV, TR = (np.uint64(e) for e in (Exc.INT, Exc.SYS, Exc.OV, Exc.TR))
 TRAP, SEQUENTIAL = np.uint64(Arrival.TRAP), np.uint64(Arrival.SEQUENTIAL)
 NO_TOUCH, EXCEPTION = np.uint64(Touch.NONE), np.uint64(Kind.EXCEPTION)
@@ -68,19 +67,6 @@ PTE_BASE, VPN2_32, VPN2_40 = np.uint64(0xFFFFFFFFFF800000), np.uint64(0x7FFFF), 
 XPTE_BASE, REGION = np.uint64(0xFFFFFFFE00000000), np.uint64(3)
 WINDOW_BYTES = np.uint64(8 << 20)
 MASK40 = np.uint64((1 << 40) - 1)
-STUCK_LIMIT = 10_000
-CALLS = np.uint64(max(abi.Syscall))
-SYSCALL_SERVICE = np.uint64(abi.SYSCALL_SERVICE)
-TIMER_SERVICE, DEVICE_SERVICE = np.uint64(abi.Service.TIMER_INTERRUPT), np.uint64(abi.Service.DEVICE_INTERRUPT)
-
-SERVICE_OF = np.full(32, Service.EXCEPTION_OTHER, np.uint64)
-"""Service opened by each schema.Cause; system calls and interrupts have their own rule."""
-SERVICE_OF[[Cause.REFILL, Cause.NESTED_REFILL]] = Service.UTLB_MISS
-SERVICE_OF[[Cause.SOFT_REFERENCE, Cause.SOFT_DIRTY]] = Service.QUICK_FAULT
-SERVICE_OF[Cause.STALE] = Service.STALE_FAULT
-SERVICE_OF[Cause.NOT_PRESENT] = Service.DEMAND_ZERO
-SERVICE_OF[Cause.COPY_ON_WRITE] = Service.COW_FAULT
-SERVICE_OF[Cause.PROTECTION] = Service.PROTECTION_FAULT
 
 
 @inline
@@ -159,8 +145,7 @@ def record_exception(core, code, bd, nested):
         page, shown = mapped_page_id(core, va, ZERO), touch
     elif code == SYS:
         page = core.r[TWO] & np.uint64(0xFFFFFFFF)
-        if core.r[TWO] - ONE < CALLS:
-            service = SYSCALL_SERVICE + core.r[TWO]
+        service = service_of_call(core.r[TWO])
     elif code == INT:
         lines = s[M.CAUSE] & s[M.STATUS]
         page = TIMER_LINE if lines & CAUSE_TIMER else s[S.DISK_VECTOR] if lines & disk.LINE_UP else ZERO
@@ -198,8 +183,7 @@ def take(core, epc, bd):
     nested = s[M.STATUS] & STATUS_EXL != 0
     if code == SYS:
         s[S.COUNT] += ONE
-    s[S.STUCK] = s[S.STUCK] + ONE if s[S.COUNT] == s[S.STUCK_COUNT] else ZERO
-    s[S.STUCK_COUNT] = s[S.COUNT]
+    count_stuck(s)
     s[S.LAST_PC] = epc + (FOUR if bd else ZERO)
     record_exception(core, code, bd, nested)
     s[S.EXCEPTIONS] += ONE
@@ -218,10 +202,7 @@ def take(core, epc, bd):
     s[S.PC] = (BOOT_VECTORS if s[M.STATUS] & STATUS_BEV else VECTORS) + vector
     s[S.ARRIVE], s[S.SLOT], s[M.FAULT_UNIT], s[M.FAULT_REFILL] = TRAP, ZERO, ZERO, ZERO
     enter_kernel(core)
-    if s[S.STUCK] > STUCK_LIMIT:
-        s[S.STATUS_CODE] = STUCK
-        return STOP
-    return REDIRECT
+    return unless_stuck(s)
 
 
 @inline

@@ -8,6 +8,7 @@ from replay.jit import helper, inline
 from replay.trace.schema import Mode, Segment, Touch
 from tracegen.abi import DEVICE_BASE
 from tracegen.cpu import state as S
+from tracegen.cpu.micro_tlb import CODE_MASK, READ_MASK, fill, forget_all
 from tracegen.cpu.recorder import MAPPED, UNMAPPED_SPACE, mapped_page_id, page_id
 from tracegen.mips64 import state as M
 from tracegen.mips64.state import Exc
@@ -37,8 +38,6 @@ PHYSICAL_29 = np.uint64((1 << 29) - 1)
 BAD, UNMAPPED_AT, MAPPED_AT = range(3)
 
 STATUS_EXL, STATUS_ERL, STATUS_UX, STATUS_SX, STATUS_KX = (np.uint64(1 << n) for n in (1, 2, 5, 6, 7))
-
-READ_MASK, CODE_MASK = np.uint64(2 * S.DATA_SLOTS - 2), np.uint64(2 * S.CODE_SLOTS - 2)
 
 
 @inline
@@ -141,12 +140,6 @@ def translate(core, va, touch):
     return page << U32 | pa | ONE
 
 
-@inline
-def tag(s, va):
-    """What a micro-TLB slot of this page holds in the present mode and address space."""
-    return (va & PAGE_MASK) | s[S.CONTEXT]
-
-
 @helper
 def load_value(core, va, aligned):
     """Translate a load, fill the read micro-TLB; 0 with a fault noted.  ``aligned``: address bits that must be zero."""
@@ -154,9 +147,7 @@ def load_value(core, va, aligned):
         return fault(core.s, ADEL, va, ZERO, LOAD)
     value = translate(core, va, LOAD)
     if value:
-        at = va >> U11 & READ_MASK
-        core.tags[at] = tag(core.s, va)
-        core.tags[at + ONE] = value
+        fill(core, S.READS, READ_MASK, va, value)
     return value
 
 
@@ -176,41 +167,8 @@ def fetch_value(core, va):
     if value:
         if narrow(core.s):
             value += core.s[S.MEMORY_BYTES]
-        at = np.uint64(S.FETCHES) + (va >> U11 & CODE_MASK)
-        core.tags[at] = tag(core.s, va)
-        core.tags[at + ONE] = value
+        fill(core, S.FETCHES, CODE_MASK, va, value)
     return value
-
-
-@inline
-def forget_slot(tags, base, at):
-    """Make the slot at word ``at`` of one micro-TLB unreachable."""
-    tags[base + at] = (at + np.uint64(2)) << U11
-
-
-@inline
-def forget_page(tags, va):
-    """Make one virtual page unreachable in all three micro-TLBs, in every mode and address space."""
-    forget_slot(tags, np.uint64(S.READS), va >> U11 & READ_MASK)
-    forget_slot(tags, np.uint64(S.WRITES), va >> U11 & READ_MASK)
-    forget_slot(tags, np.uint64(S.FETCHES), va >> U11 & CODE_MASK)
-
-
-@helper
-def forget_all(tags):
-    """Make every slot of the micro-TLBs unreachable."""
-    for i in range(S.DATA_SLOTS):
-        forget_slot(tags, np.uint64(S.READS), np.uint64(2 * i))
-        forget_slot(tags, np.uint64(S.WRITES), np.uint64(2 * i))
-    for i in range(S.CODE_SLOTS):
-        forget_slot(tags, np.uint64(S.FETCHES), np.uint64(2 * i))
-
-
-@helper
-def forget_writes(tags):
-    """Send every page's next store down the slow path."""
-    for i in range(S.DATA_SLOTS):
-        forget_slot(tags, np.uint64(S.WRITES), np.uint64(2 * i))
 
 
 @inline
