@@ -37,7 +37,7 @@ class Mips64Machine(Machine):
         return new_core(self.memory_bytes, REGISTERS, 2 * self.memory_bytes // PAGE, PAGE // 4)
 
     def _load_loop(self, traced: bool) -> Callable[[Any, Any], None]:
-        return load_loop(traced)
+        return load_loop("mips64", traced)
 
     def _reset(self, seed: int) -> None:
         s = self.core.s
