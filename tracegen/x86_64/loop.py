@@ -27,15 +27,18 @@ CONSTANTS = """\
 import numpy as np
 
 from replay.jit import kernel
+from tracegen.cpu import state as S
 from tracegen.cpu.arithmetic import LOW32, M31, M63, ONE, ZERO, mulh, mulhu, sext32, sra
 from tracegen.cpu.memory import load1, load2, load4, load8, store1, store2, store4, store8
-from tracegen.x86_64 import state as S
+from tracegen.x86_64 import places
+from tracegen.x86_64 import state as X
 
 TWO, THREE, SEVEN, EIGHT, M15 = (np.uint64(n) for n in (2, 3, 7, 8, 15))
 BYTE, HIGH_BYTE, LOW16, OFFSET = (np.uint64(n) for n in (0xFF, 0xFF00, 0xFFFF, 0xFFF))
 U11, U12, U16, U28, U32, U48, U56 = (np.uint64(n) for n in (11, 12, 16, 28, 32, 48, 56))
 M32 = U32
-RAX, RDX, RSP, PAGE_AT = (np.uint64(n) for n in (0, 2, 4, 25))
+RAX, RDX, RSP = np.uint64(places.RAX), np.uint64(places.RDX), np.uint64(places.RSP)
+PAGE_AT, SLOW_VALUE = np.uint64(places.PAGE), np.uint64(places.SLOW_VALUE)
 PAGE, PAGE_BITS, HIGH = (np.uint64(n) for n in (0xFFFFFFFFFFFFF000, 0xFFFFF000, 0xFFFFFFFF00000000))
 READS_MASK, CODE_MASK = np.uint64(2 * S.DATA_SLOTS - 2), np.uint64(2 * S.CODE_SLOTS - 2)
 WRITES, FETCHES = np.uint64(S.WRITES), np.uint64(S.FETCHES)
@@ -107,7 +110,7 @@ T           position = s[S.POSITION]
         base = value & PAGE_BITS
         ip = np.uint64(entries[base | (pc & OFFSET)])
         if ip == ZERO:
-            s[S.STATUS_CODE], s[S.LOWER_AT], s[S.LOWER_NEXT] = LOWER, base | (pc & OFFSET), ZERO
+            s[S.STATUS_CODE], s[S.LOWER_AT], s[X.LOWER_NEXT] = LOWER, base | (pc & OFFSET), ZERO
 T           s[S.POSITION] = position
             return
 T       code_page = value & HIGH
@@ -145,7 +148,7 @@ T   position = s[S.POSITION]
     if leave != ON:
         break
     p = scratch
-    store8(ram, p, r[S.SLOW_VALUE])
+    store8(ram, p, r[SLOW_VALUE])
 else:
     p = (value & PAGE_BITS) | (va & OFFSET)
 T   rows[position] = (u >> {KIND} & M15) | mode | (va & OFFSET) << U16 | (value & HIGH)
@@ -196,7 +199,7 @@ T   position = s[S.POSITION]
     if leave != ON:
         break
     p = scratch
-    store8(ram, p, r[S.SLOW_VALUE])
+    store8(ram, p, r[SLOW_VALUE])
 else:
     p = (value & PAGE_BITS) | (va & OFFSET)
 T   rows[position] = (u >> {KIND} & M15) | mode | (va & OFFSET) << U16 | (value & HIGH)
@@ -279,7 +282,7 @@ RARE_HEAD = """
 def rare(core, op, u, imm):
     s, r = core.s, core.r
     d, a, b = u >> {D} & BYTE, u >> {A} & BYTE, u >> {B} & BYTE
-    s[S.NEXT_PC] = s[S.PC] + (u >> {LENGTH})
+    s[X.NEXT_PC] = s[S.PC] + (u >> {LENGTH})
 """
 
 RARE_START = {"rare": "", "system": ""}
