@@ -14,7 +14,7 @@ import pytest
 
 from replay.trace.schema import CAUSE_MASK, Cause, Kind, Mode
 from tracegen import abi, build, filesystem, template
-from tracegen.machine import Machine
+from tracegen.machine import make
 from tracegen.writer import unpack
 
 MEBI = 1 << 20
@@ -59,7 +59,8 @@ def boot() -> Boot:
 
     def run(line: str, memory_bytes: int = 64 * MEBI, *, disk_bytes: int = 2 * MEBI, seed: int = 1) -> Run:
         chunks: list[dict[str, np.ndarray]] = []
-        machine = Machine(image.data, memory_bytes, seed, line.split(), disk=filesystem.fit(image.disk, disk_bytes))
+        disk = filesystem.fit(image.disk, disk_bytes)
+        machine = make("mips64", image.data, memory_bytes, seed, line.split(), disk=disk)
         result = machine.run(sink=lambda words, counts: chunks.append(unpack(words, counts)))
         rows = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
         assert result.reason == "exit"
@@ -140,7 +141,7 @@ def test_guest_passes_its_own_tests(tested: Run) -> None:
 def test_guest_tests_fit_what_there_is(memory: int, disk: int) -> None:
     """The guest passes its own tests with less memory and disk, and with the default machine's."""
     image = build.image()
-    machine = Machine(image.data, memory * MEBI, 1, ["usertests"], disk=filesystem.fit(image.disk, disk * MEBI))
+    machine = make("mips64", image.data, memory * MEBI, 1, ["usertests"], disk=filesystem.fit(image.disk, disk * MEBI))
 
     assert 0 == machine.run().status
 
@@ -155,7 +156,7 @@ def test_guest_works_with_hardly_any_buffers(tmp_path: Path) -> None:
         assert 1 == found
     limits.write_text(text)
     image = build.build("mips64", guest)
-    machine = Machine(image.data, 8 * MEBI, 1, ["usertests"], disk=filesystem.fit(image.disk, 2 * MEBI))
+    machine = make("mips64", image.data, 8 * MEBI, 1, ["usertests"], disk=filesystem.fit(image.disk, 2 * MEBI))
     result = machine.run()
 
     assert (0, True) == (result.status, result.console.endswith(b"pages and blocks: all back\n"))

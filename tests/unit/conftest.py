@@ -15,7 +15,8 @@ from replay.trace.container import TraceFile
 from replay.trace.meta import Handler, RecorderTlb, Refill, Service, TraceMeta
 from replay.trace.schema import COLUMNS, Kind, Segment, ServiceClass
 from tracegen import abi, build
-from tracegen.machine import Machine, RunResult
+from tracegen.machine import RunResult
+from tracegen.mips64.machine import Mips64Machine
 
 ROW = ("kind", "ctx", "info", "page", "n")
 
@@ -133,7 +134,7 @@ def assemble(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], bytes]
 class Recorded(NamedTuple):
     """A guest that ran with a trace."""
 
-    machine: Machine
+    machine: Mips64Machine
     result: RunResult
     rows: list[tuple[int, int, int, int, int]]  # kind, ctx, info, page, n
 
@@ -147,7 +148,7 @@ def record() -> Callable[..., Recorded]:
     """A function that runs an image with a trace: (image, max_instructions=..., seed=..., disk=...) -> Recorded."""
 
     def run(image: bytes, max_instructions: int = 100_000, seed: int = 1, disk: bytes = b"") -> Recorded:
-        machine = Machine(image, memory_bytes=4 << 20, seed=seed, disk=disk)
+        machine = Mips64Machine(image, memory_bytes=4 << 20, seed=seed, disk=disk)
         rows: list[tuple[int, int, int, int, int]] = []
 
         def sink(words: np.ndarray, counts: np.ndarray) -> None:

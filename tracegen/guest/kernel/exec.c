@@ -97,7 +97,7 @@ struct space *exec_load(struct inode *file, u64 *entry) {
     inode_lock(file);
     int failed = content_read(file, (u64)&header, 0, sizeof header) != sizeof header ||
                  *(const u32 *)header.ident != ELF_MAGIC || header.machine != ELF_MACHINE ||
-                 load_segments(space, file, &header);
+                 header.entry >= USER_TOP || load_segments(space, file, &header);
     inode_unlock(file);
     if (failed) {
         space_destroy(space);
