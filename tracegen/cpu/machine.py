@@ -28,8 +28,6 @@ STEP = 20_000_000
 """Instructions between two returns to Python: 0.1 s at most, so that Ctrl-C works."""
 PAGE = abi.PAGE_BYTES
 MASK64 = (1 << 64) - 1
-UNANNOUNCED_SPACE = 1 << 16
-"""Spaces that no announcement has named, from here on."""
 
 
 class RunResult(NamedTuple):
@@ -164,7 +162,7 @@ class Machine(ABC):
         first, second = self.ARGUMENTS
         r[first], r[second] = self.memory_bytes - PAGE, self.memory_bytes
         s[S.PC], s[S.ARRIVE] = self._entry, Arrival.TRAP
-        s[S.MODE], s[S.SPACE] = Mode.KERNEL, UNANNOUNCED_SPACE
+        s[S.MODE], s[S.SPACE] = Mode.KERNEL, S.UNANNOUNCED_SPACE
         s[S.MEMORY_BYTES], s[S.ROW_LIMIT] = self.memory_bytes, S.ROWS
         s[S.NEXT_PAGE] = s[S.NEXT_SITE] = 1
 

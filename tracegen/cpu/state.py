@@ -62,6 +62,9 @@ LAST_CAUSE, LAST_PC, LAST_ADDRESS, LAST_HAS_ADDRESS, LAST_THREAD = range(50, 55)
 thread that took it."""
 NEVER = (1 << 64) - 1
 
+UNANNOUNCED_SPACE = 1 << 16
+"""Address spaces that no announcement has named: this plus what hardware knows them by."""
+
 ARCH, ARCH_WORDS = 64, 512
 """Where the places of one architecture are."""
 LINES = ARCH + 13

@@ -11,7 +11,7 @@ from replay.errors import UserError
 from tracegen import abi
 from tracegen.cpu import state as S
 from tracegen.cpu.block import Block
-from tracegen.cpu.machine import MASK64, PAGE, UNANNOUNCED_SPACE, Machine
+from tracegen.cpu.machine import MASK64, PAGE, Machine
 from tracegen.cpu.state import Core, Views, new_core
 from tracegen.interpreter import load_loop
 from tracegen.mips64 import state as M
@@ -46,7 +46,7 @@ class Mips64Machine(Machine):
         s[S.DISK_VECTOR] = abi.DISK_LINE
         s[M.PRID], s[M.CONFIG] = PRID_R10000, CONFIG_CACHED
         s[M.RANDOM_STATE] = (seed * SEED_MIX + 1) & MASK64 or 1
-        s[M.SPACE_OF : M.SPACE_OF + 256] = UNANNOUNCED_SPACE + np.arange(256, dtype=np.uint64)
+        s[M.SPACE_OF : M.SPACE_OF + 256] = S.UNANNOUNCED_SPACE + np.arange(256, dtype=np.uint64)
         # The pairs of the empty TLB are distinct and lie where no address can match them.
         s[M.TLB_HI : M.TLB_HI + M.TLB_ENTRIES] = (1 << 62) + (
             np.arange(M.TLB_ENTRIES, dtype=np.uint64) << np.uint64(44)

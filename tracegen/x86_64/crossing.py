@@ -6,12 +6,11 @@ import numpy as np
 
 from replay.jit import helper
 from replay.trace.schema import ATOMIC, INFO_FLAG_SHIFT, PACK_SHIFT, Kind
-from tracegen.cpu import state as S
 from tracegen.cpu.memory import load8
 from tracegen.cpu.recorder import event
 from tracegen.cpu.state import Leave, Stop
 from tracegen.x86_64 import places
-from tracegen.x86_64 import state as X
+from tracegen.x86_64 import state as S
 from tracegen.x86_64.access import load_slow, probe_write, store_slow
 from tracegen.x86_64.microops import STAY
 from tracegen.x86_64.translation import fetch_value
@@ -40,7 +39,7 @@ def cross(core, count, start, expected):
     following = value & PAGE_BITS
     if count == ZERO or load8(core.ram8, following + start) & ALL >> (EIGHT - count) * EIGHT != expected:
         s[S.LOWER_AT] = fetch_value(core, s[S.PC]) & PAGE_BITS | s[S.PC] & OFFSET
-        s[X.LOWER_NEXT] = following | ONE
+        s[S.LOWER_NEXT] = following | ONE
         s[S.STATUS_CODE], s[S.ARRIVE] = LOWER, STAY_IN_LINE
         return STOP
     if start == ZERO:

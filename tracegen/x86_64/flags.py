@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from replay.jit import helper, inline
+from replay.jit import helper, inline, kernel
 from tracegen.cpu.arithmetic import sra
 from tracegen.x86_64 import places
 
@@ -74,6 +74,12 @@ def all_flags(r):
 @inline
 def arithmetic(core):
     """The arithmetic flags in their places in RFLAGS."""
+    return all_flags(core.r)
+
+
+@kernel
+def show(core):
+    """The same, for Python."""
     return all_flags(core.r)
 
 
@@ -215,9 +221,9 @@ def shift_right(r, x, count, narrow):
     x &= ALL >> narrow
     if count == ZERO:
         return x
-    result = x >> count
-    keep_carries(r, x >> (count - ONE) & ONE, ZERO, x >> (M63 - narrow), sext(result, narrow))
-    return result
+    before = x >> (count - ONE)
+    keep_carries(r, before & ONE, ZERO, before >> (M63 - narrow), sext(before >> ONE, narrow))
+    return before >> ONE
 
 
 @inline
@@ -274,6 +280,14 @@ def set_product(r, low, exact):
     """A multiplication's flags: CF and OF say that the low half is not the whole product; the others are left open."""
     over = ZERO if exact else ONE
     keep_carries(r, over, ZERO, over, low)
+
+
+@inline
+def multiply_signed(r, x, y, narrow):
+    """x * y of less than 64 bits, signed."""
+    product = sext(x, narrow) * sext(y, narrow)
+    set_product(r, sext(product, narrow), product == sext(product, narrow))
+    return product & ALL >> narrow
 
 
 @inline

@@ -8,7 +8,7 @@ from replay.jit import helper, inline
 from tracegen.cpu.arithmetic import sra
 from tracegen.cpu.state import Leave
 from tracegen.x86_64 import places
-from tracegen.x86_64 import state as X
+from tracegen.x86_64 import state as S
 from tracegen.x86_64.exceptions import raise_exception
 from tracegen.x86_64.flags import (
     AF,
@@ -283,5 +283,5 @@ def store_flags(r):
 @inline
 def set_direction(core, down):
     """CLD and STD."""
-    core.s[X.RFLAGS] = (core.s[X.RFLAGS] & ~DIRECTION) | (DIRECTION if down else ZERO)
+    core.s[S.RFLAGS] = (core.s[S.RFLAGS] & ~DIRECTION) | (DIRECTION if down else ZERO)
     return ON

@@ -27,13 +27,12 @@ CONSTANTS = """\
 import numpy as np
 
 from replay.jit import kernel
-from tracegen.cpu import state as S
 from tracegen.cpu.arithmetic import LOW32, M31, M63, ONE, ZERO, mulh, mulhu, sext32, sra
 from tracegen.cpu.memory import load1, load2, load4, load8, store1, store2, store4, store8
 from tracegen.x86_64 import places
-from tracegen.x86_64 import state as X
+from tracegen.x86_64 import state as S
 
-TWO, THREE, SEVEN, EIGHT, M15 = (np.uint64(n) for n in (2, 3, 7, 8, 15))
+M15, TWO, THREE, SEVEN, EIGHT = (np.uint64(n) for n in (15, 2, 3, 7, 8))
 BYTE, HIGH_BYTE, LOW16, OFFSET = (np.uint64(n) for n in (0xFF, 0xFF00, 0xFFFF, 0xFFF))
 U11, U12, U16, U28, U32, U48, U56 = (np.uint64(n) for n in (11, 12, 16, 28, 32, 48, 56))
 M32 = U32
@@ -51,7 +50,7 @@ LOOP_IMPORTS = """\
 from tracegen.x86_64.access import load_slow, probe_write, store_slow
 from tracegen.x86_64.exceptions import attend, take
 from tracegen.x86_64.flags import (
-    add, add_carry, condition, decrement, increment, keep, logic, rotated_left, set_product, sext, shift_left,
+    add, add_carry, condition, decrement, increment, keep, logic, multiply_signed, rotated_left, set_product, sext, shift_left,
     shift_right, shift_right_signed, subtract, subtract_carry, take_bit, CARRIES, SUBTRACTION,
 )
 from tracegen.x86_64.integer import swapped
@@ -110,7 +109,7 @@ T           position = s[S.POSITION]
         base = value & PAGE_BITS
         ip = np.uint64(entries[base | (pc & OFFSET)])
         if ip == ZERO:
-            s[S.STATUS_CODE], s[S.LOWER_AT], s[X.LOWER_NEXT] = LOWER, base | (pc & OFFSET), ZERO
+            s[S.STATUS_CODE], s[S.LOWER_AT], s[S.LOWER_NEXT] = LOWER, base | (pc & OFFSET), ZERO
 T           s[S.POSITION] = position
             return
 T       code_page = value & HIGH
@@ -282,7 +281,7 @@ RARE_HEAD = """
 def rare(core, op, u, imm):
     s, r = core.s, core.r
     d, a, b = u >> {D} & BYTE, u >> {A} & BYTE, u >> {B} & BYTE
-    s[X.NEXT_PC] = s[S.PC] + (u >> {LENGTH})
+    s[S.NEXT_PC] = s[S.PC] + (u >> {LENGTH})
 """
 
 RARE_START = {"rare": "", "system": ""}

@@ -10,12 +10,11 @@ import numpy as np
 
 from replay.jit import helper, inline
 from replay.trace.schema import Kind
-from tracegen.cpu import state as S
 from tracegen.cpu.memory import load1, load2, load4, load8, store1, store2, store4, store8
 from tracegen.cpu.recorder import put
 from tracegen.cpu.state import Leave
 from tracegen.x86_64 import places
-from tracegen.x86_64 import state as X
+from tracegen.x86_64 import state as S
 from tracegen.x86_64.access import load_slow, store_slow
 from tracegen.x86_64.flags import RESULT, subtract
 from tracegen.x86_64.microops import STAY
@@ -89,7 +88,7 @@ def store(core, va, log, element):
 def step_of(core, log):
     """From one element's address to the next one's."""
     size = ONE << log
-    return ZERO - size if core.s[X.RFLAGS] & DIRECTION else size
+    return ZERO - size if core.s[S.RFLAGS] & DIRECTION else size
 
 
 @inline

@@ -69,9 +69,8 @@ FLAGS: dict[str, Entry] = {
     "SHL_F": f"shift_left(r, x, y, {NARROW})",
     "SHR_F": f"shift_right(r, x, y, {NARROW})",
     "SAR_F": f"shift_right_signed(r, x, y, {NARROW})",
-    "IMUL_F": ("product = x * y; set_product(r, product, mulh(x, y) == sra(product, M63))", "product"),
-    "IMUL_F32": ("product = sext32(x) * sext32(y); set_product(r, sext32(product), product == sext32(product))",
-                 "product & LOW32"),
+    "IMUL_F64": ("product = x * y; set_product(r, product, mulh(x, y) == sra(product, M63))", "product"),
+    "IMUL_F": f"multiply_signed(r, x, y, {NARROW})",
     "MUL64": ("r[RDX] = mulhu(x, y); set_product(r, x * y, r[RDX] == ZERO)", "x * y"),
     "MUL32": ("product = (x & LOW32) * (y & LOW32); r[RDX] = product >> M32;"
               " set_product(r, sext32(product), r[RDX] == ZERO)", "product & LOW32"),

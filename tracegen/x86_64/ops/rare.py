@@ -39,7 +39,7 @@ SYSTEM = {
     "SYSRET": "system.sysret(core, imm)",
     "IRET": "system.iret(core, imm)",
     "INT": "system.soft_interrupt(core, imm)",
-    "INT3": "system.breakpoint(core)",
+    "INT3": "system.int3(core)",
     "HLT": "system.hlt(core)",
     "CLI": "system.cli(core)",
     "STI": "system.sti(core)",
