@@ -206,11 +206,11 @@ def _site_ticks(sites: Sites, settings: Mapping[str, Any]) -> np.ndarray:
 
 
 @inline
-def reference(m, at, page):
+def reference(m, at, ref):
     """A reference that the hardware TLB holds runs directly; any other enters the monitor."""
-    pair = tlb.pair_of(page)
+    pair = tlb.pair_of(ref.page)
     if not tlb.hit(m.tlb, at, pair):
-        miss(m, at, page, pair)
+        miss(m, at, ref.page, pair)
 
 
 @inline
@@ -352,6 +352,7 @@ COSTS = {
     "instructions": price("cpi"),
     "references": price("stall.@"),
     "invocations": FREE,
+    "kernel_instructions": FREE,
     "l2tlb_hit": price("l2tlb_hit"),
     "refill_forwarded": price("l2tlb_search") + REDELIVER,
     "nested_forwarded": price("l2tlb_search") + REDELIVER,

@@ -112,11 +112,11 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
 
 
 @inline
-def reference(m, at, page):
+def reference(m, at, ref):
     """A reference that the TLB holds costs nothing more; device registers are never in it."""
-    pair = tlb.pair_of(page)
+    pair = tlb.pair_of(ref.page)
     if not tlb.hit(m.tlb, at, pair):
-        if m.segment[np.uint64(page)] == DEVICE:
+        if m.segment[np.uint64(ref.page)] == DEVICE:
             tick(m.counts, at, DEVICE_ACCESSES)
         else:
             restart(m, at, pair)
@@ -195,6 +195,7 @@ COSTS = {
     "instructions": price("cpi"),
     "references": price("stall.@"),
     "invocations": FREE,
+    "kernel_instructions": FREE,
     "utlb_refill": price("exception_entry"),
     "nested_refill": price("exception_entry"),
     "refill_instruction": price("cpi"),

@@ -18,6 +18,7 @@ COMMON = {
     "instructions": "instructions retired by the guest, without those of replaced services",
     "references": "fetched lines, loads and stores of the guest, without those of replaced services",
     "invocations": "times the service was entered; of the refill service, times the model's TLB missed",
+    "kernel_instructions": "of the instructions, those outside user mode",
 }
 """Counters that the generic kernel keeps for every model; a model's own counters follow them."""
 
@@ -168,6 +169,10 @@ class Model:
     """Architecture of a trace -> faithful, ported or hypothetical."""
     machine: Mapping[str, str]
     """Architecture of a trace -> the default machine."""
+    baseline: str = "native"
+    """The bare machine that it is compared with, by its name in the registry."""
+    rules: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Architecture of a trace -> what is done about mechanisms without a counterpart there; none where faithful."""
     aliases: tuple[str, ...] = ()
     first_slice: Callable[[Mapping[str, Any]], int] | None = None
     """Settings -> instructions until the slice hook first runs; None if the model's time has no slices."""
@@ -196,6 +201,11 @@ class Model:
         return self.counters.index(counter) if counter else len(self.counters)
 
     def _check(self) -> None:
+        unruled = [a for a, label in self.fidelity.items() if (label == "faithful") == bool(self.rules.get(a))]
+        if unruled:
+            raise ValueError(
+                f"{self.name}: rules belong to traces it is not faithful for, and to all of them: {unruled}"
+            )
         covered = [event for row in self.reactions for event in row.events]
         twice = {repr(e) for e in covered if sum(e is c for c in covered) > 1}
         missing = [repr(e) for e in guest_events() if not any(e is c for c in covered)]

@@ -69,6 +69,8 @@ class NaiveMachine:
             kept = klass not in self.replaces
             if kept:
                 self.tick("instructions", n)
+                if ctx >> 4 != 0:
+                    self.tick("kernel_instructions", n)
                 self.after_instructions(n)
             if kind == 16:
                 self.payload.append(page | info << 32)

@@ -38,7 +38,7 @@ def first_level_misses(held, pairs):
     misses = 0
     for row in range(pairs.size):
         now = np.uint64(row) << NOW_SHIFT
-        at = At(np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0), now, np.uint8(0), False)
+        at = At(np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0), now, np.uint64(0), np.uint8(0), False)
         pair = np.uint64(pairs[row])
         if not tlb.hit(held, at, pair):
             misses += 1
