@@ -46,10 +46,12 @@ REFILL = Refill(
 )
 
 
-def handmade_meta(vcpus: int = 1, tlb: RecorderTlb | None = None) -> TraceMeta:
-    """Metadata of a small MIPS64 machine that nobody recorded."""
+def handmade_meta(vcpus: int = 1, tlb: RecorderTlb | None = None, architecture: str = "mips64") -> TraceMeta:
+    """Metadata of a small machine that nobody recorded; one with a hardware walker brings no TLB and no handler."""
+    if architecture != "mips64":
+        return TraceMeta(architecture, vcpus, 1 << 26, 200_000_000, "by hand", services=SERVICES)
     return TraceMeta(
-        architecture="mips64",
+        architecture=architecture,
         vcpus=vcpus,
         memory_bytes=1 << 26,
         instructions_per_second=200_000_000,
@@ -99,8 +101,9 @@ class Script:
         return self.page(vpn, space)
 
     def kernel(self, frame: int) -> int:
-        """A frame seen through the unmapped segment kseg0."""
-        return self.page(KSEG0 + frame, 0, Segment.UNMAPPED)
+        """A frame seen through the unmapped segment kseg0; of a kernel without one, its page that maps the frame."""
+        unmapped = self.meta.architecture == "mips64"
+        return self.page(KSEG0 + frame, 0, Segment.UNMAPPED if unmapped else Segment.MAPPED)
 
     def device(self) -> int:
         """The page of device registers."""

@@ -84,7 +84,7 @@ def test_models_refuse_what_a_trace_lacks(script: Script, machine: Machine) -> N
     lacks: list[tuple[dict[str, Any], str]] = [
         ({"groups": ("access", "crossing")}, "needs the trace's translation"),
         ({"refill": None}, "refill template"),
-        ({"architecture": "x86-64"}, "takes traces of mips64, not of x86-64"),
+        ({"architecture": "vax"}, "takes traces of mips64, x86-64, not of vax"),
     ]
     for change, words in lacks:
         changed = prepared._replace(meta=dataclasses.replace(prepared.meta, **change))
