@@ -71,21 +71,27 @@ def entries() -> dict[str, Entry]:
     return found
 
 
+def check(name: str) -> None:
+    """Raise UserError if ``name`` means a model on traces of no architecture."""
+    words = [*entries(), *(alias for entry in entries().values() for alias in entry.aliases), *BY_ARCHITECTURE]
+    if name not in words:
+        raise unknown("model", name, words, "replay models")
+
+
 def resolve(name: str, architecture: str = "") -> str:
     """The model's own name for ``name`` on a trace of ``architecture``; without one, of any.
 
     Raises UserError if no model is called so, or if which one is depends on an architecture that is not known.
     """
+    check(name)
     known = entries()
     aliases = {alias: model for model, entry in known.items() for alias in entry.aliases}
     meanings = BY_ARCHITECTURE.get(name, {})
     found = meanings.get(architecture) or (name if name in known else aliases.get(name))
-    if found:
-        return found
-    if meanings:
+    if not found:
         told = " and ".join(f"{model} on a trace of {where}" for where, model in meanings.items())
         raise UserError(f"{name} means {told}; name one of them (see `replay models`)")
-    raise unknown("model", name, [*known, *aliases, *BY_ARCHITECTURE], "replay models")
+    return found
 
 
 def word(name: str, architecture: str) -> str:

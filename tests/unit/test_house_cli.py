@@ -18,7 +18,7 @@ import typer
 
 import tracegen.cli
 from replay import cli, shell, start
-from replay.commands.charge import pairs, refuse_untaken
+from replay.commands.charge import pairs
 from replay.commands.lists import complete_machine, complete_model
 from replay.errors import UserError
 from replay.handmade import handmade_meta
@@ -152,12 +152,6 @@ def test_pairs_that_cannot_be_read(texts: list[str]) -> None:
     """A setting without name or value, or given twice, is an error that names the option."""
     with pytest.raises(UserError, match=r"^--set "):
         pairs("--set", texts)
-
-
-def test_a_parameter_that_no_model_takes_is_refused() -> None:
-    """A comparison passes a parameter to the models that take it, so one that none takes is an error."""
-    with pytest.raises(UserError, match=r"^unknown parameter 'tlb.entries'"):
-        refuse_untaken({"tlb.entries": "64"}, [])
 
 
 def test_errors_of_the_system_name_file_and_remedy() -> None:
