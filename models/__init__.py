@@ -47,6 +47,13 @@ BUILT_IN = {
         "faithful",
         "hypothetical",
     ),
+    "native-walk": Entry(
+        "models.native_walk:MODEL",
+        "the bare machine: hardware walks the page tables, no monitor",
+        (),
+        "hypothetical",
+        "faithful",
+    ),
     "disco": Entry(
         "models.disco:MODEL",
         "Disco: trap and emulate, software TLB over a pmap (Bugnion et al., SOSP 1997)",
@@ -57,7 +64,8 @@ BUILT_IN = {
 }
 
 BY_ARCHITECTURE: dict[str, dict[str, str]] = {
-    "bare": {"mips64": "native"},
+    "native": {"x86-64": "native-walk"},
+    "bare": {"mips64": "native", "x86-64": "native-walk"},
 }
 """Word -> architecture of a trace -> the model that it means there; elsewhere it is a model's name, or unknown."""
 
