@@ -15,6 +15,7 @@ from replay.errors import UserError
 
 if TYPE_CHECKING:
     from replay.compare import Entrant
+    from replay.machine import Machine
     from replay.model import Model
     from replay.prepare import Prepared
 
@@ -90,13 +91,12 @@ def run(
         raise UserError("--interval says how finely --output saves the counts; give --output FOLDER, too")
     import models
     from replay import results
-    from replay.machine import load_machine
     from replay.price import primitives
 
     models.check(model)
-    prepared = _prepare(trace, cache=cache)
+    prepared = prepare(trace, cache=cache)
     chosen = models.load(model, prepared.meta.architecture)
-    hardware = load_machine(machine or _default_machine(chosen, prepared))
+    hardware = hardware_for(chosen, prepared, machine)
     primitives(hardware, prepared.meta, paid)  # refuses a wrong price before anything is counted
     with shell.Progress(f"charging {chosen.name}") as progress:
         document, counts = results.run(
@@ -144,7 +144,7 @@ def compare(
     given, paid = pairs("--set", settings), pairs("--price", prices)
     from replay import compare as comparison
 
-    prepared = _prepare(trace, cache=cache)
+    prepared = prepare(trace, cache=cache)
     entrants, left_out = _entrants(prepared, machine)
     if not entrants:
         raise UserError(f"{trace}: no model can be charged with it; {left_out[0]['reason']}")
@@ -186,18 +186,22 @@ def _as_asked(document: dict[str, Any], architecture: str) -> dict[str, Any]:
     return document | {role: models.word(document[role], architecture) for role in ("model", "baseline")}
 
 
-def _prepare(trace: Path, *, cache: bool) -> Prepared:
-    from replay.prepare import prepare
+def prepare(trace: Path, *, cache: bool) -> Prepared:
+    """The trace, ready to be counted; shows how far that is.  Raises UserError."""
+    from replay import prepare as preparation
 
     with shell.Progress(f"preparing {trace.name}") as progress:
-        return prepare(str(trace), use_cache=cache, progress=progress)
+        return preparation.prepare(str(trace), use_cache=cache, progress=progress)
 
 
-def _default_machine(model: Model, prepared: Prepared) -> str:
+def hardware_for(model: Model, prepared: Prepared, machine: str | None) -> Machine:
+    """The machine called ``machine``, or the model's own for traces of this architecture.  Raises UserError."""
+    from replay.machine import load_machine
+
     architecture = prepared.meta.architecture
-    if architecture not in model.machine:
+    if machine is None and architecture not in model.machine:
         raise UserError(f"model {model.name} has no default machine for {architecture} traces; name one with --machine")
-    return model.machine[architecture]
+    return load_machine(machine or model.machine[architecture])
 
 
 def pairs(option: str, texts: Sequence[str] | None) -> dict[str, str]:
