@@ -27,6 +27,7 @@ class Entry(NamedTuple):
 
 BUILT_IN = {
     "native": Entry("models.native:MODEL", "the bare machine: software-refilled TLB, no monitor", ("bare",)),
+    "native-walk": Entry("models.native_walk:MODEL", "the bare machine: hardware walks the page tables, no monitor"),
     "disco": Entry(
         "models.disco:MODEL",
         "Disco: trap and emulate, software TLB over a pmap (Bugnion et al., SOSP 1997)",

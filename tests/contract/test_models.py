@@ -22,7 +22,7 @@ VIRTUALIZATION = {Reaction.TRAPPED, Reaction.HYPERCALL, Reaction.TRANSLATED, Rea
 def charge(name: str, script: Script, **given: Any) -> Counts:
     """The counts of ``script`` under the model called ``name`` on the default machine."""
     model = models.load(name)
-    return count(script.prepared(), model, load_machine("flash-1997"), given)
+    return count(script.prepared(), model, load_machine(model.machine["mips64"]), given)
 
 
 def totals(counts: Counts) -> dict[str, int]:
@@ -151,7 +151,8 @@ def test_rows_sum_to_the_total(name: str) -> None:
     script = warm_script()
     for vpn in range(300):
         script.row(Kind.LOAD8, script.user(vpn), n=7)
-    model, machine = models.load(name), load_machine("flash-1997")
+    model = models.load(name)
+    machine = load_machine(model.machine["mips64"])
 
     document = price(charge(name, script), model, machine)
 
@@ -165,7 +166,7 @@ def test_the_bare_machine_knows_no_monitor(name: str) -> None:
     model: Model = models.load(name)
     reactions = {row.reaction for row in model.reactions}
 
-    assert bool(reactions & VIRTUALIZATION) == (name != "native")
+    assert bool(reactions & VIRTUALIZATION) == (name != model.baseline)
 
 
 def test_more_lru_entries_never_miss_more(name: str) -> None:
@@ -174,9 +175,13 @@ def test_more_lru_entries_never_miss_more(name: str) -> None:
     for _ in range(4000):
         x = x * 1103515245 + 12345 & 0x7FFFFFFF
         script.row(Kind.LOAD8, script.user((x >> 8) % 200))
+    known = {p.name for p in models.load(name).parameters}
     misses = []
     for entries in (8, 16, 32, 64, 128):
-        counts = charge(name, script, **{"tlb.entries": entries, "tlb.replacement": "lru"})
-        misses.append(sum(counts.total(c) for c in ("utlb_refill", "l2tlb_hit") if c in counts.counters))
+        sizes = {"tlb.entries": entries, "tlb.replacement": "lru", "dtlb.entries": entries, "dtlb.ways": entries}
+        counts = charge(name, script, **{key: value for key, value in sizes.items() if key in known})
+        found = ("utlb_refill", "l2tlb_hit", "stlb_hit", "page_walk")
+        misses.append(sum(counts.total(c) for c in found if c in counts.counters))
 
     assert misses == sorted(misses, reverse=True)
+    assert misses[0] > misses[-1]

@@ -19,7 +19,7 @@ from replay.machine import load_machine
 from replay.prepare import Prepared
 from replay.trace.schema import FRAME_KINDS, PAGE_SHIFT, Cause, Kind, Mode, Segment, Sensitive, Touch
 
-pytestmark = pytest.mark.parametrize("name", sorted(models.BUILT_IN))
+pytestmark = pytest.mark.parametrize("name", ["native", "disco"])
 RELAXED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 PAGES = [
     *((vpn, space, Segment.MAPPED) for space in (1, 2) for vpn in (*range(10), 600, 601, 4096, 9000)),
