@@ -33,6 +33,11 @@ BUILT_IN = {
         "Disco: trap and emulate, software TLB over a pmap (Bugnion et al., SOSP 1997)",
         ("disco-1997",),
     ),
+    "xen": Entry(
+        "models.xen:MODEL",
+        "Xen: paravirtual guest, direct page tables with validated updates (Barham et al., SOSP 2003)",
+        ("para",),
+    ),
 }
 
 
