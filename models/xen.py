@@ -147,12 +147,11 @@ REACTIONS = (
 
 DEVICE, TO_USER = int(Segment.DEVICE), int(Mode.USER)
 STLB_HITS, PAGE_WALKS, WALK_REFERENCES = (counter(EVENTS, c) for c in ("stlb_hit", "page_walk", "walk_reference"))
-UPDATE_HYPERCALLS, ENTRY_VALIDATIONS = counter(EVENTS, "update_hypercall"), counter(EVENTS, "entry_validation")
+UPDATE_HYPERCALLS, ENTRY_VALIDATIONS = (counter(EVENTS, c) for c in UPDATING[::-1])
 TABLE_PINS, PINNED_ENTRIES = counter(EVENTS, "table_pin"), counter(EVENTS, "pinned_entry")
 TABLE_UNPINS, UNPINNED_ENTRIES = counter(EVENTS, "table_unpin"), counter(EVENTS, "unpinned_entry")
 PENDING_FAULTS, RING_ACCESSES = counter(EVENTS, "pending_fault"), counter(EVENTS, "ring_access")
-IRET_HYPERCALLS, ROOT_SWITCHES = counter(EVENTS, "iret_hypercall"), counter(EVENTS, "root_switch")
-IDLE_UNITS = counter(EVENTS, "idle")
+IRETS, ROOT_SWITCHES, IDLE_UNITS = (counter(EVENTS, c) for c in ("iret_hypercall", "root_switch", "idle"))
 
 
 class Xen(NamedTuple):
@@ -242,9 +241,8 @@ def happen(m, at, row):
         tick(m.counts, at, m.on_site[np.uint64(row.page)])
     elif row.kind == Kind.EXCEPTION:
         enter_kernel(m, at, np.uint64(row.info & CAUSE_MASK))
-    elif row.kind == Kind.RETURN:
-        if row.info == TO_USER:
-            leave_kernel(m, at)
+    elif row.kind == Kind.RETURN and row.info == TO_USER:
+        leave_kernel(m, at)
     elif row.kind == Kind.BASE_SWITCH:
         switch_base(m, at, row.page)
     elif row.kind == Kind.IDLE:
@@ -325,7 +323,7 @@ def leave_kernel(m, at):
     """A return to user mode: the queue is flushed, and a kernel with its own root loses its TLB entries."""
     flush(m, at)
     if m.roots != ONE:
-        tick(m.counts, at, IRET_HYPERCALLS)
+        tick(m.counts, at, IRETS)
         tick(m.counts, at, ROOT_SWITCHES)
         paging.flush_space(m.paging, at.vcpu, 0)
 
