@@ -61,6 +61,11 @@ BUILT_IN = {
         "faithful",
         "hypothetical",
     ),
+    "xen": Entry(
+        "models.xen:MODEL",
+        "Xen: paravirtual guest, direct page tables with validated updates (Barham et al., SOSP 2003)",
+        ("para",),
+    ),
 }
 
 BY_ARCHITECTURE: dict[str, dict[str, str]] = {
