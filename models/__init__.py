@@ -65,6 +65,8 @@ BUILT_IN = {
         "models.xen:MODEL",
         "Xen: paravirtual guest, direct page tables with validated updates (Barham et al., SOSP 2003)",
         ("para",),
+        "hypothetical",
+        "ported",
     ),
 }
 
