@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from replay.prepare import Prepared, from_rows
 from replay.trace.meta import Handler, RecorderTlb, Refill, Service, TraceMeta
 from replay.trace.schema import (
     CTX_MODE_SHIFT,
+    ENTRY_FRAME_SHIFT,
+    ENTRY_PRESENT,
+    ENTRY_SIZE_SHIFT,
+    ENTRY_USER,
+    ENTRY_VALID,
+    ENTRY_WRITE,
     PAGE_SHIFT,
     TOUCH_SHIFT,
     Cause,
@@ -21,6 +28,7 @@ from replay.trace.schema import (
 
 WINDOW, REFILL_PC, NESTED_PC = 0xFFFFFFFFC0000000, 0xFFFFFFFF80000080, 0xFFFFFFFF80000180
 KSEG0, KSEG1, DEVICE_PAGE = (a >> PAGE_SHIFT for a in (0xFFFFFFFF80000000, 0xFFFFFFFFA0000000, 0xFFFFFFFFBF000000))
+LARGE_PAGE = 1 << ENTRY_SIZE_SHIFT
 LOW_48, LOW_32 = (1 << 48) - 1, (1 << 32) - 1
 
 SERVICES = (
@@ -46,18 +54,23 @@ REFILL = Refill(
 )
 
 
-def handmade_meta(vcpus: int = 1, tlb: RecorderTlb | None = None) -> TraceMeta:
-    """Metadata of a small MIPS64 machine that nobody recorded."""
-    return TraceMeta(
-        architecture="mips64",
+DIRECT_MAP = 0xFFFFFFFF80000000 >> PAGE_SHIFT
+"""On x86-64: virtual page from which on the kernel maps all memory."""
+
+
+def handmade_meta(vcpus: int = 1, tlb: RecorderTlb | None = None, architecture: str = "mips64") -> TraceMeta:
+    """Metadata of a small machine that nobody recorded; one for x86-64 has neither a software TLB nor a refill."""
+    meta = TraceMeta(
+        architecture=architecture,
         vcpus=vcpus,
         memory_bytes=1 << 26,
         instructions_per_second=200_000_000,
         workload="by hand",
-        tlb=tlb or RecorderTlb(64, True, 0, "random", 1),
         services=SERVICES,
-        refill=REFILL,
     )
+    if architecture == "mips64":
+        meta = replace(meta, tlb=tlb or RecorderTlb(64, True, 0, "random", 1), refill=REFILL)
+    return meta
 
 
 class Script:
@@ -67,6 +80,7 @@ class Script:
         self.meta = meta or handmade_meta()
         self.rows: list[tuple[int, int, int, int, int]] = []
         self._pages: dict[tuple[int, int], int] = {}
+        self._vpn = [0]
         self._sites: dict[tuple[Sensitive, int], int] = {}
 
     def row(
@@ -91,6 +105,7 @@ class Script:
         if known:
             return known
         new = self._pages[space, vpn] = len(self._pages) + 1
+        self._vpn.append(vpn)
         self.row(Kind.PAGE, new, segment, payload=(vpn & LOW_48, vpn >> 48 | space << 4))
         return new
 
@@ -99,8 +114,13 @@ class Script:
         return self.page(vpn, space)
 
     def kernel(self, frame: int) -> int:
-        """A frame seen through the unmapped segment kseg0."""
-        return self.page(KSEG0 + frame, 0, Segment.UNMAPPED)
+        """A frame seen through the unmapped segment kseg0; of a kernel without one, its page that maps the frame."""
+        unmapped = self.meta.architecture == "mips64"
+        return self.page(KSEG0 + frame, 0, Segment.UNMAPPED if unmapped else Segment.MAPPED)
+
+    def direct(self, frame: int) -> int:
+        """On x86-64: a frame seen through the kernel's map of all memory, which no address space changes."""
+        return self.page(DIRECT_MAP + frame)
 
     def device(self) -> int:
         """The page of device registers."""
@@ -113,6 +133,40 @@ class Script:
             known = self._sites[klass, register] = len(self._sites) + 1
             self.row(Kind.SITE, known, klass, payload=(REFILL_PC & LOW_48, REFILL_PC >> 48 | register << 16))
         self.row(Kind.SENSITIVE, known, n=n, vcpu=vcpu, mode=Mode.KERNEL)
+
+    def entry(
+        self,
+        page: int,
+        frame: int,
+        *,
+        level: int = 0,
+        table: int = 5,
+        bits: int = ENTRY_VALID | ENTRY_PRESENT | ENTRY_WRITE | ENTRY_USER,
+        old: int = 0,
+        vcpu: int = 0,
+    ) -> None:
+        """Append what a store to the page table of ``level`` in frame ``table`` wrote: ``page`` on maps ``frame`` on.
+
+        ``bits`` are those of the entry; LARGE_PAGE among them maps 2 MB by an entry of level 1.
+        """
+        index = 0 if page == 0 else self._vpn[page] >> 9 * level & 511
+        payload = (old, frame << ENTRY_FRAME_SHIFT | bits, table)
+        self.row(Kind.ENTRY, page, index | level << 12, vcpu=vcpu, mode=Mode.KERNEL, payload=payload)
+
+    def base_switch(self, space: int, vcpu: int = 0) -> None:
+        """Append a write of CR3: the instruction, then what it did."""
+        self.sensitive(Sensitive.MOV_TO_CR, vcpu=vcpu, register=3)
+        self.row(Kind.BASE_SWITCH, space, vcpu=vcpu, mode=Mode.KERNEL)
+
+    def invalidate(self, page: int, vcpu: int = 0) -> None:
+        """Append an INVLPG of ``page``: the instruction, then what it did."""
+        self.sensitive(Sensitive.INVLPG, vcpu=vcpu)
+        self.row(Kind.INVALIDATE_PAGE, page, vcpu=vcpu, mode=Mode.KERNEL)
+
+    def port(self, port: int, size: int = 1, *, write: bool = False, vcpu: int = 0) -> None:
+        """Append an IN or OUT: the instruction, then what it did."""
+        self.sensitive(Sensitive.OUT if write else Sensitive.IN, vcpu=vcpu)
+        self.row(Kind.PORT, port, size | write << 8, vcpu=vcpu, mode=Mode.KERNEL)
 
     def exception(self, cause: Cause, page: int = 0, touch: Touch = Touch.NONE, vcpu: int = 0) -> None:
         """Append an exception that interrupted an access to ``page``, or none."""

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from replay.jit import inline, kernel, types_by_hook
-from replay.trace.schema import CAUSE_MASK, EVENT_FIRST, TOUCH_SHIFT, Cause, Kind
+from replay.trace.schema import CAUSE_MASK, CTX_MODE_SHIFT, EVENT_FIRST, TOUCH_SHIFT, Cause, Kind, Mode, Touch
 
-INSTRUCTIONS, REFERENCES, INVOCATIONS = np.uint64(0), np.uint64(1), np.uint64(2)
+INSTRUCTIONS, REFERENCES, INVOCATIONS, KERNEL_INSTRUCTIONS = (np.uint64(n) for n in range(4))
 KEPT, REPLACED, REPLACED_REFILL = 0, 1, 2
 """Services: kept; replaced by the model; replaced refill, whose TLB writes and probes are the recorder's own too."""
 
@@ -26,13 +26,20 @@ NEVER = np.int64(2**62)
 PAYLOADS = PENDING = 4
 """Payload rows kept for the next row; the schema gives none more."""
 
-NO_VCPU = np.uint64(255)
+NOBODY = np.uint64(255)
+"""Context of no row: a mode that no vCPU has."""
 NOW_SHIFT = np.uint64(10)
-VCPU_MASK = 15
+VCPU_MASK = np.uint64(15)
+MODE_SHIFT = np.uint64(CTX_MODE_SHIFT)
+USER = np.uint64(Mode.USER)
+COMPLETED = np.uint8(255)
+"""In place of a Cause: no exception cut the access off."""
 EXTRA, EXCEPTION, SENSITIVE = int(Kind.EXTRA), int(Kind.EXCEPTION), int(Kind.SENSITIVE)
 RETURN, TLB_WRITE, TLB_PROBE = int(Kind.RETURN), int(Kind.TLB_WRITE), int(Kind.TLB_PROBE)
 SERVICE_ENTER, SERVICE_EXIT = int(Kind.SERVICE_ENTER), int(Kind.SERVICE_EXIT)
 REFILL, NESTED_REFILL = int(Cause.REFILL), int(Cause.NESTED_REFILL)
+FETCH, LOAD8, STORE8 = int(Kind.FETCH), int(Kind.LOAD8), int(Kind.STORE8)
+TOUCH_FETCH, TOUCH_LOAD = int(Touch.FETCH), int(Touch.LOAD)
 
 
 class Engine(NamedTuple):
@@ -62,8 +69,19 @@ class At(NamedTuple):
     base: np.uint64
     refill: np.uint64  # base of the refill service
     now: np.uint64  # row number shifted: later rows have greater values
+    mode: np.uint64  # the vCPU's Mode before the row
     skip: np.uint8  # of the current place
     recorded_refill: bool  # an access that the recorder's TLB missed: its restart is in the trace
+    cut_off: np.uint8  # Cause of the exception that cut the access off, else COMPLETED
+    retired: np.int64  # instructions of kept services that the vCPU retired before the row
+
+
+class Reference(NamedTuple):
+    """A fetch, load or store; of one that an exception cut off, ``info`` is 0 and a load or store has 8 bytes."""
+
+    kind: np.uint8
+    info: np.uint16
+    page: np.uint32
 
 
 class Event(NamedTuple):
@@ -75,9 +93,9 @@ class Event(NamedTuple):
     payload: np.ndarray
 
 
-def access(state: Any, at: Any, page: Any) -> Any:
-    """Hook: a reference to page id ``page``, completed or cut off by an exception."""
-    raise TypeError(f"compiled code only: {state} {at} {page}")
+def access(state: Any, at: Any, reference: Any) -> Any:
+    """Hook: a ``Reference``, completed or cut off by an exception."""
+    raise TypeError(f"compiled code only: {state} {at} {reference}")
 
 
 def event(state: Any, at: Any, row: Any) -> Any:
@@ -113,7 +131,9 @@ def _no_slices(_state, _at):
 @inline
 def in_refill(at):
     """``at`` within the refill service: a TLB miss of the model is booked there, whatever service it interrupts."""
-    return At(at.vcpu, at.lane, at.refill, at.refill, at.now, at.skip, at.recorded_refill)
+    return At(
+        at.vcpu, at.lane, at.refill, at.refill, at.now, at.mode, at.skip, at.recorded_refill, at.cut_off, at.retired
+    )
 
 
 @inline
@@ -144,12 +164,15 @@ def _refill(engine, vcpu):
 
 
 @inline
-def _settle(engine, vcpu, base, skip, left, references):
-    """Write the tallies of a stretch in one place; those of a replaced service are nobody's."""
-    if vcpu != NO_VCPU and skip == KEPT:
+def _settle(engine, context, base, skip, left, references):
+    """Write the tallies of a stretch in one place and mode; those of a replaced service are nobody's."""
+    if context != NOBODY and skip == KEPT:
+        vcpu = context & VCPU_MASK
         instructions = engine.slice_end[vcpu] - engine.retired[vcpu] - left
         engine.counts[base + INSTRUCTIONS] += instructions
         engine.counts[base + REFERENCES] += references
+        if context >> MODE_SHIFT != USER:
+            engine.counts[base + KERNEL_INSTRUCTIONS] += instructions
         engine.retired[vcpu] += instructions
 
 
@@ -186,37 +209,51 @@ def _interrupted_access(info):
     return (info >> TOUCH_SHIFT) & 3 != 0 and info & CAUSE_MASK != NESTED_REFILL
 
 
+@inline
+def _cut_off(at, cause):
+    """``at`` for the access that an exception of this ``cause`` cut off."""
+    return At(at.vcpu, at.lane, at.base, at.refill, at.now, at.mode, at.skip, cause == REFILL, cause, at.retired)
+
+
+@inline
+def _touched(info):
+    """The access kind that an exception with this ``info`` cut off."""
+    touch = info >> TOUCH_SHIFT & 3
+    return np.uint8(FETCH if touch == TOUCH_FETCH else LOAD8 if touch == TOUCH_LOAD else STORE8)
+
+
 @kernel
 def count_rows(state, engine, columns, first, last):
     """Charge rows ``first`` to ``last`` (exclusive) of ``columns`` to ``state`` and ``engine``.
 
-    ``left`` counts the slice's instructions down: what a stretch retired is what it is less by.
+    ``left`` counts the slice's instructions down: what a stretch in one context (vCPU and mode) retired is what it is
+    less by.
     """
-    vcpu, lane, base, skip = NO_VCPU, np.uint64(0), np.uint64(0), np.uint8(KEPT)
+    context, vcpu, lane, base, skip = NOBODY, np.uint64(0), np.uint64(0), np.uint64(0), np.uint8(KEPT)
     left, references = NEVER, np.int64(0)
     for row in range(np.uint64(first), np.uint64(last)):
-        this = np.uint64(columns.ctx[row] & VCPU_MASK)
-        if this != vcpu:
-            _settle(engine, vcpu, base, skip, left, references)
-            vcpu, lane, references = this, this * engine.pairs, np.int64(0)
+        this = np.uint64(columns.ctx[row])
+        if this != context:
+            _settle(engine, context, base, skip, left, references)
+            context, vcpu, references = this, this & VCPU_MASK, np.int64(0)
+            lane = vcpu * engine.pairs
             base, skip, left = _enter(engine, vcpu)
         left -= columns.n[row]
+        now, retired = row << NOW_SHIFT, engine.slice_end[vcpu] - left
+        at = At(vcpu, lane, base, _refill(engine, vcpu), now, context >> MODE_SHIFT, skip, False, COMPLETED, retired)
         if left <= 0:
-            _settle(engine, vcpu, base, skip, left, references)
+            _settle(engine, context, base, skip, left, references)
             references = np.int64(0)
-            engine.slice_end[vcpu] += slice_ended(
-                state, At(vcpu, lane, base, _refill(engine, vcpu), row << NOW_SHIFT, skip, False)
-            )
+            engine.slice_end[vcpu] += slice_ended(state, at)
             left = engine.slice_end[vcpu] - engine.retired[vcpu]
-        kind, page = columns.kind[row], columns.page[row]
+        kind, page, info = columns.kind[row], columns.page[row], columns.info[row]
         if kind < EVENT_FIRST:
             if skip == KEPT:
                 references += 1
-                access(state, At(vcpu, lane, base, _refill(engine, vcpu), row << NOW_SHIFT, skip, False), page)
+                access(state, at, Reference(kind, info, page))
         else:
-            info = columns.info[row]
             if kind == SERVICE_ENTER or kind == SERVICE_EXIT:
-                _settle(engine, vcpu, base, skip, left, references)
+                _settle(engine, context, base, skip, left, references)
                 references = np.int64(0)
                 engine.place[vcpu] = page
                 base, skip, left = _enter(engine, vcpu)
@@ -226,12 +263,9 @@ def count_rows(state, engine, columns, first, last):
                 _keep(engine.payload, page, info)
             elif not _is_skipped(kind, skip):
                 engine.counts[base + _table_counter(engine, kind, info, page)] += 1
-                at = At(vcpu, lane, base, _refill(engine, vcpu), row << NOW_SHIFT, skip, False)
                 event(state, at, Event(kind, info, page, engine.payload))
             if kind != EXTRA and engine.payload[PENDING] != 0:
                 engine.payload[:] = 0  # used up: what the next row lacks reads as 0
             if kind == EXCEPTION and _interrupted_access(info):
-                recorded_refill = info & CAUSE_MASK == REFILL
-                at = At(vcpu, lane, base, _refill(engine, vcpu), row << NOW_SHIFT, skip, recorded_refill)
-                access(state, at, page)
-    _settle(engine, vcpu, base, skip, left, references)
+                access(state, _cut_off(at, np.uint8(info & CAUSE_MASK)), Reference(_touched(info), np.uint16(0), page))
+    _settle(engine, context, base, skip, left, references)

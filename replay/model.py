@@ -18,6 +18,7 @@ COMMON = {
     "instructions": "instructions retired by the guest, without those of replaced services",
     "references": "fetched lines, loads and stores of the guest, without those of replaced services",
     "invocations": "times the service was entered; of the refill service, times the model's TLB missed",
+    "kernel_instructions": "of the instructions, those outside user mode",
 }
 """Counters that the generic kernel keeps for every model; a model's own counters follow them."""
 
@@ -71,6 +72,8 @@ OTHER_CAUSES = (*(c for c in Cause if c not in (*TLB_CAUSES, *INTERRUPTS, *FAULT
 MIPS_PRIVILEGED = tuple(s for s in Sensitive if s <= Sensitive.CACHE)
 X86_PRIVILEGED = tuple(s for s in Sensitive if Sensitive.CLI <= s <= Sensitive.RDPMC)
 X86_UNPRIVILEGED = tuple(s for s in Sensitive if s >= Sensitive.SGDT)
+PORT_INSTRUCTIONS = (Sensitive.IN, Sensitive.OUT, Sensitive.INS, Sensitive.OUTS)
+"""Of X86_PRIVILEGED, those that a PORT row annotates: a model reacts to the one or to the other."""
 INVALIDATIONS = (Kind.INVALIDATE_PAGE, Kind.INVALIDATE_SPACE, Kind.INVALIDATE_ALL)
 TABLE_CHANGES = (Kind.ENTRY, Kind.TABLE_ALLOC, Kind.TABLE_FREE, Kind.TABLE_LINK, Kind.TABLE_UNLINK)
 SPACES = (Kind.SPACE_CREATE, Kind.SPACE_DESTROY, Kind.BASE_SWITCH)
@@ -168,6 +171,12 @@ class Model:
     """Architecture of a trace -> faithful, ported or hypothetical."""
     machine: Mapping[str, str]
     """Architecture of a trace -> the default machine."""
+    baseline: str = "native"
+    """The bare machine that it is compared with, by its name in the registry."""
+    rules: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Architecture of a trace -> what is done about mechanisms without a counterpart there; none where faithful."""
+    incorrect: str = ""
+    """The counter of sensitive instructions that should have trapped and did not; if it ticks, guests go wrong."""
     aliases: tuple[str, ...] = ()
     first_slice: Callable[[Mapping[str, Any]], int] | None = None
     """Settings -> instructions until the slice hook first runs; None if the model's time has no slices."""
@@ -196,6 +205,11 @@ class Model:
         return self.counters.index(counter) if counter else len(self.counters)
 
     def _check(self) -> None:
+        unruled = [a for a, label in self.fidelity.items() if (label == "faithful") == bool(self.rules.get(a))]
+        if unruled:
+            raise ValueError(
+                f"{self.name}: rules belong to traces it is not faithful for, and to all of them: {unruled}"
+            )
         covered = [event for row in self.reactions for event in row.events]
         twice = {repr(e) for e in covered if sum(e is c for c in covered) > 1}
         missing = [repr(e) for e in guest_events() if not any(e is c for c in covered)]
@@ -204,6 +218,8 @@ class Model:
         if len(set(self.counters)) != sum(len(group) for group in (COMMON, *self.events.values())):
             raise ValueError(f"{self.name}: a counter belongs to two mechanisms")
         named = {c for row in self.reactions for c in (row.ticks, *row.may) if c}
+        if self.incorrect and self.incorrect not in self.counters:
+            raise ValueError(f"{self.name}: what is incorrect is no counter of it: {self.incorrect}")
         if set(self.counters) != set(self.costs) or named != set(self.counters) - set(COMMON):
             loose = sorted((set(self.counters) ^ set(self.costs)) | (named ^ (set(self.counters) - set(COMMON))))
             raise ValueError(f"{self.name}: every counter has one cost and a place in the reactions, but not {loose}")

@@ -37,6 +37,9 @@ class Pages(NamedTuple):
     space: np.ndarray  # u32, address space; 0 is global
     vpn: np.ndarray  # u64, virtual page number
     frame: np.ndarray  # u32, guest-physical frame + 1 in an unmapped segment, else 0
+    leaf: np.ndarray  # u32: number of the 2 MB region of its space that it lies in; 0 for no page
+    middle: np.ndarray  # u32: of the 1 GB region
+    upper: np.ndarray  # u32: of the 512 GB region
     table: np.ndarray  # u32 by pair: pair of the linear table's page that holds this pair's entries; 0 for none
     handler: np.ndarray  # u32[2], page ids of the refill handler's and the nested handler's code; 0 for none
 
@@ -178,14 +181,27 @@ def _side_tables(
         fixed = segment != Segment.MAPPED
         mask = np.uint64(UNMAPPED_MASK[meta.architecture] >> PAGE_SHIFT)
         frame[fixed] = (vpn[fixed] & mask).astype(np.uint32) + 1
+    space = np.repeat(pair_space, 2)
     return {
         "segment": segment,
-        "space": np.repeat(pair_space, 2),
+        "space": space,
         "vpn": vpn,
         "frame": frame,
+        "leaf": _regions(space, vpn, 1),
+        "middle": _regions(space, vpn, 2),
+        "upper": _regions(space, vpn, 3),
         "table": ids["table"],
         "handler": ids["handler"],
     }
+
+
+def _regions(space: np.ndarray, vpn: np.ndarray, levels: int) -> np.ndarray:
+    """By page id: number of the region of 512 ** levels pages that it lies in; pages of one have neighbouring ids."""
+    number = vpn >> np.uint64(9 * levels)
+    starts = np.ones(vpn.size, np.uint32)
+    starts[3:] = (number[3:] != number[2:-1]) | (space[3:] != space[2:-1])
+    starts[:2] = 0  # page 0 is none, and page 1 the other half of its pair
+    return np.cumsum(starts, dtype=np.uint32)
 
 
 def _fill_buddies(segment: np.ndarray) -> None:

@@ -1,11 +1,13 @@
 // The generic count kernel once more in C: the same algorithm as replay/kernel.py, to measure that one against.
 // The file that includes this defines struct state, access_page, event and slice_ended.
 
-static inline void settle(const struct engine *e, u64 vcpu, u64 base, u8 skip, i64 left, i64 references) {
-    if (vcpu == NO_VCPU || skip != KEPT) return;
+static inline void settle(const struct engine *e, u64 context, u64 base, u8 skip, i64 left, i64 references) {
+    if (context == NOBODY || skip != KEPT) return;
+    u64 vcpu = context & 15;
     i64 instructions = e->slice_end[vcpu] - e->retired[vcpu] - left;
     e->counts[base] += instructions;
     e->counts[base + 1] += references;
+    if (context >> 4) e->counts[base + KERNEL_INSTRUCTIONS] += instructions;
     e->retired[vcpu] += instructions;
 }
 
@@ -21,22 +23,23 @@ void count_rows(const struct state *state, const struct engine *engine, const st
     const struct state m = *state;
     const struct engine e = *engine;
     const struct columns c = *columns;
-    u64 vcpu = NO_VCPU, lane = 0, base = 0, refill = 0;
+    u64 context = NOBODY, vcpu = 0, lane = 0, base = 0, refill = 0;
     u8 skip = KEPT;
     i64 left = NEVER, references = 0;
     for (u64 i = first; i < last; i++) {
-        u64 this = c.ctx[i] & 15;
-        if (this != vcpu) {
-            settle(&e, vcpu, base, skip, left, references);
-            vcpu = this;
-            lane = this * e.pairs;
+        u64 this = c.ctx[i];
+        if (this != context) {
+            settle(&e, context, base, skip, left, references);
+            context = this;
+            vcpu = this & 15;
+            lane = vcpu * e.pairs;
             ENTER();
             refill = (vcpu * e.places + e.refill) * e.counters;
         }
         left -= c.n[i];
         struct at at = {vcpu, lane, base, refill, i << 10, skip, 0};
         if (left <= 0) {
-            settle(&e, vcpu, base, skip, left, references);
+            settle(&e, context, base, skip, left, references);
             references = 0;
             e.slice_end[vcpu] += slice_ended(&m, &at);
             left = e.slice_end[vcpu] - e.retired[vcpu];
@@ -49,7 +52,7 @@ void count_rows(const struct state *state, const struct engine *engine, const st
         } else {
             u16 info = c.info[i];
             if (kind == SERVICE_ENTER || kind == SERVICE_EXIT) {
-                settle(&e, vcpu, base, skip, left, references);
+                settle(&e, context, base, skip, left, references);
                 e.place[vcpu] = page;
                 ENTER();
                 if (kind == SERVICE_ENTER && skip != REPLACED_REFILL) e.counts[base + INVOCATIONS]++;
@@ -73,5 +76,5 @@ void count_rows(const struct state *state, const struct engine *engine, const st
         }
         access_page(&m, &at, page);
     }
-    settle(&e, vcpu, base, skip, left, references);
+    settle(&e, context, base, skip, left, references);
 }

@@ -15,7 +15,7 @@ from replay.count import count
 from replay.handmade import Script
 from replay.hw import tlb
 from replay.jit import kernel
-from replay.kernel import NOW_SHIFT, At
+from replay.kernel import COMPLETED, NOW_SHIFT, At
 from replay.machine import load_machine
 from replay.mmu import l2tlb
 from replay.prepare import prepare
@@ -38,7 +38,8 @@ def first_level_misses(held, pairs):
     misses = 0
     for row in range(pairs.size):
         now = np.uint64(row) << NOW_SHIFT
-        at = At(np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0), now, np.uint8(0), False)
+        zero = np.uint64(0)
+        at = At(zero, zero, zero, zero, now, zero, np.uint8(0), False, COMPLETED, np.int64(0))
         pair = np.uint64(pairs[row])
         if not tlb.hit(held, at, pair):
             misses += 1

@@ -33,14 +33,6 @@ def test_counters_are_in_the_glossary(defined: set[str], name: str) -> None:
     assert [] == sorted(set(models.load(name).counters) - defined)
 
 
-@pytest.mark.parametrize("name", sorted(models.BUILT_IN))
-def test_the_registry_says_what_the_model_says(name: str) -> None:
-    """Name, summary and aliases in the registry, which loads nothing, are the model's own."""
-    model, entry = models.load(name), models.BUILT_IN[name]
-
-    assert (name, entry.summary, entry.aliases) == (model.name, model.summary, model.aliases)
-
-
 def test_services_are_in_the_glossary(defined: set[str]) -> None:
     """Each service that a recording can name is explained."""
     assert [] == sorted({service.name for service in abi.services()} - defined)
