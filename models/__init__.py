@@ -28,6 +28,11 @@ class Entry(NamedTuple):
 BUILT_IN = {
     "native": Entry("models.native:MODEL", "the bare machine: software-refilled TLB, no monitor", ("bare",)),
     "native-walk": Entry("models.native_walk:MODEL", "the bare machine: hardware walks the page tables, no monitor"),
+    "shadow": Entry(
+        "models.shadow:MODEL",
+        "shadow page tables on virtualization hardware without nested ones (Adams and Agesen, ASPLOS 2006)",
+        ("shadow-paging",),
+    ),
     "disco": Entry(
         "models.disco:MODEL",
         "Disco: trap and emulate, software TLB over a pmap (Bugnion et al., SOSP 1997)",
