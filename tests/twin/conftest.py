@@ -24,6 +24,8 @@ class NaiveMachine:
     """Walks the rows of a trace; ``counts[vcpu, place, counter]``."""
 
     replaces: tuple[str, ...] = ()
+    architectures: tuple[str, ...] = ("mips64",)
+    """Of the traces that the twin knows how to read."""
 
     def __init__(self, prepared: Prepared, settings: dict[str, Any]) -> None:
         self.p, self.settings = prepared, settings
@@ -208,6 +210,7 @@ class NaiveWalk(NaiveMachine):
     """The bare machine with a page walker."""
 
     replaces = ("REFILL",)
+    architectures = ("mips64", "x86-64")
 
     def __init__(self, prepared: Prepared, settings: dict[str, Any]) -> None:
         super().__init__(prepared, settings)

@@ -150,11 +150,6 @@ def chosen(name: str, hardware: dict[str, Any], monitor: dict[str, Any]) -> dict
     return {key: value for key, value in {**hardware, **monitor}.items() if key in known}
 
 
-def traced(name: str) -> list[str]:
-    """Architectures of traces that ``name`` is charged with."""
-    return sorted(models.load(name).fidelity)
-
-
 def nonzero(counts: Counts) -> dict[tuple[int, int, str], int]:
     """Counts as the twins give them."""
     return {
@@ -175,7 +170,7 @@ def test_counts_equal_the_twins(
     name: str, naive: SimpleNamespace, data: Any, ops: Any, repeat: int, hardware: Any, monitor: Any
 ) -> None:
     """Every counter of every place and vCPU equals the twin's, whatever the rows and the geometry."""
-    prepared = make_trace(ops, repeat, data.draw(st.sampled_from(traced(name))))
+    prepared = make_trace(ops, repeat, data.draw(st.sampled_from(naive.models[name].architectures)))
     machine, model = load_machine("flash-1997"), models.load(name)
     given_settings = chosen(name, hardware, monitor)
     expected = naive.models[name](prepared, settle(model, machine, prepared.meta, given_settings)).run()
@@ -197,7 +192,10 @@ def test_structures_equal_the_twins(
     name: str, naive: SimpleNamespace, data: Any, ops: Any, repeat: int, hardware: Any, monitor: Any
 ) -> None:
     """After the last row TLBs hold the twin's pairs, entry by entry, and the pmap its machine pages and backmaps."""
-    prepared, model = make_trace(ops, repeat, data.draw(st.sampled_from(traced(name)))), models.load(name)
+    prepared, model = (
+        make_trace(ops, repeat, data.draw(st.sampled_from(naive.models[name].architectures))),
+        models.load(name),
+    )
     values = settle(model, load_machine("flash-1997"), prepared.meta, chosen(name, hardware, monitor))
     engine = make_engine(prepared, model, values)
     state = model.state(prepared, values, engine.counts)
