@@ -16,29 +16,72 @@ if TYPE_CHECKING:
 
 ENTRY_POINTS = "vmreplay.models"
 
+ARCHITECTURES = ("mips64", "x86-64")
+"""Architectures of traces, in the order of an entry's labels."""
+
 
 class Entry(NamedTuple):
-    """Where a model is, what it is in one line, and what else the literature calls it."""
+    """Where a model is, what it is in one line, what else it is called, and how true it is to what the system was.
+
+    The last two are labels: faithful, ported or hypothetical, on a trace of each of ARCHITECTURES; '' if unknown.
+    """
 
     place: str
     summary: str
     aliases: tuple[str, ...] = ()
+    on_mips64: str = ""
+    on_x86_64: str = ""
+
+    @property
+    def fidelity(self) -> dict[str, str]:
+        """Architecture of a trace -> label."""
+        labels = zip(ARCHITECTURES, (self.on_mips64, self.on_x86_64), strict=True)
+        return {architecture: label for architecture, label in labels if label}
 
 
 BUILT_IN = {
-    "native": Entry("models.native:MODEL", "the bare machine: software-refilled TLB, no monitor", ("bare",)),
-    "native-walk": Entry("models.native_walk:MODEL", "the bare machine: hardware walks the page tables, no monitor"),
+    "native": Entry(
+        "models.native:MODEL",
+        "the bare machine: software-refilled TLB, no monitor",
+        ("native-refill",),
+        "faithful",
+        "hypothetical",
+    ),
+    "native-walk": Entry(
+        "models.native_walk:MODEL",
+        "the bare machine: hardware walks the page tables, no monitor",
+        (),
+        "hypothetical",
+        "faithful",
+    ),
     "shadow": Entry(
         "models.shadow:MODEL",
         "shadow page tables on virtualization hardware without nested ones (Adams and Agesen, ASPLOS 2006)",
         ("shadow-paging",),
+        "hypothetical",
+        "faithful",
     ),
     "disco": Entry(
         "models.disco:MODEL",
         "Disco: trap and emulate, software TLB over a pmap (Bugnion et al., SOSP 1997)",
-        ("disco-1997",),
+        ("disco-1997", "numa"),
+        "faithful",
+        "hypothetical",
+    ),
+    "xen": Entry(
+        "models.xen:MODEL",
+        "Xen: paravirtual guest, direct page tables with validated updates (Barham et al., SOSP 2003)",
+        ("para",),
+        "hypothetical",
+        "ported",
     ),
 }
+
+BY_ARCHITECTURE: dict[str, dict[str, str]] = {
+    "native": {"x86-64": "native-walk"},
+    "bare": {"mips64": "native", "x86-64": "native-walk"},
+}
+"""Word -> architecture of a trace -> the model that it means there; elsewhere it is a model's name, or unknown."""
 
 
 def entries() -> dict[str, Entry]:
@@ -50,18 +93,37 @@ def entries() -> dict[str, Entry]:
     return found
 
 
-def resolve(name: str) -> str:
-    """The model's own name for ``name``, which may be an alias.  Raises UserError if no model is called so."""
+def check(name: str) -> None:
+    """Raise UserError if ``name`` means a model on traces of no architecture."""
+    words = [*entries(), *(alias for entry in entries().values() for alias in entry.aliases), *BY_ARCHITECTURE]
+    if name not in words:
+        raise unknown("model", name, words, "replay models")
+
+
+def resolve(name: str, architecture: str = "") -> str:
+    """The model's own name for ``name`` on a trace of ``architecture``; without one, of any.
+
+    Raises UserError if no model is called so, or if which one is depends on an architecture that is not known.
+    """
+    check(name)
     known = entries()
     aliases = {alias: model for model, entry in known.items() for alias in entry.aliases}
-    if name not in known and name not in aliases:
-        raise unknown("model", name, [*known, *aliases], "replay models")
-    return aliases.get(name, name)
+    meanings = BY_ARCHITECTURE.get(name, {})
+    found = meanings.get(architecture) or (name if name in known else aliases.get(name))
+    if not found:
+        told = " and ".join(f"{model} on a trace of {where}" for where, model in meanings.items())
+        raise UserError(f"{name} means {told}; name one of them (see `replay models`)")
+    return found
 
 
-def load(name: str) -> Model:
-    """The model called ``name`` or known by that alias.  Raises UserError."""
-    name = resolve(name)
+def word(name: str, architecture: str) -> str:
+    """What the model ``name`` is asked for by on a trace of ``architecture``: its name, unless that means another."""
+    return next(said for said in (name, *entries()[name].aliases) if resolve(said, architecture) == name)
+
+
+def load(name: str, architecture: str = "") -> Model:
+    """The model that ``name`` means on a trace of ``architecture``, as ``resolve`` has it.  Raises UserError."""
+    name = resolve(name, architecture)
     module, _, attribute = entries()[name].place.partition(":")
     try:
         model: Model = getattr(importlib.import_module(module), attribute)

@@ -42,9 +42,9 @@ from replay.mmu import l2tlb, levels, pmap
 from replay.mmu.l2tlb import L2Tlb
 from replay.mmu.pmap import Pmap
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
-from replay.prepare import Prepared, Sites
+from replay.prepare import Prepared
 from replay.records import Parameter
-from replay.trace.schema import TLB_RANDOM, Kind, Segment, Sensitive, ServiceClass
+from replay.trace.schema import TLB_RANDOM, Kind, Mode, Segment, Sensitive, ServiceClass
 
 # -- parameters -------------------------------------------------------------------------------------------------------
 
@@ -108,6 +108,10 @@ REFILLING = (
     *("page_allocation", "tlb_write_emulation", "eret_emulation", "hal_access", "mfc0_emulation", "mtc0_emulation"),
 )
 
+TLB_WRITES = (Sensitive.TLBWI, Sensitive.TLBWR, Sensitive.INVLPG, Sensitive.INVPCID)
+RETURNS, WAITS = (Sensitive.ERET, Sensitive.IRET, Sensitive.SYSRET), (Sensitive.WAIT, Sensitive.HLT)
+NAMED = (*hal.READS, *hal.WRITES, *TLB_WRITES, *RETURNS, *WAITS, *model.PORT_INSTRUCTIONS)
+
 REACTIONS = (
     Row((Access.HIT,), Reaction.DIRECT, may=("vcpu_switch",)),
     Row((Access.MISS,), Reaction.TRAPPED, may=REFILLING),
@@ -119,16 +123,17 @@ REACTIONS = (
     Row(model.SYSTEM_CALLS, Reaction.TRAPPED, "system_call"),
     Row(model.OTHER_CAUSES, Reaction.TRAPPED, "other_exception"),
     Row((Kind.RETURN,), Reaction.DIRECT),
-    Row((Sensitive.MFC0,), Reaction.TRAPPED, may=("mfc0_emulation", "hal_access")),
-    Row((Sensitive.MTC0,), Reaction.TRAPPED, may=("mtc0_emulation", "hal_access")),
-    Row((Sensitive.TLBWI, Sensitive.TLBWR), Reaction.TRAPPED, "tlb_write_emulation"),
+    Row(hal.READS, Reaction.TRAPPED, may=("mfc0_emulation", "hal_access")),
+    Row(hal.WRITES, Reaction.TRAPPED, may=("mtc0_emulation", "hal_access")),
+    Row(TLB_WRITES, Reaction.TRAPPED, "tlb_write_emulation"),
     Row((Sensitive.TLBP,), Reaction.TRAPPED, "tlb_probe_emulation"),
     Row((Sensitive.TLBR,), Reaction.TRAPPED, "tlb_read_emulation"),
-    Row((Sensitive.ERET,), Reaction.TRAPPED, "eret_emulation"),
-    Row((Sensitive.WAIT,), Reaction.TRAPPED, "wait_emulation"),
+    Row(RETURNS, Reaction.TRAPPED, "eret_emulation"),
+    Row(WAITS, Reaction.TRAPPED, "wait_emulation"),
     Row((Sensitive.CACHE,), Reaction.TRAPPED, "cache_emulation"),
-    Row(model.X86_PRIVILEGED, Reaction.TRAPPED, "other_emulation"),
-    Row(model.X86_UNPRIVILEGED, Reaction.DIRECT),
+    Row(tuple(s for s in model.X86_PRIVILEGED if s not in NAMED), Reaction.TRAPPED, "other_emulation"),
+    Row(tuple(s for s in model.X86_UNPRIVILEGED if s not in NAMED), Reaction.DIRECT),
+    Row(model.PORT_INSTRUCTIONS, Reaction.DIRECT),
     Row((Kind.TLB_WRITE,), Reaction.TRAPPED, may=("page_allocation",)),
     Row((Kind.TLB_PROBE, *model.INVALIDATIONS), Reaction.TRAPPED),
     Row((*model.TABLE_CHANGES, *model.SPACES), Reaction.DIRECT),
@@ -146,8 +151,8 @@ L2TLB_HITS, KERNEL_TLB_FAULTS = counter(EVENTS, "l2tlb_hit"), counter(EVENTS, "k
 REFILLS_FORWARDED, NESTED_REFILLS_FORWARDED = counter(EVENTS, "refill_forwarded"), counter(EVENTS, "nested_forwarded")
 PAGE_ALLOCATIONS, ZEROED_PAGE_CALLS = counter(EVENTS, "page_allocation"), counter(EVENTS, "zeroed_page_call")
 PROGRAMMED_IOS, VCPU_SWITCHES, IDLE_UNITS = (counter(EVENTS, c) for c in ("programmed_io", "vcpu_switch", "idle"))
-REGISTER_TRAPS = {Sensitive.MFC0: "mfc0_emulation", Sensitive.MTC0: "mtc0_emulation"}
-ONE = np.uint64(1)
+REGISTER_TRAPS = dict.fromkeys(hal.READS, "mfc0_emulation") | dict.fromkeys(hal.WRITES, "mtc0_emulation")
+ONE, USER = np.uint64(1), np.uint64(Mode.USER)
 
 
 class Disco(NamedTuple):
@@ -164,6 +169,7 @@ class Disco(NamedTuple):
     site_tick: np.ndarray  # u8 by site id: counter that a coprocessor 0 access there ticks
     handler: np.ndarray  # u32[2]: page ids of the refill handler's and the nested handler's code
     probed: np.ndarray  # u64[vcpus]: pair that the last TLB probe found, 0 for none
+    base: np.ndarray  # u32[vcpus]: space that is current
     runs: np.ndarray  # i64[3, counters]: what a full, an aborted and a nested run of the handlers tick
     quantum: np.int64
 
@@ -182,27 +188,18 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
         counts=counts,
         tlb=tlb.make_tlb(meta.vcpus, pages.segment, settings, ()),
         l2tlb=l2tlb.make_l2tlb(meta.vcpus, pages.vpn, pages.space, settings),
-        pmap=pmap.make_pmap(meta.memory_bytes, pages.frame),
+        pmap=pmap.make_pmap(meta.memory_bytes, pages),
         table=pages.table,
         segment=pages.segment,
         space=pages.space,
         direct=pmap.direct_pairs(meta.memory_bytes, pages),
-        site_tick=_site_ticks(prepared.sites, settings),
+        site_tick=hal.site_ticks(prepared.sites, MODEL, REGISTER_TRAPS, "hal_access" if settings["hal"] else ""),
         handler=pages.handler,
         probed=np.zeros(meta.vcpus, np.uint64),
-        runs=reentry.ticks(meta.refill, MODEL, "refill_instruction", names),
+        base=np.zeros(meta.vcpus, np.uint32),
+        runs=reentry.ticks(reentry.template(meta), MODEL, "refill_instruction", names),
         quantum=np.int64(quantum(settings)),
     )
-
-
-def _site_ticks(sites: Sites, settings: Mapping[str, Any]) -> np.ndarray:
-    """The counter of each site that accesses a register; the others' is the one that nobody reads."""
-    ticks = np.full(sites.klass.size, MODEL.index(""), np.uint8)
-    for klass, name in REGISTER_TRAPS.items():
-        ticks[sites.klass == klass] = MODEL.index(name)
-    if settings["hal"]:
-        ticks[hal.in_memory(sites)] = MODEL.index("hal_access")
-    return ticks
 
 
 @inline
@@ -283,10 +280,10 @@ def write_tlb(m, at, pair):
 def happen(m, at, row):
     """Events that the monitor's structures take part in; the reaction table counts the others."""
     if row.kind == Kind.ENTRY:
-        if row.page != 0:
-            pmap.set_entry(m.pmap, row.page, row.payload[1])
+        pmap.note_entry(m.pmap, row)
     elif row.kind == Kind.SENSITIVE:
-        tick(m.counts, at, m.site_tick[np.uint64(row.page)])
+        if at.mode != USER:  # what user mode may execute is no business of the monitor's
+            tick(m.counts, at, m.site_tick[np.uint64(row.page)])
     elif row.kind == Kind.TLB_WRITE:
         emulate_write(m, at, row)
     elif row.kind == Kind.TLB_PROBE:
@@ -302,7 +299,7 @@ def happen(m, at, row):
     elif row.kind == Kind.IDLE:
         add(m.counts, at, IDLE_UNITS, np.int64(row.page))
     else:
-        levels.invalidate(m.tlb, m.l2tlb, m.space, at.vcpu, row)
+        levels.invalidate(m.tlb, m.l2tlb, m.base, m.space, at.vcpu, row)
 
 
 @inline
@@ -383,7 +380,7 @@ COSTS = {
 MODEL = Model(
     name="disco",
     summary="Disco: trap and emulate, software TLB over a pmap (Bugnion et al., SOSP 1997)",
-    aliases=("disco-1997",),
+    aliases=("disco-1997", "numa"),
     parameters=PARAMETERS,
     events=EVENTS,
     reactions=REACTIONS,
@@ -391,7 +388,8 @@ MODEL = Model(
     costs=COSTS,
     replaces=(ServiceClass.REFILL, ServiceClass.PAGE_ZERO),
     needs=("access", "translation", "privilege", "crossing", "device"),
-    fidelity={"mips64": "faithful"},
-    machine={"mips64": "flash-1997"},
+    fidelity={"mips64": "faithful", "x86-64": "hypothetical"},
+    machine={"mips64": "flash-1997", "x86-64": "flash-1997"},
+    rules={"x86-64": (*reentry.RULES, *hal.RULES)},
     first_slice=quantum,
 )

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from replay import model
+from replay.cpu import reentry
 from replay.hw import tlb
 from replay.hw.tlb import Tlb
 from replay.jit import inline
@@ -49,11 +50,13 @@ EVENTS = {
         "other_exception": "exceptions of other causes",
     },
     "privileged instructions": {"privileged": "privileged and sensitive instructions, outside refill handlers"},
-    "device access": {"device_access": "loads and stores to device registers"},
+    "device access": {"device_access": "loads and stores to device registers, and accesses through ports"},
     "idle": {"idle": "device-time units spent waiting for an interrupt"},
 }
 
 # -- reactions --------------------------------------------------------------------------------------------------------
+
+PRIVILEGED = tuple(s for s in model.X86_PRIVILEGED if s not in model.PORT_INSTRUCTIONS)
 
 REACTIONS = (
     Row((Access.HIT, Access.UNMAPPED), Reaction.DIRECT),
@@ -65,11 +68,13 @@ REACTIONS = (
     Row(model.SYSTEM_CALLS, Reaction.DIRECT, "system_call"),
     Row(model.OTHER_CAUSES, Reaction.DIRECT, "other_exception"),
     Row((Kind.RETURN,), Reaction.DIRECT),
-    Row((*model.MIPS_PRIVILEGED, *model.X86_PRIVILEGED, *model.X86_UNPRIVILEGED), Reaction.DIRECT, "privileged"),
+    Row((*model.MIPS_PRIVILEGED, *PRIVILEGED, *model.X86_UNPRIVILEGED), Reaction.DIRECT, "privileged"),
+    Row(model.PORT_INSTRUCTIONS, Reaction.DIRECT),
     Row((Kind.TLB_WRITE, Kind.TLB_PROBE, *model.INVALIDATIONS), Reaction.DIRECT),
     Row((*model.TABLE_CHANGES, *model.SPACES), Reaction.DIRECT),
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
-    Row((Kind.PORT, *model.DEVICES), Reaction.DIRECT),
+    Row((Kind.PORT,), Reaction.DIRECT, "device_access"),
+    Row(model.DEVICES, Reaction.DIRECT),
     Row((*model.SERVICES, *model.THREADS, *model.CONTENT, *model.MARKS), Reaction.DIRECT),
 )
 
@@ -79,7 +84,6 @@ DEVICE = int(Segment.DEVICE)
 UTLB_REFILLS, NESTED_REFILLS = counter(EVENTS, "utlb_refill"), counter(EVENTS, "nested_refill")
 REFILL_INSTRUCTIONS = counter(EVENTS, "refill_instruction")
 DEVICE_ACCESSES, IDLE_UNITS = counter(EVENTS, "device_access"), counter(EVENTS, "idle")
-FULL, ABORTED, NESTED = 0, 1, 2
 
 
 class Native(NamedTuple):
@@ -91,14 +95,14 @@ class Native(NamedTuple):
     segment: np.ndarray  # u8 by page id
     space: np.ndarray  # u32 by page id
     probed: np.ndarray  # u64[vcpus]: pair that the last TLB probe found, 0 for none
+    base: np.ndarray  # u32[vcpus]: space that is current
     handler: np.ndarray  # i64[3]: instructions of a full, an aborted and a nested run
 
 
 def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -> Native:
     """A machine with an empty TLB, before the first row."""
     meta, pages = prepared.meta, prepared.pages
-    refill = meta.refill
-    runs = (refill.full, refill.aborted, refill.nested) if refill else ()
+    refill = reentry.template(meta)
     bypass = (Segment.UNMAPPED, Segment.UNCACHED)
     return Native(
         counts=counts,
@@ -107,7 +111,8 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
         segment=pages.segment,
         space=pages.space,
         probed=np.zeros(meta.vcpus, np.uint64),
-        handler=np.array([run.instructions for run in runs] or [0, 0, 0], np.int64),
+        base=np.zeros(meta.vcpus, np.uint32),
+        handler=np.array([run.instructions for run in (refill.full, refill.aborted, refill.nested)], np.int64),
     )
 
 
@@ -138,11 +143,11 @@ def refill(m, at, pair):
     tick(m.counts, at, UTLB_REFILLS)
     table = np.uint64(m.table[pair])
     if table == 0 or tlb.touch(m.tlb, at, table):
-        add(m.counts, at, REFILL_INSTRUCTIONS, m.handler[FULL])
+        add(m.counts, at, REFILL_INSTRUCTIONS, m.handler[reentry.FULL])
         mapped = pair
     else:
         tick(m.counts, at, NESTED_REFILLS)
-        add(m.counts, at, REFILL_INSTRUCTIONS, m.handler[ABORTED] + m.handler[NESTED])
+        add(m.counts, at, REFILL_INSTRUCTIONS, m.handler[reentry.ABORTED] + m.handler[reentry.NESTED])
         mapped = table
     tlb.insert(m.tlb, at, mapped)
 
@@ -158,6 +163,9 @@ def happen(m, at, row):
         tlb.drop(m.tlb, at.vcpu, tlb.pair_of(row.page))
     elif row.kind == Kind.INVALIDATE_SPACE:
         tlb.flush_space(m.tlb, at.vcpu, m.space, row.page)
+    elif row.kind == Kind.BASE_SWITCH:
+        if tlb.set_base(m.base, at.vcpu, row.page):
+            tlb.flush_space(m.tlb, at.vcpu, m.space, row.page)
     elif row.kind == Kind.INVALIDATE_ALL:
         tlb.flush(m.tlb, at.vcpu)
     elif row.kind == Kind.IDLE:
@@ -211,7 +219,7 @@ COSTS = {
 MODEL = Model(
     name="native",
     summary="the bare machine: software-refilled TLB, no monitor",
-    aliases=("bare",),
+    aliases=("native-refill",),
     parameters=PARAMETERS,
     events=EVENTS,
     reactions=REACTIONS,
@@ -219,8 +227,15 @@ MODEL = Model(
     costs=COSTS,
     replaces=(ServiceClass.REFILL,),
     needs=("access", "translation", "crossing"),
-    fidelity={"mips64": "faithful"},
-    machine={"mips64": "flash-1997"},
+    fidelity={"mips64": "faithful", "x86-64": "hypothetical"},
+    machine={"mips64": "flash-1997", "x86-64": "flash-1997"},
+    rules={
+        "x86-64": (
+            *reentry.RULES,
+            "a privileged instruction costs what one of coprocessor 0 does",
+            "an access through a port counts as one to a device register",
+        )
+    },
 )
 
 

@@ -11,7 +11,7 @@ import sys
 import typer
 
 from replay import shell
-from replay.commands import charge, lists
+from replay.commands import charge, explain, lists
 
 ENTRY_POINTS = "vmreplay.commands"
 """Entry-point group of third parties' commands: ``name = "module:app"``, a Typer application."""
@@ -43,4 +43,6 @@ app.command("compare", short_help="Charge a trace to every model.", epilog=charg
 app.command("info", short_help="Show what is in a trace.", epilog=lists.INFO_EXAMPLES)(lists.info)
 app.command("models", epilog=lists.MODELS_EXAMPLES)(lists.models)
 app.command("machines", short_help="List the machines.", epilog=lists.MACHINES_EXAMPLES)(lists.machines)
-app.command("explain", short_help="Explain a model.", epilog=lists.EXPLAIN_EXAMPLES)(lists.explain)
+app.command("explain", short_help="Explain a model, or what it did row by row.", epilog=explain.EXPLAIN_EXAMPLES)(
+    explain.explain
+)

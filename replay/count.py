@@ -22,6 +22,21 @@ from replay.trace.schema import Cause, Kind, Sensitive, ServiceClass
 
 Settings = dict[str, int | str]
 
+SOFTWARE_REFILLED = ("mips64",)
+"""Architectures whose kernels refill the TLB, so that a trace holds refills of the recording machine's."""
+
+GROUP_EVENTS = {
+    "access": "fetches, loads and stores",
+    "translation": "page-table stores, base switches, invalidations",
+    "privilege": "privileged and sensitive instructions",
+    "crossing": "exceptions, returns, services",
+    "thread": "thread switches",
+    "device": "requests, interrupts, ports, waiting",
+    "content": "pages zeroed, filled, freed",
+    "mark": "regions that the workload marks",
+}
+"""Group of rows -> what a model misses without it."""
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -169,10 +184,17 @@ def refuse_unfit(model: Model, meta: TraceMeta) -> None:
         )
     lacking = [group for group in model.needs if group not in meta.groups]
     if lacking:
-        raise UserError(f"model {model.name} needs the trace's {', '.join(lacking)} events, which it lacks; record one")
-    if ServiceClass.REFILL in model.replaces and all(s.klass != ServiceClass.REFILL for s in meta.services):
+        what = ", ".join(f"{group} events ({GROUP_EVENTS[group]})" for group in lacking)
+        raise UserError(f"model {model.name} needs the trace's {what}, which it lacks; record one with `tracegen run`")
+    if ServiceClass.REFILL in model.replaces and meta.architecture in SOFTWARE_REFILLED:
+        _refuse_without_refill(model, meta)
+
+
+def _refuse_without_refill(model: Model, meta: TraceMeta) -> None:
+    """A trace of a machine whose kernel refills the TLB says which rows are its refills, and what one takes."""
+    if all(s.klass != ServiceClass.REFILL for s in meta.services):
         raise UserError(f"model {model.name} needs the trace's refill service, which it lacks; record the trace again")
-    if ServiceClass.REFILL in model.replaces and meta.architecture == "mips64" and meta.refill is None:
+    if meta.refill is None:
         raise UserError(f"model {model.name} needs the trace's refill template, which it lacks; record the trace again")
 
 

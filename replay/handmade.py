@@ -114,8 +114,9 @@ class Script:
         return self.page(vpn, space)
 
     def kernel(self, frame: int) -> int:
-        """A frame seen through the unmapped segment kseg0."""
-        return self.page(KSEG0 + frame, 0, Segment.UNMAPPED)
+        """A frame seen through the unmapped segment kseg0; of a kernel without one, its page that maps the frame."""
+        unmapped = self.meta.architecture == "mips64"
+        return self.page(KSEG0 + frame, 0, Segment.UNMAPPED if unmapped else Segment.MAPPED)
 
     def direct(self, frame: int) -> int:
         """On x86-64: a frame seen through the kernel's map of all memory, which no address space changes."""

@@ -73,6 +73,7 @@ class At(NamedTuple):
     skip: np.uint8  # of the current place
     recorded_refill: bool  # an access that the recorder's TLB missed: its restart is in the trace
     cut_off: np.uint8  # Cause of the exception that cut the access off, else COMPLETED
+    retired: np.int64  # instructions of kept services that the vCPU retired before the row
 
 
 class Reference(NamedTuple):
@@ -130,7 +131,9 @@ def _no_slices(_state, _at):
 @inline
 def in_refill(at):
     """``at`` within the refill service: a TLB miss of the model is booked there, whatever service it interrupts."""
-    return At(at.vcpu, at.lane, at.refill, at.refill, at.now, at.mode, at.skip, at.recorded_refill, at.cut_off)
+    return At(
+        at.vcpu, at.lane, at.refill, at.refill, at.now, at.mode, at.skip, at.recorded_refill, at.cut_off, at.retired
+    )
 
 
 @inline
@@ -207,6 +210,12 @@ def _interrupted_access(info):
 
 
 @inline
+def _cut_off(at, cause):
+    """``at`` for the access that an exception of this ``cause`` cut off."""
+    return At(at.vcpu, at.lane, at.base, at.refill, at.now, at.mode, at.skip, cause == REFILL, cause, at.retired)
+
+
+@inline
 def _touched(info):
     """The access kind that an exception with this ``info`` cut off."""
     touch = info >> TOUCH_SHIFT & 3
@@ -230,9 +239,8 @@ def count_rows(state, engine, columns, first, last):
             lane = vcpu * engine.pairs
             base, skip, left = _enter(engine, vcpu)
         left -= columns.n[row]
-        at = At(
-            vcpu, lane, base, _refill(engine, vcpu), row << NOW_SHIFT, context >> MODE_SHIFT, skip, False, COMPLETED
-        )
+        now, retired = row << NOW_SHIFT, engine.slice_end[vcpu] - left
+        at = At(vcpu, lane, base, _refill(engine, vcpu), now, context >> MODE_SHIFT, skip, False, COMPLETED, retired)
         if left <= 0:
             _settle(engine, context, base, skip, left, references)
             references = np.int64(0)
@@ -259,7 +267,5 @@ def count_rows(state, engine, columns, first, last):
             if kind != EXTRA and engine.payload[PENDING] != 0:
                 engine.payload[:] = 0  # used up: what the next row lacks reads as 0
             if kind == EXCEPTION and _interrupted_access(info):
-                cause = np.uint8(info & CAUSE_MASK)
-                cut_off = At(at.vcpu, at.lane, at.base, at.refill, at.now, at.mode, at.skip, cause == REFILL, cause)
-                access(state, cut_off, Reference(_touched(info), np.uint16(0), page))
+                access(state, _cut_off(at, np.uint8(info & CAUSE_MASK)), Reference(_touched(info), np.uint16(0), page))
     _settle(engine, context, base, skip, left, references)

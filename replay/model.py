@@ -72,6 +72,8 @@ OTHER_CAUSES = (*(c for c in Cause if c not in (*TLB_CAUSES, *INTERRUPTS, *FAULT
 MIPS_PRIVILEGED = tuple(s for s in Sensitive if s <= Sensitive.CACHE)
 X86_PRIVILEGED = tuple(s for s in Sensitive if Sensitive.CLI <= s <= Sensitive.RDPMC)
 X86_UNPRIVILEGED = tuple(s for s in Sensitive if s >= Sensitive.SGDT)
+PORT_INSTRUCTIONS = (Sensitive.IN, Sensitive.OUT, Sensitive.INS, Sensitive.OUTS)
+"""Of X86_PRIVILEGED, those that a PORT row annotates: a model reacts to the one or to the other."""
 INVALIDATIONS = (Kind.INVALIDATE_PAGE, Kind.INVALIDATE_SPACE, Kind.INVALIDATE_ALL)
 TABLE_CHANGES = (Kind.ENTRY, Kind.TABLE_ALLOC, Kind.TABLE_FREE, Kind.TABLE_LINK, Kind.TABLE_UNLINK)
 SPACES = (Kind.SPACE_CREATE, Kind.SPACE_DESTROY, Kind.BASE_SWITCH)
@@ -173,6 +175,8 @@ class Model:
     """The bare machine that it is compared with, by its name in the registry."""
     rules: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Architecture of a trace -> what is done about mechanisms without a counterpart there; none where faithful."""
+    incorrect: str = ""
+    """The counter of sensitive instructions that should have trapped and did not; if it ticks, guests go wrong."""
     aliases: tuple[str, ...] = ()
     first_slice: Callable[[Mapping[str, Any]], int] | None = None
     """Settings -> instructions until the slice hook first runs; None if the model's time has no slices."""
@@ -214,6 +218,8 @@ class Model:
         if len(set(self.counters)) != sum(len(group) for group in (COMMON, *self.events.values())):
             raise ValueError(f"{self.name}: a counter belongs to two mechanisms")
         named = {c for row in self.reactions for c in (row.ticks, *row.may) if c}
+        if self.incorrect and self.incorrect not in self.counters:
+            raise ValueError(f"{self.name}: what is incorrect is no counter of it: {self.incorrect}")
         if set(self.counters) != set(self.costs) or named != set(self.counters) - set(COMMON):
             loose = sorted((set(self.counters) ^ set(self.costs)) | (named ^ (set(self.counters) - set(COMMON))))
             raise ValueError(f"{self.name}: every counter has one cost and a place in the reactions, but not {loose}")

@@ -5,7 +5,7 @@ A row's cycles are rounded to whole cycles once, so that rows add up to the tota
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from fractions import Fraction
 from itertools import product
@@ -84,7 +84,7 @@ class Charge(NamedTuple):
 
 def charge(counts: Counts, model: Model, prices: Prices) -> Charge:
     """``counts`` priced, with the idle time that these prices leave."""
-    costs = cost_table(counts, model, prices)
+    costs = cost_table(counts.classes, model, prices)
     idle = recompute(counts.timeline, _busy_prices(counts, costs), prices[DEVICE_UNIT].value)
     rows = price_rows(counts, model, costs, idle)
     unit, least = prices[DEVICE_UNIT].value, sum(row["low"] for row in rows)
@@ -92,11 +92,13 @@ def charge(counts: Counts, model: Model, prices: Prices) -> Charge:
     return Charge(rows, idle, spending)
 
 
-def cost_table(counts: Counts, model: Model, prices: Prices) -> dict[tuple[ServiceClass, str], CostValue]:
+def cost_table(
+    classes: Iterable[ServiceClass], model: Model, prices: Prices
+) -> dict[tuple[ServiceClass, str], CostValue]:
     """What one tick costs, by class of services and counter.  Raises UserError for a primitive without a price."""
     return {
         (klass, counter): evaluate(cost, klass, prices, f"counter {counter} of model {model.name}")
-        for klass in counts.classes
+        for klass in classes
         for counter, cost in model.priced.items()
     }
 
@@ -185,8 +187,11 @@ def price(
     return {
         "trace": _trace(counts),
         "model": model.name,
+        "baseline": bare_model.name,
         "machine": machine.name,
         "fidelity": model.fidelity[counts.meta.architecture],
+        "rules": list(model.rules.get(counts.meta.architecture, ())),
+        "incorrect": _incorrect(counts, model),
         "settings": dict(counts.settings),
         "interval": counts.interval,
         "total": _total(ours.rows, bare.rows, machine) | bounds.of_ratio(ours.spending, bare.spending, prices),
@@ -196,6 +201,12 @@ def price(
         "services": _services(counts, ours.rows, bare_counts, bare.rows),
         "assumptions": _assumptions((ours.spending, bare.spending), prices, machine),
     }
+
+
+def _incorrect(counts: Counts, model: Model) -> dict[str, Any] | None:
+    """Sensitive instructions of the guest that should have trapped and did not, if there were any."""
+    missed = counts.total(model.incorrect) if model.incorrect else 0
+    return {"counter": model.incorrect, "count": missed} if missed else None
 
 
 def _idle(counts: Counts, ours: Idle, bare: Idle) -> dict[str, Any]:

@@ -235,3 +235,35 @@ def renumber(columns: dict[str, np.ndarray], ids: np.ndarray) -> dict[str, np.nd
     out = Columns(*(np.empty(size, columns[name].dtype) for name in Columns._fields))
     kept = _renumber(_rows(columns), out, ids, PAGE_IDS)
     return {name: array[:kept] for name, array in out._asdict().items()}
+
+
+@kernel
+def _kept(kind: Any, first: int, last: int, out: Any) -> Any:
+    """Put the rows from ``first`` to ``last`` (exclusive) that stay into ``out``: (rows that stay before, how many)."""
+    before, extras, found = 0, 0, 0
+    for i in range(kind.size):
+        definition = kind[i] == PAGE or kind[i] == SITE
+        if definition:
+            here = min(extras, found)
+            found, before = found - here, before - (extras - here)
+        if i >= last:
+            if kind[i] == EXTRA and extras != 0:
+                continue  # payload goes with the row that it belongs to
+            break
+        extras = extras + 1 if kind[i] == EXTRA else 0
+        if not definition and i < first:
+            before += 1
+        elif not definition:
+            out[np.uint64(found)] = i
+            found += 1
+    return before, found
+
+
+def kept(kind: np.ndarray, first: int, last: int) -> tuple[int, np.ndarray]:
+    """How many rows before row ``first`` are left when definitions are taken out, and which from there to ``last``.
+
+    ``kind`` is the file's column.
+    """
+    out = np.zeros(max(0, last - first), np.int64)
+    before, found = _kept(kind, first, last, out)
+    return int(before), out[:found]

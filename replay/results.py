@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from replay.compare import taken
 from replay.count import Counts, count
 from replay.errors import UserError
 from replay.machine import Machine
@@ -16,7 +17,7 @@ from replay.model import Model
 from replay.prepare import Prepared, Progress
 from replay.price import price
 
-RESULT_VERSION = 2
+RESULT_VERSION = 3
 MANIFEST, COUNTS = "manifest.json", "counts.parquet"
 TABLES = {"rows": "prices.parquet", "native_rows": "native.parquet"}
 """Part of the document that is stored as a table -> its file."""
@@ -42,8 +43,7 @@ def run(
     counts = count(prepared, model, machine, settings, progress, interval)
     bare = counts
     if native.name != model.name:
-        shared = {parameter.name for parameter in native.parameters}
-        bare = count(prepared, native, machine, {k: v for k, v in settings.items() if k in shared}, progress)
+        bare = count(prepared, native, machine, taken(settings, native), progress)
     return price(counts, model, machine, prices, (bare, native)), counts
 
 

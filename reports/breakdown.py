@@ -48,6 +48,11 @@ class Mechanism(Part):
     lines: list[Line] = field(default_factory=list)
 
 
+def is_bare(document: Document) -> bool:
+    """Whether the document is about a machine without a monitor."""
+    return bool(document["model"] == document["baseline"])
+
+
 def mechanism_of(row: Mapping[str, Any]) -> str:
     """The mechanism that a row of the document belongs to: the one it names, else its counter alone."""
     return str(row.get("mechanism") or row["counter"])
@@ -98,20 +103,34 @@ def dearest(parts: Iterable[Part]) -> list[Part]:
     return sorted((part for part in parts if part.cycles), key=lambda part: -part.cycles)
 
 
-def added(document: Document, bare: Document) -> list[Part]:
-    """Mechanisms that cost something here and do not exist on bare hardware, dearest first."""
-    there = {mechanism_of(row) for row in bare["rows"]}
-    return dearest(group for group in by_mechanism(document) if group.name not in there)
+@dataclass
+class Difference(Part):
+    """Cycles that a mechanism takes beyond bare hardware's, fewer than 0 where it saves, with its counters."""
+
+    lines: list[Line] = field(default_factory=list)
 
 
-def saved(document: Document, bare: Document) -> list[Part]:
-    """What bare hardware spends, by mechanism, beyond what the model spends on the same: dearest first."""
-    here = {group.name: group.cycles for group in by_mechanism(document)}
-    less = [Part(group.name, group.cycles - here.get(group.name, 0)) for group in by_mechanism(bare)]
-    return dearest(part for part in less if part.cycles > 0)
+def differences(document: Document) -> list[Difference]:
+    """What each mechanism adds to the model's bare machine, most first; all of them add up to what the model adds.
+
+    Bounds are those of the mechanism's own cycles, in proportion.  What only bare hardware has comes without counters.
+    """
+    ours = {group.name: group for group in by_mechanism(document)}
+    bare = {group.name: group for group in by_mechanism({"rows": document["native_rows"]})}
+    found = []
+    for name in {**ours, **bare}:
+        group = ours.get(name) or bare[name]
+        cycles = sum(side[name].cycles * sign for side, sign in ((ours, 1), (bare, -1)) if name in side)
+        scale = cycles / group.cycles if group.cycles else 0.0
+        lines = group.lines if name in ours else []
+        found.append(Difference(name, cycles, round(group.low * scale), round(group.high * scale), lines))
+    return sorted((part for part in found if part.cycles), key=lambda part: -part.cycles)
 
 
-def assumptions(documents: Sequence[Document]) -> list[Mapping[str, Any]]:
-    """The assumed records that the documents rest on, each once, by name."""
-    found = {record["name"]: record for document in documents for record in document["assumptions"]}
-    return [found[name] for name in sorted(found)]
+def assumptions(documents: Sequence[Document]) -> dict[str, list[Mapping[str, Any]]]:
+    """Machine -> the assumed records that the documents on it rest on, each once, by name."""
+    found: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for document in documents:
+        known = found.setdefault(document["machine"], {})
+        known.update({record["name"]: record for record in document["assumptions"]})
+    return {machine: [known[name] for name in sorted(known)] for machine, known in found.items() if known}

@@ -43,7 +43,7 @@ def by_service_screen(document: Document, services: Table, study: Study | None, 
             _ratios(services, _mechanism_titles(services["columns"], width)),
             PLAIN_NOTE,
             *_left_out(services),
-            *footer([document]),
+            *footer(document),
         ]
     titles = {c.name: _fold(c.title if width >= WIDE else c.short, width) for c in study.columns}
     titles |= {name: name for name in services["columns"] if name not in titles}
@@ -58,7 +58,7 @@ def by_service_screen(document: Document, services: Table, study: Study | None, 
         _each(services, titles),
         _legend(study),
         *_notes(services, study),
-        *footer([document]),
+        *footer(document),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Screens of ``replay run`` and ``replay compare``: what a guest would have cost, by mechanism and by service."""
+"""The screen of ``replay run``: what a guest would have cost, by mechanism and by service."""
 
 from __future__ import annotations
 
@@ -30,65 +30,51 @@ def run_screen(document: Document, width: int) -> Screen:
     return [
         heading(document),
         *unfinished(document),
+        *label(document),
         _mechanisms(document, wide=width >= WIDE),
         _totals(document),
         *idle.beside_bare(document),
         _services(document),
         "TLB misses are booked to the refill service, other work to whom it is done for.",
         f"What each counter counts, and why it costs that: replay explain {document['model']}",
-        *footer([document]),
+        *footer(document),
     ]
 
 
-def compare_screen(documents: Sequence[Document]) -> Screen:
-    """Every model's charge to one trace, side by side; the first document is bare hardware."""
-    bare = documents[0]
-    made = table("model", "", ">cycles", ">seconds", ">overhead", ">bounds", "what it adds most")
-    for document in documents:
-        total = document["total"]
-        parts = breakdown.added(document, bare)
-        made.add_row(
-            document["model"],
-            document.get("fidelity", "") if document is not bare else "",
-            figure(total["cycles"], total["low"], total["high"]),
-            _seconds(total["seconds"], total),
-            _overhead(total),
-            bounds(total["overhead"], total["overhead_low"], total["overhead_high"]),
-            _top(parts, total["native"]) if document is not bare else "(bare hardware)",
-        )
-    return [
-        f"{_trace(bare)}: the same recorded guest under each model, on {_machines(documents)}",
-        *unfinished(bare),
-        made,
-        *idle.lines(documents, [f"under {document['model']}" for document in documents]),
-        *(_saved(document, bare) for document in documents[1:]),
-        "Overhead is cycles over cycles on bare hardware; per cents are of the cycles on bare hardware.",
-        *footer(documents),
-    ]
-
-
-def _saved(document: Document, bare: Document) -> str:
-    return f"{document['model']} saves most: {_top(breakdown.saved(document, bare), document['total']['native'])}"
-
-
-def _trace(document: Document) -> str:
+def trace_words(document: Document) -> str:
+    """Which recorded guest a document is about."""
     trace = document["trace"]
     return f"{trace['workload']} {' '.join(trace['arguments'])}".rstrip() + f" on a {trace['architecture']} guest"
 
 
-def _machines(documents: Sequence[Document]) -> str:
-    return ", ".join(dict.fromkeys(document["machine"] for document in documents))
-
-
 def heading(document: Document) -> str:
     settings = ", ".join(f"{name} = {value}" for name, value in document["settings"].items())
-    return f"{_trace(document)}, charged to {document['model']} on {document['machine']}\n{settings}".rstrip()
+    return f"{trace_words(document)}, charged to {document['model']} on {document['machine']}\n{settings}".rstrip()
 
 
 def unfinished(document: Document) -> list[str]:
     """A warning where the recorded guest did not do all its work."""
     why = document["trace"].get("unfinished")
     return [f"This trace is incomplete, and so are its costs: {why}."] if why else []
+
+
+def label(document: Document) -> list[str]:
+    """What the pair of model and trace is, where it is not what the system was, and whether the guest would run."""
+    architecture, model = document["trace"]["architecture"], document["model"]
+    said = []
+    if document["fidelity"] != "faithful":
+        rules = "".join(f"\n  {rule}" for rule in document["rules"])
+        said.append(f"{document['fidelity']}: {model} on a {architecture} trace, by these rules:{rules}")
+    return said + incorrect(document)
+
+
+def incorrect(document: Document) -> list[str]:
+    """A warning where sensitive instructions did not trap that had to."""
+    missed, model = document["incorrect"], document["model"]
+    if not missed:
+        return []
+    what = f"{missed['count']:,} sensitive instructions of this guest do not trap ({missed['counter']})"
+    return [f"INCORRECT: under {model}, {what}, so it does not run; the figures are what the rest costs."]
 
 
 def _mechanisms(document: Document, *, wide: bool) -> rich.table.Table:
@@ -120,7 +106,7 @@ def _totals(document: Document) -> rich.table.Table:
         bounds(total["cycles"], total["low"], total["high"]),
         style="bold",
     )
-    if document["model"] != "native":
+    if not breakdown.is_bare(document):
         made.add_row(
             "on bare hardware", figure(total["native"], *_native(total)), _seconds(total["native_seconds"], total)
         )
@@ -158,19 +144,18 @@ def _top(parts: Sequence[Part], whole: int) -> str:
     return ", ".join(f"{part.name} {share(part.cycles, whole)}" for part in parts[:TOP])
 
 
-def footer(documents: Sequence[Document]) -> Screen:
+def footer(document: Document) -> Screen:
     """What a reader has to know before believing the figures: each value that nobody published."""
-    records = breakdown.assumptions(documents)
+    records = breakdown.assumptions([document]).get(document["machine"])
     if not records:
         return []
     made = table("assumed", ">value", "unit", ">bounds", "why")
     for record in records:
         limits = f"{record['low']:g} to {record['high']:g}"
         made.add_row(record["name"], f"{record['value']:g}", record["unit"], limits, _first_sentence(record["note"]))
-    seen = ", ".join(dict.fromkeys(f"replay machines {document['machine']}" for document in documents))
     clock = ", the clock in a --machine file" if any(record["name"] == "clock" for record in records) else ""
     how = f"change a price with --price NAME=VALUE{clock}"
-    return [f"Nobody published these; {how}. All values and sources: {seen}", made]
+    return [f"Nobody published these; {how}. All values and sources: replay machines {document['machine']}", made]
 
 
 def _first_sentence(note: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports.breakdown import Document
+from reports.breakdown import Document, is_bare
 from reports.numbers import figure
 
 
@@ -27,7 +27,7 @@ def beside_bare(document: Document) -> list[str]:
     """The line about one model and bare hardware."""
     idle = document["idle"]
     bare = {**document, "idle": idle | {key: idle[f"native{tail}"] for key, tail in BARE.items()}}
-    if document["model"] == "native":
+    if is_bare(document):
         return lines([bare], ["on bare hardware"])
     return lines([document, bare], [f"under {document['model']}", "on bare hardware"])
 

@@ -82,6 +82,21 @@ _ALL = (
         parameters=(Parameter("jobs", 2, 1, 8, "processes", "commands that run at a time"),),
     ),
     Workload(
+        name="forkwait",
+        summary="makes processes that end at once, and waits for each",
+        paper="Adams and Agesen's forkwait (40,000 children)",
+        parameters=(Parameter("children", 400, 1, 100_000, "processes", "children forked and waited for"),),
+    ),
+    Workload(
+        name="largeram",
+        summary="fresh memory filled, read back in scattered order and given back",
+        paper="PassMark's Large RAM, as Adams and Agesen ran it",
+        parameters=(
+            Parameter("pages", 4096, 1, 8192, "pages", "pages of 4 KB that a round fills; no multiple of 1031"),
+            Parameter("rounds", 4, 1, 10_000, "rounds", "processes that fill them, one after another"),
+        ),
+    ),
+    Workload(
         name="usertests",
         summary="the guest's tests of itself: processes, copy-on-write, pipes, files, faults, exhaustion",
         paper="none; after xv6's usertests",

@@ -11,9 +11,11 @@ import typer
 
 from replay import shell
 from replay.commands.lists import Json, complete_machine, complete_model
-from replay.errors import UserError, unknown
+from replay.errors import UserError
 
 if TYPE_CHECKING:
+    from replay.compare import Entrant
+    from replay.machine import Machine
     from replay.model import Model
     from replay.prepare import Prepared
 
@@ -26,9 +28,6 @@ RUN_EXAMPLES = shell.examples(
 COMPARE_EXAMPLES = shell.examples(
     "replay compare radix.arrow", "replay compare radix.arrow --set tlb.entries=128 --json"
 )
-
-BARE = "native"
-"""The model that every other is compared with."""
 
 Trace = Annotated[Path, typer.Argument(help="A trace file.", metavar="TRACE", show_default=False)]
 MachineName = Annotated[
@@ -86,23 +85,24 @@ def run(
     json: Json = False,
     cache: Cache = True,
 ) -> None:
-    """Charge a trace to one model: cycles by mechanism and by service, beside bare hardware."""
+    """Charge a trace to one model: cycles by mechanism and by service, beside its bare machine."""
     given, paid = pairs("--set", settings), pairs("--price", prices)
     if interval and output is None:
         raise UserError("--interval says how finely --output saves the counts; give --output FOLDER, too")
     import models
     from replay import results
-    from replay.machine import load_machine
     from replay.price import primitives
 
-    chosen = models.load(model)
-    prepared = _prepare(trace, cache=cache)
-    hardware = load_machine(machine or _default_machine(chosen, prepared))
+    models.check(model)
+    prepared = prepare(trace, cache=cache)
+    chosen = models.load(model, prepared.meta.architecture)
+    hardware = hardware_for(chosen, prepared, machine)
     primitives(hardware, prepared.meta, paid)  # refuses a wrong price before anything is counted
     with shell.Progress(f"charging {chosen.name}") as progress:
         document, counts = results.run(
-            prepared, chosen, models.load(BARE), hardware, given, paid, progress, interval or 0
+            prepared, chosen, models.load(chosen.baseline), hardware, given, paid, progress, interval or 0
         )
+    document = _as_asked(document, prepared.meta.architecture)
     if output is not None:
         results.save(str(output), document, counts)
         shell.say(f"saved in {output}")
@@ -140,72 +140,68 @@ def compare(
     json: Json = False,
     cache: Cache = True,
 ) -> None:
-    """Charge a trace to bare hardware and to every model, side by side."""
+    """Charge a trace to every model, each on its own machine beside that machine without a monitor."""
     given, paid = pairs("--set", settings), pairs("--price", prices)
+    from replay import compare as comparison
+
+    prepared = prepare(trace, cache=cache)
+    entrants, left_out = _entrants(prepared, machine)
+    if not entrants:
+        raise UserError(f"{trace}: no model can be charged with it; {left_out[0]['reason']}")
+    with shell.Progress(f"charging {len(entrants)} models") as progress:
+        documents = comparison.compare(prepared, entrants, given, paid, progress)
+    documents = [_as_asked(document, prepared.meta.architecture) for document in documents]
+    if json:
+        shell.write_json({"models": documents, "left_out": left_out})
+        return
+    from reports.comparison import compare_screen
+
+    shell.show(*compare_screen(documents, left_out, shell.console().width))
+
+
+def _entrants(prepared: Prepared, machine: str | None) -> tuple[list[Entrant], list[dict[str, str]]]:
+    """The models that can be charged with the trace, bare machines first; of the others, why not."""
+    import models
+    from replay.compare import Entrant, unfit
+    from replay.machine import load_machine
+
+    found, left_out = [], []
+    for name in models.entries():
+        model = models.load(name)
+        where = machine or model.machine.get(prepared.meta.architecture)
+        if where is None:
+            reason = f"model {name} takes traces of {', '.join(model.fidelity)}, not of {prepared.meta.architecture}"
+        else:
+            entrant = Entrant(model, models.load(model.baseline), load_machine(where))
+            reason = unfit(entrant, prepared)
+            found += [] if reason else [entrant]
+        left_out += [{"model": name, "reason": reason}] if reason else []
+    return sorted(found, key=lambda e: e.model is not e.bare), left_out
+
+
+def _as_asked(document: dict[str, Any], architecture: str) -> dict[str, Any]:
+    """``document`` with its models called as they are asked for on traces of ``architecture``."""
     import models
 
-    found = [models.load(name) for name in sorted(models.entries(), key=lambda name: (name != BARE, name))]
-    refuse_untaken(given, found)
-    prepared = _prepare(trace, cache=cache)
-    documents = _charge_all(found, prepared, machine, given, paid)
-    if json:
-        shell.write_json({"models": documents})
-        return
-    from reports.charge import compare_screen
-
-    shell.show(*compare_screen(documents))
+    return document | {role: models.word(document[role], architecture) for role in ("model", "baseline")}
 
 
-def _charge_all(
-    found: Sequence[Model], prepared: Prepared, machine: str | None, given: dict[str, str], paid: dict[str, str]
-) -> list[dict[str, Any]]:
-    """A document for each model that takes this architecture; bare hardware, the first, is counted once a machine."""
-    from replay.count import count, refuse_unfit
-    from replay.machine import load_machine
-    from replay.price import price, primitives
-
-    refuse_unfit(found[0], prepared.meta)  # nothing can be compared with bare hardware that cannot be charged
-    bare: dict[str, Any] = {}
-    documents = []
-    for model in [m for m in found if prepared.meta.architecture in m.fidelity]:
-        hardware = load_machine(machine or _default_machine(model, prepared))
-        primitives(hardware, prepared.meta, paid)
-        with shell.Progress(f"charging {model.name}") as progress:
-            if hardware.name not in bare:
-                bare[hardware.name] = count(prepared, found[0], hardware, _taken(given, found[0]), progress)
-            reference = bare[hardware.name]
-            counts = (
-                reference if model is found[0] else count(prepared, model, hardware, _taken(given, model), progress)
-            )
-        documents.append(price(counts, model, hardware, paid, (reference, found[0])))
-    return documents
-
-
-def _taken(given: dict[str, str], model: Model) -> dict[str, str]:
-    names = {parameter.name for parameter in model.parameters}
-    return {name: value for name, value in given.items() if name in names}
-
-
-def refuse_untaken(given: dict[str, str], found: Sequence[Model]) -> None:
-    """Raise UserError for a parameter that none of the models takes."""
-    names = {parameter.name for model in found for parameter in model.parameters}
-    for name in given:
-        if name not in names:
-            raise unknown("parameter", name, names, "replay explain MODEL")
-
-
-def _prepare(trace: Path, *, cache: bool) -> Prepared:
-    from replay.prepare import prepare
+def prepare(trace: Path, *, cache: bool) -> Prepared:
+    """The trace, ready to be counted; shows how far that is.  Raises UserError."""
+    from replay import prepare as preparation
 
     with shell.Progress(f"preparing {trace.name}") as progress:
-        return prepare(str(trace), use_cache=cache, progress=progress)
+        return preparation.prepare(str(trace), use_cache=cache, progress=progress)
 
 
-def _default_machine(model: Model, prepared: Prepared) -> str:
+def hardware_for(model: Model, prepared: Prepared, machine: str | None) -> Machine:
+    """The machine called ``machine``, or the model's own for traces of this architecture.  Raises UserError."""
+    from replay.machine import load_machine
+
     architecture = prepared.meta.architecture
-    if architecture not in model.machine:
+    if machine is None and architecture not in model.machine:
         raise UserError(f"model {model.name} has no default machine for {architecture} traces; name one with --machine")
-    return model.machine[architecture]
+    return load_machine(machine or model.machine[architecture])
 
 
 def pairs(option: str, texts: Sequence[str] | None) -> dict[str, str]:

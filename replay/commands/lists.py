@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +12,6 @@ from replay import shell
 
 if TYPE_CHECKING:
     from replay.machine import Machine
-    from replay.model import Model
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout; messages go to stderr.")]
 
@@ -22,14 +19,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on s
 INFO_EXAMPLES = shell.examples("replay info radix.arrow", "replay info radix.arrow --json")
 MODELS_EXAMPLES = shell.examples("replay models --json")
 MACHINES_EXAMPLES = shell.examples("replay machines", "replay machines flash-1997")
-EXPLAIN_EXAMPLES = shell.examples("replay explain disco")
 
 
 def complete_model(incomplete: str) -> list[tuple[str, str]]:
     """Names and summaries of the models that start so, for shell completion."""
     import models
 
-    return [(name, entry.summary) for name, entry in models.entries().items() if name.startswith(incomplete)]
+    found = [(name, entry.summary) for name, entry in models.entries().items()]
+    found += [(word, "by the trace's architecture") for word in models.BY_ARCHITECTURE if word not in models.entries()]
+    return [(name, summary) for name, summary in found if name.startswith(incomplete)]
 
 
 def complete_machine(incomplete: str) -> list[str]:
@@ -56,18 +54,27 @@ def info(
 
 
 def models(json: Json = False) -> None:
-    """List the models."""
-    from models import entries
+    """List the models, and how true each is to what the system was on traces of each architecture."""
+    from models import ARCHITECTURES, BY_ARCHITECTURE, entries
 
     found = entries()
     if json:
-        listed = [{"name": n, "summary": e.summary, "aliases": list(e.aliases)} for n, e in found.items()]
-        shell.write_json({"models": listed})
+        listed = [
+            {"name": name, "summary": e.summary, "aliases": list(e.aliases), "fidelity": e.fidelity}
+            for name, e in found.items()
+        ]
+        shell.write_json({"models": listed, "by_architecture": BY_ARCHITECTURE})
         return
-    table = shell.table("model", "also called", "what it is")
+    table = shell.table("model", *(f"on {architecture}" for architecture in ARCHITECTURES), "what it is")
     for name, entry in found.items():
-        table.add_row(name, ", ".join(entry.aliases), entry.summary)
-    shell.show(table)
+        also = f" (also {', '.join(entry.aliases)})" if entry.aliases else ""
+        labels = (entry.fidelity.get(architecture, "?") for architecture in ARCHITECTURES)
+        table.add_row(name, *labels, f"{entry.summary}{also}")
+    words = [
+        f"{word} is {' and '.join(f'{model} on {architecture}' for architecture, model in meanings.items())}"
+        for word, meanings in BY_ARCHITECTURE.items()
+    ]
+    shell.show(table, f"By the architecture of the trace, {'; '.join(words)}.")
 
 
 def machines(
@@ -115,80 +122,3 @@ def _records(what: str, records: list[dict[str, Any]]) -> Any:
             r["name"], f"{r['value']:g}", r["unit"], limits, ". ".join(filter(None, (r["source"], r["note"])))
         )
     return table
-
-
-def explain(
-    model: Annotated[
-        str, typer.Argument(help="Which one; see `replay models`.", metavar="MODEL", autocompletion=complete_model)
-    ],
-    json: Json = False,
-) -> None:
-    """Explain a model: its mechanism, parameters, reactions to guest events, counters and costs."""
-    import models
-
-    found = models.load(model)
-    document = _model(found)
-    if json:
-        shell.write_json(document)
-        return
-    parameters = shell.table("parameter", ">default", "unit", "takes", "note")
-    for p in document["parameters"]:
-        takes = ", ".join(p["choices"]) or f"{_limit(p['low'])} to {_limit(p['high'])}"
-        default = "the trace's" if p["default"] is None else _shown(p["default"])
-        parameters.add_row(p["name"], default, p["unit"], takes, p["note"])
-    reactions = shell.table("guest events", "reaction", "counter", "may count")
-    for r in document["reactions"]:
-        reactions.add_row(", ".join(r["events"]), r["reaction"], r["ticks"], ", ".join(r["may"]))
-    counters = shell.table("counter", "counts", "price of one")
-    for c in document["counters"]:
-        counters.add_row(c["name"], c["meaning"], c["cost"])
-    shell.show(f"{found.name}: {found.summary}", _sections(document["mechanism"]), parameters, reactions, counters)
-
-
-def _shown(value: int | str) -> str:
-    return value if isinstance(value, str) else f"{value:,}"
-
-
-def _limit(value: int) -> str:
-    """A bound, a great power of two (less one) as such."""
-    for power, less in ((value, ""), (value + 1, " - 1")):
-        if power > 1 << 16 and power & (power - 1) == 0:
-            return f"2^{power.bit_length() - 1}{less}"
-    return f"{value:,}"
-
-
-def _sections(docstring: str) -> Any:
-    """A model's docstring, each section beside its heading: ``Heading  text``, further lines indented."""
-    made = shell.table("", "")
-    made.show_header = False
-    for section in re.split(r"\n+(?=\S)", docstring)[1:]:
-        heading, text = re.split(r"\s{2,}", section, maxsplit=1)
-        made.add_row(heading, " ".join(text.split()))
-    return made
-
-
-def _model(model: Model) -> dict[str, Any]:
-    from replay.model import COMMON, event_name, meanings
-
-    counted = COMMON | meanings(model.events)
-    return {
-        "name": model.name,
-        "summary": model.summary,
-        "aliases": list(model.aliases),
-        "mechanism": inspect.getdoc(inspect.getmodule(model.state)) or "",
-        "parameters": [
-            {k: getattr(p, k) for k in ("name", "unit", "low", "high", "choices", "source", "note")}
-            | {"default": p.value}
-            for p in model.parameters
-        ],
-        "reactions": [
-            {
-                "events": [event_name(e) for e in row.events],
-                "reaction": str(row.reaction),
-                "ticks": row.ticks,
-                "may": row.may,
-            }
-            for row in model.reactions
-        ],
-        "counters": [{"name": n, "meaning": counted[n], "cost": str(model.costs[n])} for n in model.counters],
-    }

@@ -16,8 +16,11 @@ Compare (the timer) traps.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from replay.model import Model
 from replay.prepare import Sites
 from replay.trace.schema import Sensitive
 
@@ -30,11 +33,46 @@ CHANGE_BY_THEMSELVES = (RANDOM, COUNT, LL_ADDR, PERFORMANCE)
 USED_BY_TRAPS = (INDEX, ENTRY_LO0, ENTRY_LO1, CONTEXT, PAGE_MASK, WIRED, EPC, X_CONTEXT, TAG_LO, TAG_HI, ERROR_EPC)
 """Coprocessor 0 registers that only the monitor reads, once it was entered for something else."""
 
+READS = (Sensitive.MFC0, Sensitive.MOV_FROM_CR, Sensitive.RDMSR, Sensitive.PUSHF, Sensitive.SMSW)
+WRITES = (
+    *(Sensitive.MTC0, Sensitive.MOV_TO_CR, Sensitive.WRMSR, Sensitive.POPF),
+    *(Sensitive.CLI, Sensitive.STI, Sensitive.LMSW, Sensitive.CLTS),
+)
+"""Instructions that read or write a privileged register.
+
+On x86 any register can be read in memory but the model-specific ones, some of which run by themselves; a write has an
+effect at once.
+"""
+
+RULES = (
+    "flags, control and model-specific registers count as registers of coprocessor 0: a write traps",
+    "so does a read of a model-specific register; other reads are loads of the special page",
+    "iret and sysret count as eret, hlt as wait, invlpg as a TLB write",
+    "an access through a port traps as one to a device register does",
+    "popf and smsw, which x86 does not trap, count as patched to trap in the kernel",
+    "the other sensitive instructions that x86 does not trap have no counterpart and cost nothing",
+)
+"""What a monitor with registers in memory does about the privileged instructions of x86."""
+
 
 def in_memory(sites: Sites) -> np.ndarray:
     """By site: whether its instruction can be patched into a load or store of the special page; bool."""
     read = (sites.klass == Sensitive.MFC0) & ~np.isin(sites.register, CHANGE_BY_THEMSELVES)
+    read |= np.isin(sites.klass, (Sensitive.MOV_FROM_CR, Sensitive.PUSHF, Sensitive.SMSW))
     written = (sites.klass == Sensitive.MTC0) & np.isin(sites.register, USED_BY_TRAPS)
     patched: np.ndarray = read | written
     patched[0] = False
     return patched
+
+
+def site_ticks(sites: Sites, model: Model, traps: Mapping[Sensitive, str], in_page: str) -> np.ndarray:
+    """By site: the counter of its register's access, u8; of any other instruction, the one that nobody reads.
+
+    ``traps`` has the counters by class, ``in_page`` is that of accesses patched into the special page, '' if none are.
+    """
+    ticks = np.full(sites.klass.size, model.index(""), np.uint8)
+    for klass, name in traps.items():
+        ticks[sites.klass == klass] = model.index(name)
+    if in_page:
+        ticks[in_memory(sites)] = model.index(in_page)
+    return ticks

@@ -144,6 +144,17 @@ def flush_space(tlb, vcpu, space_of, space):
             _empty(tlb, vcpu, slot)
 
 
+@inline
+def set_base(base, vcpu, space):
+    """Let ``space`` be current, as a base switch has it; whether it was already, and is a space of its own.
+
+    Kernels that have no instruction to drop a space's translations write its base once more.
+    """
+    again = base[vcpu] == space and space != 0
+    base[vcpu] = space
+    return again
+
+
 FIRST_ENTRY = np.uint64(FIRST)
 
 

@@ -16,13 +16,25 @@ def drop(first, second, vcpu, pair):
 
 
 @inline
-def invalidate(first, second, space_of, vcpu, row):
-    """Follow an INVALIDATE row of the guest; ``space_of`` is by page id.  Other rows change nothing."""
+def drop_space(first, second, space_of, vcpu, space):
+    """Forget what belongs to ``space``."""
+    tlb.flush_space(first, vcpu, space_of, space)
+    l2tlb.flush_space(second, vcpu, space_of, space)
+
+
+@inline
+def invalidate(first, second, base, space_of, vcpu, row):
+    """Follow an INVALIDATE or BASE_SWITCH row of the guest, other rows change nothing.
+
+    ``base`` is the current space by vCPU, ``space_of`` the space by page id.
+    """
     if row.kind == Kind.INVALIDATE_PAGE:
         drop(first, second, vcpu, tlb.pair_of(row.page))
     elif row.kind == Kind.INVALIDATE_SPACE:
-        tlb.flush_space(first, vcpu, space_of, row.page)
-        l2tlb.flush_space(second, vcpu, space_of, row.page)
+        drop_space(first, second, space_of, vcpu, row.page)
+    elif row.kind == Kind.BASE_SWITCH:
+        if tlb.set_base(base, vcpu, row.page):
+            drop_space(first, second, space_of, vcpu, row.page)
     elif row.kind == Kind.INVALIDATE_ALL:
         tlb.flush(first, vcpu)
         l2tlb.flush(second, vcpu)

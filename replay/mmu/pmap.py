@@ -13,10 +13,14 @@ import numpy as np
 
 from replay.jit import inline
 from replay.prepare import Pages
-from replay.trace.schema import ENTRY_FRAME_SHIFT, ENTRY_VALID, Segment
+from replay.trace.schema import ENTRY_FRAME_SHIFT, ENTRY_SIZE_SHIFT, ENTRY_VALID, Segment
 
 MAX_FRAMES = 1 << 26
 """Frames beyond 256 GiB of guest-physical memory have no pmap entry."""
+
+ONE, LEVEL_SHIFT = np.uint64(1), np.uint64(12)
+REGION_MASK, REGION_SIZE, SIZES = np.uint64(511), np.uint64(1), np.uint64(3)
+"""Of a page number within 2 MB; the size of an entry that maps as much; the bits of a size."""
 
 
 class Pmap(NamedTuple):
@@ -26,20 +30,21 @@ class Pmap(NamedTuple):
     backmaps: np.ndarray  # u32 by frame: virtual pages that map it
     mapped: np.ndarray  # u32 by page id: frame that it maps
     entry: np.ndarray  # u32 by page id: frame that the guest's page table maps it to now
+    vpn: np.ndarray  # u64 by page id
+    leaf: np.ndarray  # u32 by page id: number of its 2 MB region
     allocated: np.ndarray  # u32[1]: machine pages ever allocated; a page that was given back gets a new number
 
 
-def make_pmap(memory_bytes: int, frame: np.ndarray) -> Pmap:
-    """An empty pmap for a VM of that size; frames beyond have no entry.
-
-    ``frame`` is by page id: frame + 1 that an unmapped segment fixes, 0 where the guest's page table decides.
-    """
+def make_pmap(memory_bytes: int, pages: Pages) -> Pmap:
+    """An empty pmap for a VM of that size; frames beyond have no entry."""
     frames = min(memory_bytes >> 12, MAX_FRAMES)
     return Pmap(
         np.zeros(frames, np.uint32),
         np.zeros(frames, np.uint32),
-        np.zeros(frame.size, np.uint32),
-        frame.copy(),
+        np.zeros(pages.frame.size, np.uint32),
+        pages.frame.copy(),
+        pages.vpn,
+        pages.leaf,
         np.zeros(1, np.uint32),
     )
 
@@ -79,6 +84,34 @@ def map_pair(pmap, pair):
         if map_page(pmap, page, pmap.entry[page]):
             allocated += 1
     return allocated
+
+
+@inline
+def note_entry(pmap, row):
+    """Follow an ENTRY row: an entry of a leaf table maps one page, one of 2 MB every page of its region."""
+    level = np.uint64(row.info) >> LEVEL_SHIFT
+    if row.page == 0 or level > ONE:
+        return
+    if level == 0:
+        set_entry(pmap, row.page, row.payload[1])
+    elif is_large(row.payload[0]) or is_large(row.payload[1]):
+        set_region(pmap, np.uint64(row.page), row.payload[1])
+
+
+@inline
+def is_large(entry):
+    """Whether ``entry``, of a table above the leaf tables, maps 2 MB."""
+    return entry & np.uint64(ENTRY_VALID) != 0 and entry >> np.uint64(ENTRY_SIZE_SHIFT) & SIZES == REGION_SIZE
+
+
+@inline
+def set_region(pmap, first, entry):
+    """Let each page from ``first`` to the end of its region have its part of ``entry``; without one, none."""
+    page, base = first, frame_of(entry) if is_large(entry) else np.uint32(0)
+    while page < np.uint64(pmap.leaf.size) and pmap.leaf[page] == pmap.leaf[first]:
+        part = np.uint32(pmap.vpn[page] & REGION_MASK)
+        pmap.entry[page] = base + part if base != 0 else np.uint32(0)
+        page += ONE
 
 
 @inline

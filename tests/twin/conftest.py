@@ -13,6 +13,7 @@ from replay.prepare import Prepared
 from .structures import NaiveL2, NaivePmap, NaiveTlb
 
 MAPPED, UNMAPPED, UNCACHED, DEVICE = 0, 1, 2, 3
+NINE = SimpleNamespace(full=SimpleNamespace(instructions=9, sensitive={"MFC0": 1, "MTC0": 2, "TLBWR": 1, "ERET": 1}))
 CAUSES = ["interrupt", "", "", ""] + ["fault"] * 5 + ["other_exception"] * 2 + ["system_call"] + ["other_exception"] * 8
 STORED = (0, 2, 3, 4, 5, 6, 14, 20, 28, 29, 30)
 EMULATIONS = ["mfc0", "mtc0", "tlb_read", "tlb_write", "tlb_write", "tlb_probe", "eret", "wait", "cache"]
@@ -30,6 +31,8 @@ class NaiveMachine:
         services = [s.klass.name for s in prepared.meta.services]
         self.classes = [services[index] for index in prepared.places.inner.tolist()]
         self.refill_place, self.refilling = services.index("REFILL"), False
+        self.handler = prepared.meta.refill or NINE
+        self.bases: dict[int, int] = {}
         lru = settings["tlb.replacement"] == "lru"
         self.tlbs = [
             NaiveTlb(settings["tlb.entries"], settings["tlb.wired"], lru, settings["tlb.seed"] + v)
@@ -129,6 +132,11 @@ class NaiveMachine:
 
     def after_instructions(self, n: int) -> None: ...
 
+    def is_again(self, space: int) -> bool:
+        """Whether a base switch is to the space that is current already."""
+        before, self.bases[self.cpu] = self.bases.get(self.cpu, 0), space
+        return before == space != 0
+
 
 class NaiveNative(NaiveMachine):
     """The bare machine."""
@@ -148,7 +156,7 @@ class NaiveNative(NaiveMachine):
         self.refilling = False
 
     def refill(self, page: int, once: bool) -> None:
-        handler = self.p.meta.refill
+        handler = self.handler
         while not self.tlb.has(page // 2):
             self.tick("invocations")
             self.tick("utlb_refill")
@@ -183,6 +191,10 @@ class NaiveNative(NaiveMachine):
             self.tlb.drop(page // 2)
         elif kind in (35, 36):
             self.empty(page if kind == 35 else None)
+        elif kind == 31 and self.is_again(page):
+            self.empty(page)
+        elif kind == 75:
+            self.tick("device_access")
         elif kind == 79:
             self.tick("idle", page)
 
@@ -227,7 +239,7 @@ class NaiveDisco(NaiveMachine):
     def miss(self, pair: int) -> None:
         if self.in_l2(pair):
             return
-        refill, table = self.p.meta.refill, int(self.p.pages.table[pair])
+        refill, table = self.handler, int(self.p.pages.table[pair])
         self.tick("refill_forwarded")
         self.fetch_handler(0)
         if table == 0 or self.tlb.look(table) or self.in_l2(table):
@@ -308,6 +320,9 @@ class NaiveDisco(NaiveMachine):
         elif kind in (35, 36):
             self.empty(page if kind == 35 else None)
             self.l2.drop_space(page if kind == 35 else None)
+        elif kind == 31:
+            if self.is_again(page):
+                self.event(35, info, page, kept)
         elif kind == 75:
             self.tick("programmed_io")
         elif kind == 79:

@@ -30,7 +30,8 @@ PAGES = [
 EVENTS = [
     Kind.ENTRY, Kind.TLB_WRITE, Kind.TLB_PROBE, Kind.INVALIDATE_PAGE, Kind.INVALIDATE_SPACE, Kind.INVALIDATE_ALL,
     Kind.SENSITIVE, Kind.EXCEPTION, Kind.RETURN, Kind.SERVICE_ENTER, Kind.SERVICE_EXIT, Kind.IDLE, Kind.ZEROED,
-    Kind.PORT, Kind.REQUEST, Kind.COMPLETE, Kind.FILLED, Kind.FREED, Kind.MARK_BEGIN, Kind.THREAD_SWITCH,
+    Kind.BASE_SWITCH, Kind.PORT, Kind.REQUEST, Kind.COMPLETE, Kind.FILLED, Kind.FREED, Kind.MARK_BEGIN,
+    Kind.THREAD_SWITCH,
 ]  # fmt: skip
 op = st.tuples(
     st.one_of(st.sampled_from([Kind.FETCH, Kind.LOAD8, Kind.STORE4]), st.sampled_from(EVENTS)),
@@ -84,7 +85,7 @@ def add_row(script: Script, kind: Kind, which: int, info: int, n: int, vcpu: int
         script.row(kind, page, 0, n, vcpu=vcpu)
     elif kind in (Kind.ZEROED, Kind.FREED):
         script.row(kind, (vpn if segment else info) & 63, 0, n, vcpu=vcpu)
-    elif kind == Kind.INVALIDATE_SPACE:
+    elif kind in (Kind.INVALIDATE_SPACE, Kind.BASE_SWITCH):
         script.row(kind, info % 3, 0, n, vcpu=vcpu)
     elif kind in FRAME_KINDS:
         script.row(kind, info % (script.meta.memory_bytes >> PAGE_SHIFT), 0, n, vcpu=vcpu, mode=Mode.KERNEL)

@@ -38,9 +38,8 @@ def first_level_misses(held, pairs):
     misses = 0
     for row in range(pairs.size):
         now = np.uint64(row) << NOW_SHIFT
-        at = At(
-            np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0), now, np.uint64(0), np.uint8(0), False, COMPLETED
-        )
+        zero = np.uint64(0)
+        at = At(zero, zero, zero, zero, now, zero, np.uint8(0), False, COMPLETED, np.int64(0))
         pair = np.uint64(pairs[row])
         if not tlb.hit(held, at, pair):
             misses += 1

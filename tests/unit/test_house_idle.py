@@ -13,7 +13,11 @@ def document(model: str, **changes: Any) -> dict[str, Any]:
     """A document about a model that waits 2 to 4 ms less than bare hardware does."""
     units = {"recorded": 10_000, "recomputed": 7_000, "low": 6_000, "high": 8_000}
     bare = {"native": 10_000, "native_low": 10_000, "native_high": 10_000}
-    return {"model": model, "idle": {**units, **bare, "seconds_per_unit": 1e-6, "as_recorded": "", **changes}}
+    return {
+        "model": model,
+        "baseline": "native",
+        "idle": {**units, **bare, "seconds_per_unit": 1e-6, "as_recorded": "", **changes},
+    }
 
 
 def test_recorded_and_recomputed_stand_side_by_side() -> None:

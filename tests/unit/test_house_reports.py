@@ -68,7 +68,7 @@ def document() -> dict[str, Any]:
         row("BOOT", "TLB", "hit", 2, 17),
         row("BOOT", "TLB", "miss", 1, 900),
     ]
-    return {"rows": rows, "assumptions": [{"name": "b"}, {"name": "a"}]}
+    return {"rows": rows, "machine": "slow", "assumptions": [{"name": "b"}, {"name": "a"}]}
 
 
 def test_mechanisms_sum_services(document: dict[str, Any]) -> None:
@@ -90,13 +90,27 @@ def test_services_are_sorted_by_cycles(document: dict[str, Any]) -> None:
     assert [("BOOT", 1434, ["TLB", "direct execution"]), ("USER", 1340, ["direct execution", "TLB"])] == found
 
 
-def test_what_a_model_adds_is_what_bare_hardware_lacks(document: dict[str, Any]) -> None:
-    """Mechanisms that exist on bare hardware too are not what a monitor adds."""
-    bare = {"rows": [row("USER", "direct execution", "instructions", 1500, 1)]}
+def test_what_a_model_adds_is_beyond_bare_hardware(document: dict[str, Any]) -> None:
+    """Each mechanism counts with the cycles that it takes more than on bare hardware, or fewer, most added first."""
+    document["native_rows"] = [
+        row("USER", "direct execution", "instructions", 1600, 1),
+        row("USER", "TLB", "miss", 100, 1),
+        row("USER", "refill", "refill", 3, 10),
+    ]
 
-    assert ["TLB"] == [part.name for part in breakdown.added(document, bare)]
+    found = [(part.name, part.cycles, part.low, part.high, len(part.lines)) for part in breakdown.differences(document)]
+
+    assert [
+        ("TLB", 1174, 587, 2348, 2),
+        ("refill", -30, -15, -60, 0),
+        ("direct execution", -100, -50, -200, 1),
+    ] == found
 
 
 def test_assumptions_are_listed_once(document: dict[str, Any]) -> None:
-    """An assumption that several documents share is one line, and lines are in order of name."""
-    assert ["a", "b"] == [record["name"] for record in breakdown.assumptions([document, document])]
+    """An assumption that several documents on a machine share is listed once, and in order of name."""
+    found = breakdown.assumptions([document, document, {**document, "machine": "fast"}])
+
+    assert {"slow": ["a", "b"], "fast": ["a", "b"]} == {
+        machine: [record["name"] for record in records] for machine, records in found.items()
+    }

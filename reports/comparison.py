@@ -1,0 +1,131 @@
+"""The screen of ``replay compare``: every model's charge to one trace, each beside its own bare machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import rich.table
+
+from replay.shell import table
+from reports import breakdown, idle
+from reports.breakdown import Difference, Document, is_bare
+from reports.charge import TOP, WIDE, Screen, incorrect, trace_words, unfinished
+from reports.numbers import bounds, figure, share
+
+LEAST = 0.005
+"""Mechanisms that add or save a smaller part of bare hardware's cycles are left to ``--json``."""
+
+LABELS = (
+    "faithful: the system on the architecture it was made for; ported: its mechanism on another architecture;"
+    " hypothetical: neither was ever built. The rules of those that are not faithful: replay explain MODEL."
+)
+
+
+def compare_screen(documents: Sequence[Document], left_out: Sequence[Mapping[str, str]], width: int) -> Screen:
+    """Models by machine, then what each adds by mechanism, and all that a reader has to know of the figures."""
+    wide = width >= WIDE
+    return [
+        f"{trace_words(documents[0])}: the same recording under each model.",
+        *unfinished(documents[0]),
+        _models(documents, wide=wide),
+        *(line for document in documents for line in incorrect(document)),
+        *_mechanisms(documents, wide=wide),
+        *idle.lines(documents, [f"under {document['model']}" for document in documents]),
+        *_left_out(left_out),
+        LABELS,
+        *_assumptions(documents),
+    ]
+
+
+def _models(documents: Sequence[Document], *, wide: bool) -> rich.table.Table:
+    """Overhead by model, those of one machine together below the machine without a monitor."""
+    absolute = [">cycles", ">seconds"] if wide else []
+    made = table("machine and model", "label", *absolute, ">overhead", "bounds", "what it adds most")
+    groups = groupby(sorted(documents, key=_machine), key=_machine)
+    for (machine, bare), group in groups:
+        members = list(group)
+        made.add_row(*_bare_row(machine, bare, members, wide=wide), style="bold")
+        for document in members:
+            if not is_bare(document):
+                made.add_row(*_row(document, wide=wide))
+    return made
+
+
+def _machine(document: Document) -> tuple[str, str]:
+    return document["machine"], document["baseline"]
+
+
+def _bare_row(machine: str, bare: str, members: Iterable[Document], *, wide: bool) -> list[str]:
+    """The bare machine; it rests on the same prices as its models, so it is shown as finely as the first of them."""
+    documents = sorted(members, key=lambda document: not is_bare(document))
+    first, total = documents[0], documents[0]["total"]
+    scale = total["native"] / total["cycles"] if total["cycles"] else 1.0
+    cells = _absolute(total, total["native"], total["native_seconds"], scale) if wide else []
+    label = first["fidelity"] if is_bare(first) else ""
+    return [machine, label, *cells, "1", "", f"bare hardware, the model {bare}"]
+
+
+def _row(document: Document, *, wide: bool) -> list[str]:
+    total = document["total"]
+    cells = _absolute(total, total["cycles"], total["seconds"], 1.0) if wide else []
+    overhead = figure(total["overhead"], total["overhead_low"], total["overhead_high"])
+    limits = bounds(total["overhead"], total["overhead_low"], total["overhead_high"])
+    added = [part for part in breakdown.differences(document) if part.cycles > 0]
+    most = ", ".join(f"{part.name} {share(part.cycles, total['native'])}" for part in added[:TOP])
+    verdict = [overhead, limits] if not document["incorrect"] else ["INCORRECT", overhead]
+    return [f"  {document['model']}", document["fidelity"], *cells, *verdict, most]
+
+
+def _absolute(total: Mapping[str, Any], cycles: int, seconds: float, scale: float) -> list[str]:
+    """Cycles and seconds as finely as the bounds of ``total``, times ``scale``, allow."""
+    low, high = total["low"] * scale, total["high"] * scale
+    second = seconds / cycles if cycles else 0.0
+    return [figure(cycles, low, high), figure(seconds, low * second, high * second)]
+
+
+def _mechanisms(documents: Sequence[Document], *, wide: bool) -> Screen:
+    """What each model adds to its bare machine or saves of it, with the counts behind the cycles."""
+    made = table("model", "mechanism", "counted", ">cycles more", ">of bare")
+    for document in documents:
+        name = document["model"]
+        for part in breakdown.differences(document) if not is_bare(document) else ():
+            of_bare = part.cycles / document["total"]["native"] if document["total"]["native"] else 0.0
+            if abs(of_bare) >= LEAST:
+                made.add_row(name, part.name, _counted(part, wide=wide), _more(part), f"{of_bare:+.1%}")
+                name = ""
+    if not made.row_count:
+        return []
+    return [f"By mechanism, from {LEAST:.1%} of bare hardware's cycles up:", made]
+
+
+def _counted(part: Difference, *, wide: bool) -> str:
+    """The dearest counters of ``part`` with how often they ticked."""
+    lines = [line for line in part.lines if line.cycles][: TOP if wide else 1]
+    return ", ".join(f"{line.count:,} {line.name}" for line in lines)
+
+
+def _more(part: Difference) -> str:
+    size = figure(abs(part.cycles), abs(part.low), abs(part.high))
+    return f"-{size}" if part.cycles < 0 else size
+
+
+def _left_out(left_out: Sequence[Mapping[str, str]]) -> list[str]:
+    return [f"Left out: {one['reason']}." for one in left_out]
+
+
+def _assumptions(documents: Sequence[Document]) -> Screen:
+    """The values that nobody published, by machine, with their bounds."""
+    found = breakdown.assumptions(documents)
+    if not found:
+        return []
+    made = table("assumed on", "value and bounds")
+    for machine, records in found.items():
+        made.add_row(machine, ", ".join(map(_assumed, records)))
+    return ["Nobody published these values; why each: replay machines MACHINE. Prices are in cycles if not said.", made]
+
+
+def _assumed(record: Mapping[str, Any]) -> str:
+    unit = "" if record["unit"] == "cycles" else f" {record['unit']}"
+    return f"{record['name']} {record['value']:g}{unit} ({record['low']:g} to {record['high']:g})"
