@@ -232,8 +232,8 @@ MODEL = Model(
     rules={
         "x86-64": (
             *reentry.RULES,
-            "A privileged instruction costs what one of coprocessor 0 does.",
-            "An access through a port counts as one to a device register.",
+            "a privileged instruction costs what one of coprocessor 0 does",
+            "an access through a port counts as one to a device register",
         )
     },
 )

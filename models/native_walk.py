@@ -24,11 +24,11 @@ import numpy as np
 from replay import model
 from replay.hw import paging
 from replay.hw.paging import Paging
-from replay.jit import inline
+from replay.jit import helper, inline
 from replay.kernel import add, bind, tick
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared
-from replay.trace.schema import Kind, Segment, Sensitive, ServiceClass
+from replay.trace.schema import Kind, Sensitive, ServiceClass
 
 # -- parameters -------------------------------------------------------------------------------------------------------
 
@@ -95,7 +95,6 @@ REACTIONS = (
 
 # -- state and hooks --------------------------------------------------------------------------------------------------
 
-DEVICE = int(Segment.DEVICE)
 STLB_HITS, PAGE_WALKS = counter(EVENTS, "stlb_hit"), counter(EVENTS, "page_walk")
 WALK_REFERENCES, DEVICE_ACCESSES = counter(EVENTS, "walk_reference"), counter(EVENTS, "device_access")
 IDLE_UNITS = counter(EVENTS, "idle")
@@ -115,20 +114,19 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
 
 @inline
 def reference(m, at, ref):
-    """A reference that the first-level TLB holds costs nothing more; device registers are never in it."""
+    """A reference that the first-level TLB holds costs nothing more."""
     if not paging.hit(m.paging, at, ref):
-        if m.paging.segment[np.uint64(ref.page)] == DEVICE:
-            tick(m.counts, at, DEVICE_ACCESSES)
-        else:
-            miss(m, at, ref)
+        miss(m, at, ref)
     if paging.faulted(at):
         paging.drop_fault(m.paging, at, ref)
 
 
-@inline
+@helper
 def miss(m, at, ref):
-    """The second-level TLB serves it, or a walk does."""
-    if paging.second(m.paging, at, ref):
+    """The second-level TLB serves it, or a walk does; device registers are in no TLB."""
+    if paging.is_device(m.paging, ref):
+        tick(m.counts, at, DEVICE_ACCESSES)
+    elif paging.second(m.paging, at, ref):
         tick(m.counts, at, STLB_HITS)
     else:
         tick(m.counts, at, PAGE_WALKS)

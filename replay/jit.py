@@ -39,7 +39,7 @@ MODEL_ENTRY_POINTS = "vmreplay.models"
 """Entry-point group through which third parties add models; their sources are part of the digest."""
 
 KERNEL_FLAGS: dict[str, Any] = {"nogil": True, "_nrt": False, "error_model": "numpy", "no_cfunc_wrapper": True}
-HELPER_FLAGS: dict[str, Any] = {**KERNEL_FLAGS, "no_cpython_wrapper": True}
+HELPER_FLAGS: dict[str, Any] = {**KERNEL_FLAGS, "no_cpython_wrapper": True, "forceinline": False}
 INLINE_FLAGS: dict[str, Any] = {**HELPER_FLAGS, "forceinline": True}
 """A helper is called by compiled code alone; numba would spend half its time on making it callable from Python."""
 

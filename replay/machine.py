@@ -1,14 +1,16 @@
 """Machines and price sets: TOML data files named after what they describe, read by one validator.
 
 A *machine* says what the hardware is (clock, cycles per instruction, TLB geometry, latencies) and names its price
-set.  A *price set* gives a value to each primitive that the models' costs are made of.
+set.  A *price set* gives a value to each primitive that the models' costs are made of.  A file may state only what
+differs from others, which it ``extends``: what it does not state is taken from the first of them that does, and is
+then assumed, whatever it was there.
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,13 @@ from replay.records import TIME_UNITS, Record, read_record
 DATA_PACKAGE = "models"
 """The package that ships ``machines/*.toml`` and ``prices/*.toml``."""
 
-KEYS = {"machines": ("name", "summary", "prices", "parameters"), "prices": ("name", "summary", "prices")}
+KEYS = {
+    "machines": ("name", "summary", "extends", "prices", "parameters"),
+    "prices": ("name", "summary", "extends", "prices"),
+}
+
+MOST_EXTENDED = 8
+"""Files that one may rest on, each on the next."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,7 @@ def price_set_names() -> list[str]:
 def load_machine(name: str) -> Machine:
     """The machine called ``name``, or described by the TOML file at that path.  Raises UserError."""
     document, where = _read("machines", name)
-    parameters = _records(document, "parameters", where)
+    parameters = _extended("machines", name, "parameters")
     if "clock" not in parameters or parameters["clock"].unit != "MHz" or parameters["clock"].value <= 0:
         raise UserError(f"{where}: parameters.clock must be given, in MHz and above 0")
     price_set = _text(document, "prices", where)
@@ -71,14 +79,35 @@ def load_machine(name: str) -> Machine:
 
 def load_prices(name: str) -> dict[str, Record]:
     """The price set called ``name``, or stated by the TOML file at that path: primitive -> price."""
-    document, where = _read("prices", name)
-    return _records(document, "prices", where, units=tuple(TIME_UNITS))
+    return _extended("prices", name, "prices", units=tuple(TIME_UNITS))
 
 
-def _beside(machine: str, price_set: str) -> str:
-    """A price set that a machine file names by path lies relative to that file."""
-    path = Path(machine)
-    return str(path.parent / price_set) if path.suffix == ".toml" and price_set.endswith(".toml") else price_set
+def _extended(folder: str, name: str, key: str, units: tuple[str, ...] = (), depth: int = 0) -> dict[str, Record]:
+    """The records of the table ``key`` in the file ``name``, with those that it takes from the files it extends."""
+    document, where = _read(folder, name)
+    if depth > MOST_EXTENDED:
+        raise UserError(f"{where}: rests on more than {MOST_EXTENDED} files, or on itself; correct what each extends")
+    found = _records(document, key, where, units)
+    below = document.get("extends", [])
+    if not isinstance(below, list) or not all(isinstance(other, str) for other in below):
+        raise UserError(f"{where}: extends should be a list of names, is {below!r}")
+    for other in below:
+        for record in _extended(folder, _beside(name, other), key, units, depth + 1).values():
+            found.setdefault(record.name, _taken_over(record, other))
+    return found
+
+
+def _taken_over(record: Record, other: str) -> Record:
+    """``record`` of the file ``other`` as what another file, which does not state it, takes it for."""
+    if record.assumed:
+        return replace(record, note=f"As {other}. {record.note}")
+    return replace(record, source="assumed", note=f"As {other} ({record.source}). {record.note}".rstrip())
+
+
+def _beside(file: str, other: str) -> str:
+    """A file that another one names by path lies relative to that one."""
+    path = Path(file)
+    return str(path.parent / other) if path.suffix == ".toml" and other.endswith(".toml") else other
 
 
 def _names(folder: str) -> list[str]:
@@ -121,7 +150,7 @@ def _text(document: Mapping[str, Any], key: str, where: str) -> str:
 
 
 def _records(document: Mapping[str, Any], key: str, where: str, units: tuple[str, ...] = ()) -> dict[str, Record]:
-    table = document.get(key)
+    table = document.get(key, {} if "extends" in document else None)
     if not isinstance(table, dict):
         raise UserError(f"{where}: lacks the table [{key}]")
     kinds = {"units": units} if units else {}

@@ -45,12 +45,12 @@ effect at once.
 """
 
 RULES = (
-    "Flags, control and model-specific registers count as registers of coprocessor 0: a write traps.",
-    "So does a read of a model-specific register; other reads are loads of the special page.",
-    "iret and sysret count as eret, hlt as wait, invlpg as a TLB write.",
-    "An access through a port traps as one to a device register does.",
-    "popf and smsw, which x86 does not trap, count as patched to trap in the kernel.",
-    "The other sensitive instructions that x86 does not trap have no counterpart and cost nothing.",
+    "flags, control and model-specific registers count as registers of coprocessor 0: a write traps",
+    "so does a read of a model-specific register; other reads are loads of the special page",
+    "iret and sysret count as eret, hlt as wait, invlpg as a TLB write",
+    "an access through a port traps as one to a device register does",
+    "popf and smsw, which x86 does not trap, count as patched to trap in the kernel",
+    "the other sensitive instructions that x86 does not trap have no counterpart and cost nothing",
 )
 """What a monitor with registers in memory does about the privileged instructions of x86."""
 

@@ -24,11 +24,11 @@ ASSUMED = Refill(
 published).  Where its code and its table lie is not known, so they take no TLB entries and it is never cut off."""
 
 RULES = (
-    "The machine is a MIPS one: its TLB holds page pairs, and the guest's kernel refills it.",
-    "A refill runs an assumed handler of 9 instructions, since the trace has none; it is never cut off by a miss.",
-    "Kernel addresses take TLB entries like all others, since the trace has no unmapped segment.",
-    "A mapping of 2 MB counts as one of each of its 4 KB pages.",
-    "A base switch changes the ASID and keeps the TLB; one to the space that is current already drops that space's.",
+    "the machine is a MIPS one: its TLB holds page pairs, and the guest's kernel refills it",
+    "a refill runs an assumed handler of 9 instructions, since the trace has none; it is never cut off by a miss",
+    "kernel addresses take TLB entries like all others, since the trace has no unmapped segment",
+    "a mapping of 2 MB counts as one of each of its 4 KB pages",
+    "a base switch changes the ASID and keeps the TLB; one to the space that is current already drops that space's",
 )
 """What a model of a machine with a software-refilled TLB does about a trace from one with a hardware walker."""
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from replay.hw import sets, walk_caches
+from replay.prepare import Pages
 from replay.records import Parameter
 
 MOST = 1000
@@ -38,47 +39,76 @@ PARAMETERS = (
 """Parameters of every model whose hardware walks page tables; a machine gives values to those it knows."""
 
 
+class Units(NamedTuple):
+    """What entries of a TLB may map, of one trace."""
+
+    address: np.ndarray  # u64 by unit: page or region number in its space
+    space: np.ndarray  # u32 by unit
+    begin: np.ndarray  # u32 by leaf region: its first page id; one more for the end
+    pages: int
+    """Units below are page ids, others regions."""
+
+
 class Level(NamedTuple):
     """Where units live in a TLB level: runs of ways within a vCPU's entries."""
 
     home: np.ndarray  # u32[2 * units]: first way of the set, for instructions then for data
     ways: np.ndarray  # u64[4]: by [data, large]; 0: not held
     begins: np.ndarray  # u8[entries]: 1 at the first way of a set
-    entries: np.uint64  # of a vCPU
+    entries: int  # of a vCPU
 
 
-def first_level(address: np.ndarray, pages: int, settings: Mapping[str, Any]) -> Level:
-    """The first level: split in two; ``address`` is the page number of each unit, of which ``pages`` are pages."""
+def find_units(pages: Pages) -> Units:
+    """The units of a trace's pages."""
+    begin = first_pages(pages.leaf)
+    return Units(
+        np.concatenate([pages.vpn, pages.vpn[begin] >> np.uint64(9)]),
+        np.concatenate([pages.space, pages.space[begin]]),
+        np.append(begin, pages.leaf.size).astype(np.uint32),
+        pages.leaf.size,
+    )
+
+
+def first_pages(region: np.ndarray) -> np.ndarray:
+    """By region number: the first page id that lies in it; ``region`` is by page id, as in ``Pages``."""
+    found: np.ndarray = np.searchsorted(region, np.arange(int(region[-1]) + 1))
+    return found
+
+
+def first_level(units: Units, settings: Mapping[str, Any]) -> Level:
+    """The first level: split in two."""
     cells = [
         cell
         for side in ("itlb.", "dtlb.")
         for cell in (side, side + "large_" if settings[side + "large_entries"] else side)
     ]
-    return _level(cells, address, pages, settings)
+    return _level(cells, units, settings)
 
 
-def second_level(address: np.ndarray, pages: int, settings: Mapping[str, Any]) -> Level:
+def second_level(units: Units, settings: Mapping[str, Any]) -> Level:
     """The second level: shared, but for what has entries of its own."""
     large = "stlb.large_" if settings["stlb.large_entries"] else "stlb." if settings["stlb.large"] else ""
     code = ["stlb.code_", ""] if settings["stlb.code_entries"] else ["stlb.", large]
-    return _level([*code, "stlb.", large], address, pages, settings)
+    return _level([*code, "stlb.", large], units, settings)
 
 
-def _level(cells: list[str], address: np.ndarray, pages: int, settings: Mapping[str, Any]) -> Level:
+def _level(cells: list[str], units: Units, settings: Mapping[str, Any]) -> Level:
     """A level whose entries for [data, large] are called ``cells``: the same name for shared ones, '' for none."""
-    units, at, begin = address.size, 0, {"": 0}
+    at, begin = 0, {"": 0}
     for name in cells:
         if name not in begin:
             begin[name] = at
             at += settings[name + "entries"]
-    home, ways, begins = np.zeros((2, units), np.uint32), np.zeros(4, np.uint64), np.zeros(at, np.uint8)
+    home, ways, begins = np.zeros((2, units.address.size), np.uint32), np.zeros(4, np.uint64), np.zeros(at, np.uint8)
     for cell, name in enumerate(cells):
         if name:
             data, large = divmod(cell, 2)
-            mine = slice(pages, units) if large else slice(0, pages)
-            entries, most = settings[name + "entries"], settings[name + "ways"]
-            ways[cell] = min(entries, most)
-            sets_of = sets.number_of_sets(name, entries, most)
-            home[data, mine] = begin[name] + sets.homes(address[mine], sets_of, min(entries, most))
-            begins[begin[name] : begin[name] + entries : max(1, min(entries, most))] = 1
-    return Level(home.reshape(-1), ways, begins, np.uint64(at))
+            mine = slice(units.pages, None) if large else slice(0, units.pages)
+            entries = settings[name + "entries"]
+            most = min(entries, settings[name + "ways"])
+            ways[cell] = most
+            home[data, mine] = begin[name] + sets.homes(
+                units.address[mine], sets.number_of_sets(name, entries, most), most
+            )
+            begins[begin[name] : begin[name] + entries : max(1, most)] = 1
+    return Level(home.reshape(-1), ways, begins, at)

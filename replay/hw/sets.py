@@ -101,7 +101,14 @@ def find_in(tags, first, ways, key):
 @inline
 def insert_in(tags, first, ways, key):
     """Hold ``key`` as the most recently used of the set."""
-    if ways != 0 and not find_in(tags, first, ways, key):
+    if not find_in(tags, first, ways, key):
+        push_in(tags, first, ways, key)
+
+
+@inline
+def push_in(tags, first, ways, key):
+    """As ``insert_in``, of a key that the set does not hold."""
+    if ways != 0:
         _to_front(tags, first, ways - ONE, key)
 
 
