@@ -54,13 +54,6 @@ BUILT_IN = {
         "hypothetical",
         "faithful",
     ),
-    "shadow": Entry(
-        "models.shadow:MODEL",
-        "shadow page tables on virtualization hardware without nested ones (Adams and Agesen, ASPLOS 2006)",
-        ("shadow-paging",),
-        "hypothetical",
-        "faithful",
-    ),
     "disco": Entry(
         "models.disco:MODEL",
         "Disco: trap and emulate, software TLB over a pmap (Bugnion et al., SOSP 1997)",
