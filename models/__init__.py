@@ -68,6 +68,13 @@ BUILT_IN = {
         "hypothetical",
         "ported",
     ),
+    "shadow": Entry(
+        "models.shadow:MODEL",
+        "shadow page tables on virtualization hardware without nested ones (Adams and Agesen, ASPLOS 2006)",
+        ("shadow-paging",),
+        "hypothetical",
+        "faithful",
+    ),
 }
 
 BY_ARCHITECTURE: dict[str, dict[str, str]] = {

@@ -1,0 +1,33 @@
+"""VM exits: which privileged instructions leave a guest that runs on virtualization hardware.
+
+Instructions of some classes exit or not by the register that they name: a write of CR3 is counted where its base switch
+is, one of CR8 goes to a shadow of the task priority, a write of a MIPS timer's Compare is a write of the local timer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from replay.prepare import Sites
+from replay.trace.schema import Sensitive
+
+MIPS_COMPARE = 11
+CR0, CR3, CR4 = 0, 3, 4
+
+
+def naming(sites: Sites, registers: Mapping[Sensitive, tuple[int, ...]]) -> np.ndarray:
+    """By site: whether its instruction is of a class in ``registers`` and names one of those listed; bool."""
+    found = np.zeros(sites.klass.size, bool)
+    for klass, numbers in registers.items():
+        found |= (sites.klass == klass) & np.isin(sites.register, numbers)
+    found[0] = False
+    return found
+
+
+def of_classes(sites: Sites, classes: tuple[Sensitive, ...]) -> np.ndarray:
+    """By site: whether its instruction is of one of ``classes``; bool."""
+    found: np.ndarray = np.isin(sites.klass, [int(klass) for klass in classes])
+    found[0] = False
+    return found
