@@ -182,7 +182,7 @@ def run_tool(
 ) -> Callable[[str, Path], subprocess.CompletedProcess[str]]:
     """Runs a command line such as ``cc a.c a.o`` in a folder: the guest's programs of a build, on the host."""
     folder = tmp_path_factory.mktemp("tools")
-    (folder / "abi.h").write_text(abi.header())
+    (folder / "abi.h").write_text(abi.header("mips64"))
     native(folder / "calls.o", [POSIX / "calls.c"], "-c")
     user = ("user/lib", "lib", build.TOOLS)
     headers = [f"-I{path}" for path in (folder, POSIX, *(build.GUEST / name for name in (*user, "include")))]
