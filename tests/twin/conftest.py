@@ -11,8 +11,20 @@ import pytest
 from replay.prepare import Prepared
 
 from .structures import NaiveL2, NaivePmap, NaiveTlb
+from .walker import Walker
 
 MAPPED, UNMAPPED, UNCACHED, DEVICE = 0, 1, 2, 3
+PORTS = (19, 20, 21, 22)
+ON_X86 = {
+    "hal_access": (23, 67, 69),  # mov from cr, smsw, pushf
+    "mfc0_emulation": (35,),  # rdmsr
+    "mtc0_emulation": (16, 17, 24, 30, 31, 36, 70),  # cli, sti, mov to cr, lmsw, clts, wrmsr, popf
+    "tlb_write_emulation": (32, 33),  # invlpg, invpcid
+    "eret_emulation": (38, 39),  # sysret, iret
+    "wait_emulation": (18,),  # hlt
+    "other_emulation": (25, 26, 27, 28, 29, 34, 37, 40, 41),
+}
+"""Disco's counter -> classes of x86 instructions that tick it."""
 NINE = SimpleNamespace(full=SimpleNamespace(instructions=9, sensitive={"MFC0": 1, "MTC0": 2, "TLBWR": 1, "ERET": 1}))
 CAUSES = ["interrupt", "", "", ""] + ["fault"] * 5 + ["other_exception"] * 2 + ["system_call"] + ["other_exception"] * 8
 STORED = (0, 2, 3, 4, 5, 6, 14, 20, 28, 29, 30)
@@ -23,6 +35,8 @@ class NaiveMachine:
     """Walks the rows of a trace; ``counts[vcpu, place, counter]``."""
 
     replaces: tuple[str, ...] = ()
+    architectures: tuple[str, ...] = ("mips64",)
+    """Of the traces that the twin knows how to read."""
 
     def __init__(self, prepared: Prepared, settings: dict[str, Any]) -> None:
         self.p, self.settings = prepared, settings
@@ -33,19 +47,21 @@ class NaiveMachine:
         self.refill_place, self.refilling = services.index("REFILL"), False
         self.handler = prepared.meta.refill or NINE
         self.bases: dict[int, int] = {}
-        lru = settings["tlb.replacement"] == "lru"
-        self.tlbs = [
-            NaiveTlb(settings["tlb.entries"], settings["tlb.wired"], lru, settings["tlb.seed"] + v)
-            for v in range(prepared.meta.vcpus)
-        ]
+        self.tlbs = self.make_tlbs(prepared.meta.vcpus)
+        self.cause: int | None = None
+        self.kind = 0
         self.probed: dict[int, int] = defaultdict(int)
         self.cpu = 0
         self.payload: list[int] = []
         self.time = [0] * prepared.meta.vcpus  # the recording's
         self.moments: list[tuple[Any, ...]] = []
 
+    def make_tlbs(self, vcpus: int) -> list[Any]:
+        entries, wired, seed = (self.settings[f"tlb.{name}"] for name in ("entries", "wired", "seed"))
+        return [NaiveTlb(entries, wired, self.settings["tlb.replacement"] == "lru", seed + v) for v in range(vcpus)]
+
     @property
-    def tlb(self) -> NaiveTlb:
+    def tlb(self) -> Any:
         return self.tlbs[self.cpu]
 
     def tick(self, counter: str, n: int = 1) -> None:
@@ -79,6 +95,7 @@ class NaiveMachine:
                 self.payload.append(page | info << 32)
                 continue
             if kind < 16:
+                self.kind, self.cause = kind, None
                 if kept:
                     self.tick("references")
                     self.access(page, once=False)
@@ -103,6 +120,7 @@ class NaiveMachine:
             if CAUSES[cause]:
                 self.tick(CAUSES[cause])
             if info >> 5 & 3 and cause != 2:
+                self.kind, self.cause = (0, 0, 4, 8)[info >> 5 & 3], cause
                 self.access(page, once=cause == 1)
         elif kind in (32, 33):
             if klass != "REFILL":
@@ -142,6 +160,7 @@ class NaiveNative(NaiveMachine):
     """The bare machine."""
 
     replaces = ("REFILL",)
+    architectures = ("mips64", "x86-64")
 
     def access(self, page: int, once: bool) -> None:
         if self.segment(page) in (UNMAPPED, UNCACHED):
@@ -172,7 +191,8 @@ class NaiveNative(NaiveMachine):
                 break
 
     def privileged(self, klass: int, register: int) -> None:
-        self.tick("privileged")
+        if klass not in PORTS:
+            self.tick("privileged")
 
     def write_mapped(self, pair: int, index: int | None) -> None:
         if index is None:
@@ -199,10 +219,78 @@ class NaiveNative(NaiveMachine):
             self.tick("idle", page)
 
 
+class NaiveWalk(NaiveMachine):
+    """The bare machine with a page walker."""
+
+    replaces = ("REFILL",)
+    architectures = ("mips64", "x86-64")
+
+    def __init__(self, prepared: Prepared, settings: dict[str, Any]) -> None:
+        super().__init__(prepared, settings)
+        pages = prepared.pages
+        kernels = {p for p in range(pages.segment.size) if pages.segment[p] in (UNMAPPED, UNCACHED)}
+        self.large = {self.address(p)[1] >> 9 | self.address(p)[0] << 60 for p in kernels}
+
+    def make_tlbs(self, vcpus: int) -> list[Any]:
+        return [Walker(self.settings) for _ in range(vcpus)]
+
+    def address(self, page: int) -> tuple[int, int]:
+        return int(self.p.pages.space[page]), int(self.p.pages.vpn[page])
+
+    def region(self, page: int) -> int:
+        space, number = self.address(page)
+        return number >> 9 | space << 60
+
+    def access(self, page: int, once: bool) -> None:
+        if self.segment(page) == DEVICE:
+            self.tick("device_access")
+        elif not self.tlb.hit(int(self.kind > 0), *self.address(page)):
+            self.miss(int(self.kind > 0), page, self.region(page) in self.large)
+        if self.cause in (4, 5, 6, 7, 8):
+            self.tlb.drop(*self.address(page))
+            self.tlb.caches.forget(*self.address(page))
+
+    def miss(self, side: int, page: int, large: bool) -> None:
+        if self.tlb.serve(side, *self.address(page), large):
+            self.tick("stlb_hit")
+            return
+        self.tick("page_walk")
+        self.tick("walk_reference", len(self.tlb.caches.walk(*self.address(page), large)))
+        self.tlb.fill(side, *self.address(page), large)
+
+    def privileged(self, klass: int, register: int) -> None:
+        names = {6: "exception_return", 39: "exception_return", 38: "", 24: "", 32: "invalidation", 33: "invalidation"}
+        names |= dict.fromkeys(range(19, 23), "port_access")
+        name = names.get(klass, "privileged" if klass < 64 else "")
+        if name:
+            self.tick(name)
+
+    def tlb_row(self, kind: int, info: int, page: int) -> None:
+        if kind == 33:
+            self.event(34, 0, page, kept=True)
+            self.event(34, 0, page ^ 1, kept=True)
+
+    def event(self, kind: int, info: int, page: int, kept: bool) -> None:
+        if kind == 24 and info >> 12 == 1 and page:
+            new = self.payload[1] if len(self.payload) > 1 else 0
+            (self.large.add if new & 1 and new >> 7 & 3 == 1 else self.large.discard)(self.region(page))
+        elif kind == 31:
+            self.tick("base_switch")
+            self.tlb.switch(page)
+        elif kind == 34:
+            self.tlb.drop(*self.address(page))
+            self.tlb.caches.clear()
+        elif kind in (35, 36):
+            self.tlb.flush(lambda space: kind == 36 or space == page)
+        elif kind == 79:
+            self.tick("idle", page)
+
+
 class NaiveDisco(NaiveMachine):
     """Disco's uniprocessor core."""
 
     replaces = ("REFILL", "PAGE_ZERO")
+    architectures = ("mips64", "x86-64")
 
     def __init__(self, prepared: Prepared, settings: dict[str, Any]) -> None:
         super().__init__(prepared, settings)
@@ -291,6 +379,9 @@ class NaiveDisco(NaiveMachine):
             self.tlb.insert(pair)
 
     def privileged(self, klass: int, register: int) -> None:
+        if klass > 8:
+            self.privileged_on_x86(klass)
+            return
         in_page = register not in (1, 9, 25) if klass == 0 else klass == 1 and register in STORED
         self.tick("hal_access" if in_page and self.settings["hal"] else EMULATIONS[klass] + "_emulation")
 
@@ -313,7 +404,7 @@ class NaiveDisco(NaiveMachine):
 
     def event(self, kind: int, info: int, page: int, kept: bool) -> None:
         if kind == 24 and page:
-            self.now_maps[page] = self.entry_payload(1)
+            self.entry_row(page, info >> 12)
         elif kind == 34:
             self.tlb.drop(page // 2)
             self.l2.drop(page // 2, self.key(page // 2))
@@ -337,6 +428,24 @@ class NaiveDisco(NaiveMachine):
                 for one in self.tlbs:
                     one.drop(pair)
 
+    def entry_row(self, page: int, level: int) -> None:
+        if level == 0:
+            self.now_maps[page] = self.entry_payload(1)
+            return
+        large = [k < len(self.payload) and self.payload[k] & 0x181 == 0x81 for k in (0, 1)]
+        if level == 1 and any(large):
+            region = int(self.p.pages.vpn[page]) >> 9, int(self.p.pages.space[page])
+            for other in range(page, len(self.p.pages.vpn)):
+                vpn = int(self.p.pages.vpn[other])
+                if (vpn >> 9, int(self.p.pages.space[other])) == region:
+                    self.now_maps[other] = (self.payload[1] >> 12) + vpn % 512 if large[1] else None
+
+    def privileged_on_x86(self, klass: int) -> None:
+        for counter, classes in ON_X86.items():
+            if klass in classes:
+                hal = counter == "hal_access" and not self.settings["hal"]
+                self.tick("mfc0_emulation" if hal else counter)
+
     def is_kernels(self, page: int, frame: int) -> bool:
         return self.segment(page) == UNMAPPED and self.p.pages.frame[page] == frame + 1
 
@@ -344,4 +453,4 @@ class NaiveDisco(NaiveMachine):
 @pytest.fixture(scope="session")
 def naive() -> SimpleNamespace:
     """The twins by model."""
-    return SimpleNamespace(models={"native": NaiveNative, "disco": NaiveDisco})
+    return SimpleNamespace(models={"native": NaiveNative, "native-walk": NaiveWalk, "disco": NaiveDisco})
