@@ -18,10 +18,22 @@ from replay.hw.walk_caches import WalkCaches
 from replay.jit import helper, inline
 from replay.kernel import FETCH
 from replay.prepare import Prepared
+from replay.records import Parameter
 from replay.trace.schema import ENTRY_SIZE_SHIFT, ENTRY_VALID, Cause, Kind, Segment
 
 PARAMETERS = geometry.PARAMETERS
 """Parameters of every model whose hardware walks page tables; a machine gives values to those it knows."""
+
+VM_TAG = Parameter(
+    "tlb.vm_tagged",
+    0,
+    "count",
+    0,
+    1,
+    "assumed",
+    "1: entries keep their virtual machine over exits (VPID); 0: exits empty it",
+)
+"""Parameter of every model whose guest leaves the processor to a monitor by exits."""
 
 MIPS_RULES = (
     "the walker reads tables of four levels, made from the guest's page-table entries; refill service is left out",
@@ -117,7 +129,7 @@ def faulted(at):
     return FIRST_FAULT <= at.cut_off and at.cut_off <= LAST_FAULT
 
 
-@helper
+@inline
 def drop_fault(paging, at, ref):
     """After a page fault: no translation of its page is left that the restarted access could use.
 
