@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DEMO   := build/demo
 
-.PHONY: help demo test lint bench oracles lock clean
+.PHONY: help demo test lint bench docs oracles lock clean
 .DELETE_ON_ERROR:
 
 help: ## say what can be made
@@ -30,6 +30,10 @@ lint: $(VENV)/.tools $(VENV)/.project ## check style, formatting, types and impo
 
 bench: $(VENV)/.tools $(VENV)/.project ## measure, side by side with the peers
 	$(BIN)/python -m benchmarks.run
+
+docs: $(VENV)/.project ## write the pages that are made from the code
+	$(BIN)/python -m replay.commands.page > docs/models.md.new
+	mv docs/models.md.new docs/models.md
 
 oracles: $(VENV)/.tools ## count the committed page sequences again, with pycachesim in an environment of its own
 	$(PYTHON) -m venv build/oracles

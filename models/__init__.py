@@ -54,13 +54,6 @@ BUILT_IN = {
         "hypothetical",
         "faithful",
     ),
-    "shadow": Entry(
-        "models.shadow:MODEL",
-        "shadow page tables on virtualization hardware without nested ones (Adams and Agesen, ASPLOS 2006)",
-        ("shadow-paging",),
-        "hypothetical",
-        "faithful",
-    ),
     "ept": Entry(
         "models.ept:MODEL",
         "extended page tables: the hardware walks in two dimensions (VT-x of the second generation)",
@@ -81,6 +74,13 @@ BUILT_IN = {
         ("para",),
         "hypothetical",
         "ported",
+    ),
+    "shadow": Entry(
+        "models.shadow:MODEL",
+        "shadow page tables on virtualization hardware without nested ones (Adams and Agesen, ASPLOS 2006)",
+        ("shadow-paging",),
+        "hypothetical",
+        "faithful",
     ),
 }
 

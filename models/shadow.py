@@ -7,7 +7,7 @@ Mechanism     The guest's kernel runs in its own ring 0, below the monitor.  Ins
               The hardware walks shadow page tables (``replay.mmu.shadow`` says what each ``shadow.policy`` does), so
               the guest's writes of CR3, its INVLPG, its stores to traced tables and its page faults exit: a *true*
               fault is the guest's and is injected, a *hidden* one is the monitor's alone.  Without tags
-              (``tlb.tagged``, a VPID) each exit empties the TLB.  Ports and device registers are emulated.
+              (``tlb.vm_tagged``, a VPID) each exit empties the TLB.  Ports and device registers are emulated.
 Not modelled  Shadow entries of 2 MB.  A shadow table that is missing ends a walk early; here every walk is whole.
               Exits for an interrupt window, for CPUID, and those of the monitor's own timer.  Finding out that the
               guest gave a table back, which the monitor knows here.  Injection that meets a page which has no shadow
@@ -33,11 +33,11 @@ from replay.mmu import shadow
 from replay.mmu.shadow import Shadow
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared, Sites
-from replay.trace.schema import CAUSE_MASK, Cause, Kind, Segment, Sensitive, ServiceClass
+from replay.trace.schema import CAUSE_MASK, Cause, Kind, Sensitive, ServiceClass
 
 # -- parameters -------------------------------------------------------------------------------------------------------
 
-PARAMETERS = (*paging.PARAMETERS, *shadow.PARAMETERS)
+PARAMETERS = (*paging.PARAMETERS, paging.VM_TAG, *shadow.PARAMETERS)
 
 # -- events -----------------------------------------------------------------------------------------------------------
 
@@ -70,13 +70,12 @@ EVENTS = {
 # -- reactions --------------------------------------------------------------------------------------------------------
 
 FOLLOWS = ("shadow_update", "entry_compared")
-PORTS = (Sensitive.IN, Sensitive.OUT, Sensitive.INS, Sensitive.OUTS)
 WAITS = (Sensitive.HLT, Sensitive.WAIT)
 REGISTERS = (Sensitive.MOV_DR, Sensitive.LMSW, Sensitive.CLTS)
 MSRS = (Sensitive.RDMSR, Sensitive.WRMSR)
 INVALIDATING = (Sensitive.INVLPG, Sensitive.INVPCID)
 BY_REGISTER = (Sensitive.MOV_TO_CR, Sensitive.MOV_FROM_CR, Sensitive.MTC0)
-APART = (*PORTS, *WAITS, *REGISTERS, *MSRS, *INVALIDATING, *BY_REGISTER)
+APART = (*model.PORT_INSTRUCTIONS, *WAITS, *REGISTERS, *MSRS, *INVALIDATING, *BY_REGISTER)
 RETURNS = (Sensitive.IRET, Sensitive.ERET)
 PRIVILEGED = tuple(
     s for s in (*model.MIPS_PRIVILEGED, *model.X86_PRIVILEGED) if s not in (*APART, *RETURNS, Sensitive.SYSRET)
@@ -100,7 +99,7 @@ REACTIONS = (
     Row(REGISTERS, Reaction.TRAPPED, "cr_exit"),
     Row(MSRS, Reaction.TRAPPED, "msr_exit"),
     Row(INVALIDATING, Reaction.TRAPPED, "invlpg_exit"),
-    Row(PORTS, Reaction.TRAPPED, "io_exit"),
+    Row(model.PORT_INSTRUCTIONS, Reaction.TRAPPED, "io_exit"),
     Row(WAITS, Reaction.TRAPPED, "halt_exit"),
     Row((Kind.BASE_SWITCH,), Reaction.TRAPPED, "cr3_exit", may=("space_discarded", *FOLLOWS)),
     Row(model.INVALIDATIONS, Reaction.TRAPPED, may=FOLLOWS),
@@ -116,7 +115,7 @@ REACTIONS = (
 
 # -- state and hooks --------------------------------------------------------------------------------------------------
 
-DEVICE, INTERRUPT = int(Segment.DEVICE), int(Cause.INTERRUPT)
+INTERRUPT = int(Cause.INTERRUPT)
 MMIO_EXITS, INVLPG_EXITS = counter(EVENTS, "mmio_exit"), counter(EVENTS, "invlpg_exit")
 IDLE_UNITS, FIRST = counter(EVENTS, "idle"), counter(EVENTS, "hidden_fault")
 CR_EXITS = {Sensitive.MOV_TO_CR: (exits.CR0, exits.CR4), Sensitive.MOV_FROM_CR: (exits.CR3,)}
@@ -128,7 +127,6 @@ class ShadowPaging(NamedTuple):
 
     counts: np.ndarray
     mmu: Shadow
-    segment: np.ndarray  # u8 by page id
     site_tick: np.ndarray  # u8 by site: counter of an instruction whose register decides
     exits: np.ndarray  # u8 by site: 1 for an instruction that exits
 
@@ -136,11 +134,10 @@ class ShadowPaging(NamedTuple):
 def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -> ShadowPaging:
     """A VM that has not run yet: shadow tables and TLB are empty."""
     sites = prepared.sites
-    always = exits.of_classes(sites, (*PORTS, *WAITS, *REGISTERS, *MSRS, *INVALIDATING))
+    always = exits.of_classes(sites, (*model.PORT_INSTRUCTIONS, *WAITS, *REGISTERS, *MSRS, *INVALIDATING))
     return ShadowPaging(
         counts=counts,
-        mmu=shadow.make_shadow(prepared, settings, counts, FIRST, flush_on_entry=not settings["tlb.tagged"]),
-        segment=prepared.pages.segment,
+        mmu=shadow.make_shadow(prepared, settings, counts, FIRST, flush_on_entry=not settings["tlb.vm_tagged"]),
         site_tick=_site_ticks(sites),
         exits=(always | exits.naming(sites, {**CR_EXITS, **MSR_EXITS})).astype(np.uint8),
     )
@@ -162,7 +159,7 @@ def reference(m, at, ref):
     if paging.faulted(at):
         shadow.fault(m.mmu, at, ref)
     elif not shadow.hit(m.mmu, at, ref):
-        if m.segment[np.uint64(ref.page)] == DEVICE:
+        if paging.is_device(m.mmu.paging, ref):
             tick(m.counts, at, MMIO_EXITS)
             shadow.enter(m.mmu, at.vcpu)
         else:

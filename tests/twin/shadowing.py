@@ -205,7 +205,7 @@ class NaiveShadow:
         self.tick("idle", units)
 
     def enter(self) -> None:
-        if self.flushed_on_entry and not self.settings["tlb.tagged"]:
+        if self.flushed_on_entry and not self.settings["tlb.vm_tagged"]:
             self.hardware[self.cpu].flush()
 
     # -- references

@@ -55,6 +55,7 @@ hardware = st.fixed_dictionaries(
         "pwc.middle_entries": st.integers(0, 1),
         "pwc.upper_entries": st.integers(0, 1),
         "tlb.tagged": st.integers(0, 1),
+        "tlb.vm_tagged": st.integers(0, 1),
     }
 )
 monitor = st.fixed_dictionaries(

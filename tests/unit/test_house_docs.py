@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import models
-from replay.machine import load_prices
+from replay.commands import page
+from replay.machine import load_prices, price_set_names
 from tracegen import abi
 
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
@@ -31,6 +32,11 @@ def defined(root: Path) -> set[str]:
 def test_counters_are_in_the_glossary(defined: set[str], name: str) -> None:
     """Each counter of each model that comes with the package is explained."""
     assert [] == sorted(set(models.load(name).counters) - defined)
+
+
+def test_the_page_of_models_is_current(root: Path) -> None:
+    """The page that puts the models side by side is what `make docs` writes of them."""
+    assert page.page() == (root / "docs" / "models.md").read_text()
 
 
 def test_services_are_in_the_glossary(defined: set[str]) -> None:
@@ -99,4 +105,5 @@ def test_the_pages_name_real_parameters_and_prices(root: Path) -> None:
     parameters = {p.name for name in models.BUILT_IN for p in models.load(name).parameters}
 
     assert set() == set(re.findall(r"--set ([a-z][\w.]*)=", text)) - parameters
-    assert set() == set(re.findall(r"--price ([a-z][\w.]*)=", text)) - set(load_prices("flash-1997"))
+    prices = {price for name in price_set_names() for price in load_prices(name)}
+    assert set() == set(re.findall(r"--price ([a-z][\w.]*)=", text)) - prices
