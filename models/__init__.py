@@ -54,6 +54,13 @@ BUILT_IN = {
         "hypothetical",
         "faithful",
     ),
+    "trap-emulate": Entry(
+        "models.trap_emulate:MODEL",
+        "classic full virtualization: a deprivileged kernel over shadow page tables, every trap emulated",
+        ("classic",),
+        "hypothetical",
+        "hypothetical",
+    ),
     "shadow": Entry(
         "models.shadow:MODEL",
         "shadow page tables on virtualization hardware without nested ones (Adams and Agesen, ASPLOS 2006)",

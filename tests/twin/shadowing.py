@@ -420,3 +420,31 @@ class NaiveShadow:
     def invalidate_all(self, info: int, page: int) -> None:
         self.synchronize(self.root(self.current[self.cpu])[1])
         self.hardware[self.cpu].flush()
+
+
+RENAMED = {"mmio_exit": "programmed_io", "cr3_exit": "cr3_emulation", "interrupt_exit": "interrupt"}
+
+
+class NaiveTrapEmulate(NaiveShadow):
+    """The same over a kernel in user mode: exceptions and privileged instructions are emulated, no TLB is flushed."""
+
+    flushed_on_entry = False
+
+    def tick(self, counter: str, n: int = 1) -> None:
+        if counter != "invlpg_exit":  # a TLB probe, which has trapped already
+            super().tick(RENAMED.get(counter, counter), n)
+
+    def sensitive(self, info: int, site: int) -> None:
+        klass, register = int(self.p.sites.klass[site]), int(self.p.sites.register[site])
+        if klass in (19, 20, 21, 22):
+            self.tick("programmed_io")
+        elif klass in (7, 18):
+            self.tick("wait_emulation")
+        elif klass in (32, 33):
+            self.tick("invlpg_emulation")
+        elif klass in (6, 38, 39):
+            self.tick("eret_emulation")
+        elif klass < 64:
+            self.tick("other_emulation", klass != 24 or register != 3)
+        elif klass != 81:
+            self.tick("missed_sensitive", self.mode != 0 or klass <= 68)
