@@ -36,7 +36,7 @@ from replay.hw.paging import Paging
 from replay.jit import inline
 from replay.kernel import USER, add, bind, tick
 from replay.mmu import validated
-from replay.mmu.validated import ONE, Validated
+from replay.mmu.validated import Validated
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared
 from replay.records import Parameter
@@ -55,19 +55,11 @@ PARAMETERS = (*paging.PARAMETERS, *validated.PARAMETERS, ABI)
 # -- events -----------------------------------------------------------------------------------------------------------
 
 EVENTS = {
+    **validated.EVENTS,
     "TLB": {"stlb_hit": "first-level TLB misses that the second level serves"},
     "page walk": {
         "page_walk": "walks of the guest's page table by hardware",
         "walk_reference": "page-table entries that walks read",
-    },
-    "page-table updates": {
-        "update_hypercall": "hypercalls that hand over queued updates and commands",
-        "entry_validation": "updates that the monitor validates; a table pinned or unpinned is one of the kernel's map",
-        "table_pin": "commands that pin a table",
-        "pinned_entry": "valid entries of tables, validated when these are pinned",
-        "table_unpin": "commands that unpin a table",
-        "unpinned_entry": "valid entries of tables, released when these are unpinned",
-        "pending_fault": "accesses to a page whose update was still queued: a fault, after which the guest flushes",
     },
     "address spaces": {
         "base_switch": "commands that load another page-table base",
@@ -104,9 +96,7 @@ EVENTS = {
 
 # -- reactions --------------------------------------------------------------------------------------------------------
 
-WALKING = ("stlb_hit", "page_walk", "walk_reference", "pending_fault", "update_hypercall")
-UPDATING = ("entry_validation", "update_hypercall")
-PINNING = ("table_pin", "pinned_entry", *UPDATING)
+WALKING = ("stlb_hit", "page_walk", "walk_reference", *validated.TOUCHING)
 OTHER_CAUSES = tuple(cause for cause in model.OTHER_CAUSES if cause != Cause.MACHINE_CHECK)
 OTHER_DEVICES = tuple(kind for kind in model.DEVICES if kind != Kind.REQUEST)
 
@@ -131,12 +121,13 @@ REACTIONS = (
     Row((Sensitive.MOV_TO_CR,), Reaction.HYPERCALL, may=("register_hypercall",)),
     Row(cpu.TOLD, Reaction.REPLACED),
     Row((Kind.TLB_WRITE,), Reaction.REPLACED),
-    Row((Kind.TLB_PROBE, *model.INVALIDATIONS), Reaction.HYPERCALL, "invalidation", may=("update_hypercall",)),
-    Row((Kind.ENTRY,), Reaction.HYPERCALL, may=UPDATING),
-    Row((Kind.TABLE_LINK,), Reaction.HYPERCALL, may=PINNING),
-    Row((Kind.TABLE_FREE,), Reaction.HYPERCALL, may=("table_unpin", "unpinned_entry", *UPDATING)),
+    Row(model.INVALIDATIONS, Reaction.HYPERCALL, "invalidation", may=("update_hypercall",)),
+    Row((Kind.TLB_PROBE,), Reaction.REPLACED, may=("invalidation", "update_hypercall")),
+    Row((Kind.ENTRY,), Reaction.HYPERCALL, may=validated.UPDATING),
+    Row((Kind.TABLE_LINK,), Reaction.HYPERCALL, may=validated.PINNING),
+    Row((Kind.TABLE_FREE,), Reaction.HYPERCALL, may=validated.UNPINNING),
     Row((Kind.TABLE_ALLOC, Kind.TABLE_UNLINK, Kind.SPACE_CREATE, Kind.SPACE_DESTROY), Reaction.DIRECT),
-    Row((Kind.BASE_SWITCH,), Reaction.HYPERCALL, "base_switch", may=PINNING),
+    Row((Kind.BASE_SWITCH,), Reaction.HYPERCALL, "base_switch", may=validated.PINNING),
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
     Row((Kind.PORT,), Reaction.REPLACED, "ring_access"),
     Row((Kind.REQUEST,), Reaction.HYPERCALL, "request_notification"),
@@ -147,11 +138,9 @@ REACTIONS = (
 
 DEVICE, TO_USER = int(Segment.DEVICE), int(Mode.USER)
 STLB_HITS, PAGE_WALKS, WALK_REFERENCES = (counter(EVENTS, c) for c in ("stlb_hit", "page_walk", "walk_reference"))
-UPDATE_HYPERCALLS, ENTRY_VALIDATIONS = (counter(EVENTS, c) for c in UPDATING[::-1])
-TABLE_PINS, PINNED_ENTRIES = counter(EVENTS, "table_pin"), counter(EVENTS, "pinned_entry")
-TABLE_UNPINS, UNPINNED_ENTRIES = counter(EVENTS, "table_unpin"), counter(EVENTS, "unpinned_entry")
-PENDING_FAULTS, RING_ACCESSES = counter(EVENTS, "pending_fault"), counter(EVENTS, "ring_access")
+INVALIDATIONS, RING_ACCESSES = counter(EVENTS, "invalidation"), counter(EVENTS, "ring_access")
 IRETS, ROOT_SWITCHES, IDLE_UNITS = (counter(EVENTS, c) for c in ("iret_hypercall", "root_switch", "idle"))
+FIRST = counter(EVENTS, "update_hypercall")
 
 
 class Xen(NamedTuple):
@@ -164,12 +153,10 @@ class Xen(NamedTuple):
     on_cause: np.ndarray  # u8[32]: counter that a cause ticks besides
     crosses: np.ndarray  # u8[32]: 1 where an exception of this cause in user mode loads the kernel's root
     roots: np.uint64
-    link_updates: np.int64  # updates of upper tables, which the trace does not show, when a leaf table is linked
 
 
 def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -> Xen:
     """A domain that has not run yet."""
-    meta, pages = prepared.meta, prepared.pages
     bounced = settings["abi"] == "x86-64"
     hardware = paging.make_paging(prepared, settings)
     on_cause = np.full(32, MODEL.index(""), np.uint8)
@@ -179,12 +166,11 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
     return Xen(
         counts=counts,
         paging=hardware._replace(large=np.zeros_like(hardware.large)),
-        validated=validated.make_validated(meta.vcpus, meta.memory_bytes, pages.segment.size, settings),
+        validated=validated.make_validated(prepared, settings, counts, FIRST),
         on_site=np.where(cpu.asks(prepared.sites), MODEL.index("register_hypercall"), MODEL.index("")).astype(np.uint8),
         on_cause=on_cause,
         crosses=crosses,
         roots=np.uint64(2 if bounced else 1),
-        link_updates=np.int64(meta.architecture == "mips64"),
     )
 
 
@@ -205,39 +191,16 @@ def reference(m, at, ref):
 @inline
 def walk(m, at, ref):
     """Hardware walks the guest's tables, once what they lack is out of the queue."""
-    if validated.is_queued(m.validated, at.vcpu, ref.page):
-        tick(m.counts, at, PENDING_FAULTS)
-        flush(m, at)
+    validated.touch(m.validated, at, ref.page)
     tick(m.counts, at, PAGE_WALKS)
     add(m.counts, at, WALK_REFERENCES, paging.walk(m.paging, at, ref.page))
     paging.fill(m.paging, at, ref)
 
 
 @inline
-def flush(m, at):
-    """Hand over the queue."""
-    add(m.counts, at, UPDATE_HYPERCALLS, validated.flush(m.validated, at.vcpu))
-
-
-@inline
-def enqueue(m, at):
-    """Queue an update or a command."""
-    add(m.counts, at, UPDATE_HYPERCALLS, validated.enqueue(m.validated, at.vcpu))
-
-
-@inline
-def enqueue_update(m, at):
-    """Queue an update, which the monitor validates."""
-    tick(m.counts, at, ENTRY_VALIDATIONS)
-    enqueue(m, at)
-
-
-@inline
 def happen(m, at, row):
     """Events that the monitor's structures take part in; the reaction table counts the others."""
-    if row.kind == Kind.ENTRY:
-        update(m, at, row)
-    elif row.kind == Kind.SENSITIVE:
+    if row.kind == Kind.SENSITIVE:
         tick(m.counts, at, m.on_site[np.uint64(row.page)])
     elif row.kind == Kind.EXCEPTION:
         enter_kernel(m, at, np.uint64(row.info & CAUSE_MASK))
@@ -247,67 +210,29 @@ def happen(m, at, row):
         switch_base(m, at, row.page)
     elif row.kind == Kind.IDLE:
         add(m.counts, at, IDLE_UNITS, np.int64(row.page))
-    elif Kind.TABLE_ALLOC <= row.kind and row.kind <= Kind.TABLE_LINK:
-        change_tables(m, at, row)
-    elif row.kind == Kind.TLB_PROBE or (Kind.INVALIDATE_PAGE <= row.kind and row.kind <= Kind.INVALIDATE_ALL):
-        enqueue(m, at)
-        flush(m, at)
-        paging.follow(m.paging, at.vcpu, row)
-
-
-@inline
-def update(m, at, row):
-    """A store to a page table: an update to be queued, unless the table is not pinned yet."""
-    if validated.update(m.validated, row):
-        enqueue_update(m, at)
-        validated.want(m.validated, at.vcpu, row)
-
-
-@inline
-def change_tables(m, at, row):
-    """A frame becomes a table, is linked into a space, or is a table no more."""
-    frame = np.uint64(row.page)
-    if row.kind == Kind.TABLE_ALLOC:
-        validated.allocate(m.validated, frame)
-    elif row.kind == Kind.TABLE_LINK:
-        if validated.link(m.validated, frame, np.uint32(row.payload[1])):
-            pin(m, at, frame)
-        for _ in range(m.link_updates):
-            enqueue_update(m, at)
+    elif Kind.ENTRY <= row.kind and row.kind <= Kind.TABLE_LINK:
+        validated.change(m.validated, at, row)
     else:
-        if validated.is_pinned(m.validated, frame):
-            unpin(m, at, frame)
-        validated.forget(m.validated, frame)
-
-
-@inline
-def pin(m, at, frame):
-    """Have a table pinned, once the kernel's own mapping of it is read-only: what it holds is validated with it."""
-    enqueue_update(m, at)
-    tick(m.counts, at, TABLE_PINS)
-    add(m.counts, at, PINNED_ENTRIES, validated.pin(m.validated, frame))
-    enqueue(m, at)
-
-
-@inline
-def unpin(m, at, frame):
-    """Have a table unpinned: what it holds is released with it, and the kernel may write it again."""
-    tick(m.counts, at, TABLE_UNPINS)
-    add(m.counts, at, UNPINNED_ENTRIES, np.int64(m.validated.present[frame]))
-    enqueue(m, at)
-    enqueue_update(m, at)
+        invalidate(m, at, row)
 
 
 @inline
 def switch_base(m, at, space):
-    """Load another base: tables of its space that are not pinned yet are pinned first; nothing of a guest is global."""
-    frame = validated.next_waiting(m.validated, space)
-    while frame != 0:
-        pin(m, at, frame - ONE)
-        frame = validated.next_waiting(m.validated, space)
-    enqueue(m, at)
-    flush(m, at)
+    """Load another base, all of whose tables have to be pinned; nothing of a guest is global."""
+    validated.pin_space(m.validated, at, space)
+    validated.command(m.validated, at)
     paging.flush(m.paging, at.vcpu)
+
+
+@inline
+def invalidate(m, at, row):
+    """An invalidation by the guest's kernel; other rows change nothing."""
+    if row.kind == Kind.TLB_PROBE and validated.probe_invalidates(m.validated, at.vcpu):
+        tick(m.counts, at, INVALIDATIONS)
+        validated.command(m.validated, at)
+    elif Kind.INVALIDATE_PAGE <= row.kind and row.kind <= Kind.INVALIDATE_ALL:
+        validated.command(m.validated, at)
+    paging.follow(m.paging, at.vcpu, row)
 
 
 @inline
@@ -321,8 +246,8 @@ def enter_kernel(m, at, cause):
 @inline
 def leave_kernel(m, at):
     """A return to user mode: the queue is flushed, and a kernel with its own root loses its TLB entries."""
-    flush(m, at)
-    if m.roots != ONE:
+    validated.flush(m.validated, at)
+    if m.roots != 1:
         tick(m.counts, at, IRETS)
         tick(m.counts, at, ROOT_SWITCHES)
         paging.flush_space(m.paging, at.vcpu, 0)
@@ -388,7 +313,7 @@ MODEL = Model(
         "mips64": (
             "hardware walks the page table; the guest's refills are skipped, its TLB writes replaced",
             "upper tables are synthesized: each leaf table that is linked counts as one update of the table above it",
-            "a probe for a changed entry counts as an invalidation of its page",
+            "a TLB probe after the kernel changed a valid entry counts as the invalidation of its page",
             "unmapped segments count as a direct map in pages of 4 KB",
             "coprocessor 0 registers lie in the shared page; TLB instructions and device registers have no part",
         ),

@@ -17,11 +17,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from replay.columns import Columns
-from replay.jit import inline
+from replay.jit import helper, inline
 from replay.prepare import Prepared
 from replay.records import Parameter
-from replay.trace.schema import CTX_MODE_SHIFT, INFO_FLAG_SHIFT, OFFSET_MASK, Arrival, Kind, Mode
+from replay.trace.schema import INFO_FLAG_SHIFT, OFFSET_MASK, PAGE_BYTES, PAGE_SHIFT, Arrival
 
 PARAMETERS = (
     Parameter(
@@ -31,75 +30,66 @@ PARAMETERS = (
 )  # fmt: skip
 
 LINE_SHIFT, LINE_BYTES = 6, 64
-LINES = 4096 >> LINE_SHIFT
+MAX_PAGES = 1 << 14
+"""Kernel code beyond 64 MB runs untranslated: no kernel has it."""
+
 INSTRUCTION_BYTES = {"mips64": 4}
 """Architecture -> bytes of each instruction; 1, the fewest, where they differ."""
 
 LOOKED_UP = (1 << int(Arrival.RETURN)) | (1 << int(Arrival.INDIRECT))
 NO_RUN = np.uint64(2**64 - 1)
 ONE, SHIFT, IN_LINE = np.uint64(1), np.uint64(LINE_SHIFT), np.uint64(LINE_BYTES - 1)
-OFFSET, FLAGS = np.uint16(OFFSET_MASK), np.uint16(INFO_FLAG_SHIFT)
+OFFSET, FLAGS, PAGE = np.uint16(OFFSET_MASK), np.uint16(INFO_FLAG_SHIFT), np.uint64(PAGE_SHIFT)
 
 
 class TranslationCache(NamedTuple):
-    """The code caches of all vCPUs; lines are those that kernel code was fetched from."""
+    """The code caches of all vCPUs.  Pages of kernel code are numbered as they are first fetched from."""
 
-    page: np.ndarray  # u32 by page id: where its lines are in ``line``; 0 for a page without kernel code
-    line: np.ndarray  # u32: number of a line + 1, 0 for one without kernel code
-    length: np.ndarray  # u8[vcpus * lines * LINE_BYTES]: instructions translated from that byte on
-    filled: np.ndarray  # u32[vcpus * lines]: filling of the cache that the lengths belong to
+    number: np.ndarray  # u32 by page id: number of the page of kernel code, from 1; 0 for others
+    pages: np.ndarray  # u32[1]: pages numbered
+    length: np.ndarray  # u8[vcpus * room for pages * PAGE_BYTES]: instructions translated from that byte on
+    filled: np.ndarray  # u32 by line of these: filling of the cache that the lengths belong to
     filling: np.ndarray  # u32[vcpus]: number of the present filling, from 1
     held: np.ndarray  # i64[vcpus]: translated instructions
     run: np.ndarray  # u64[vcpus]: byte of ``length`` that the present run began at, or NO_RUN
     since: np.ndarray  # i64[vcpus]: instructions retired when it began
     base: np.ndarray  # u64[vcpus]: place that it began in
-    lines: np.uint64
+    most: np.uint64  # pages that there is room for
     bytes: np.uint64  # of an instruction, at least
     size: np.int64
 
 
 def make_translation_cache(prepared: Prepared, settings: Mapping[str, Any]) -> TranslationCache:
-    """Empty caches for the kernel code that the trace fetches."""
-    vcpus = prepared.meta.vcpus
-    page, line, lines = _kernel_lines(prepared.columns, prepared.pages.segment.size)
+    """Empty caches."""
+    vcpus, pages = prepared.meta.vcpus, prepared.pages.segment.size
+    most = min(pages, MAX_PAGES)
     return TranslationCache(
-        page=page,
-        line=line,
-        length=np.zeros(vcpus * lines * LINE_BYTES, np.uint8),
-        filled=np.zeros(vcpus * lines, np.uint32),
+        number=np.zeros(pages, np.uint32),
+        pages=np.zeros(1, np.uint32),
+        length=np.zeros(vcpus * most * PAGE_BYTES, np.uint8),
+        filled=np.zeros(vcpus * most * PAGE_BYTES // LINE_BYTES, np.uint32),
         filling=np.ones(vcpus, np.uint32),
         held=np.zeros(vcpus, np.int64),
         run=np.full(vcpus, NO_RUN, np.uint64),
         since=np.zeros(vcpus, np.int64),
         base=np.zeros(vcpus, np.uint64),
-        lines=np.uint64(lines),
+        most=np.uint64(most),
         bytes=np.uint64(INSTRUCTION_BYTES.get(prepared.meta.architecture, 1)),
         size=np.int64(settings["code_cache"]),
     )
-
-
-def _kernel_lines(columns: Columns, pages: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """``page`` and ``line`` of TranslationCache, and the number of lines."""
-    kernel = (columns.kind == Kind.FETCH) & (columns.ctx >> CTX_MODE_SHIFT != Mode.USER)
-    fetched, line_in_page = columns.page[kernel], (columns.info[kernel] & OFFSET_MASK) >> LINE_SHIFT
-    has_code = np.zeros(pages, bool)
-    has_code[fetched] = True
-    page = np.where(has_code, np.cumsum(has_code) * LINES, 0).astype(np.uint32)
-    line = np.zeros((int(has_code.sum()) + 1) * LINES, np.uint32)
-    line[page[fetched] + line_in_page] = 1
-    lines = int(line.sum())
-    line[line != 0] = np.arange(1, lines + 1)
-    return page, line, lines
 
 
 @inline
 def fetch(cache, at, ref):
     """A fetch of kernel code begins a run; new instructions that the run before it had, to be translated."""
     new = end(cache, at)
-    offset = np.uint64(ref.info & OFFSET)
-    line = np.uint64(cache.line[np.uint64(cache.page[np.uint64(ref.page)]) + (offset >> SHIFT)])
-    if line != 0:
-        cache.run[at.vcpu] = ((at.vcpu * cache.lines + line - ONE) << SHIFT) + (offset & IN_LINE)
+    number = np.uint64(cache.number[np.uint64(ref.page)])
+    if number == 0 and cache.pages[0] < cache.most:
+        cache.pages[0] += np.uint32(1)
+        number = np.uint64(cache.pages[0])
+        cache.number[np.uint64(ref.page)] = number
+    if number != 0:
+        cache.run[at.vcpu] = _byte(cache, at.vcpu, number, ref)
         cache.since[at.vcpu] = at.retired
         cache.base[at.vcpu] = at.base
     return new
@@ -128,47 +118,55 @@ def looks_up(ref):
 @inline
 def store(cache, vcpu, ref):
     """A store drops what was translated from the line of kernel code that it changes; whether that was anything."""
-    page = np.uint64(cache.page[np.uint64(ref.page)])
-    if page == 0:
-        return False
-    line = np.uint64(cache.line[page + (np.uint64(ref.info & OFFSET) >> SHIFT)])
-    line += vcpu * cache.lines
-    if line == vcpu * cache.lines or cache.filled[line - ONE] != cache.filling[vcpu]:
-        return False
-    _drop(cache, vcpu, line - ONE)
-    return True
+    number = np.uint64(cache.number[np.uint64(ref.page)])
+    return number != 0 and _drop(cache, vcpu, _byte(cache, vcpu, number, ref) >> SHIFT)
 
 
 @inline
+def _byte(cache, vcpu, number, ref):
+    return ((vcpu * cache.most + number - ONE) << PAGE) + np.uint64(ref.info & OFFSET)
+
+
+@helper
 def _translate(cache, vcpu, run, length):
     """Translate the first ``length`` instructions of ``run``; how many of them were new."""
     line = run >> SHIFT
+    _renew(cache, vcpu, line)
+    new = length - np.int64(cache.length[run])
+    if new > 0 and cache.held[vcpu] + new > cache.size:
+        cache.filling[vcpu] += np.uint32(1)
+        cache.held[vcpu] = 0
+        _renew(cache, vcpu, line)
+        new = length
+    if new > 0:
+        cache.held[vcpu] += new
+        cache.length[run] = length
+    return max(new, 0)
+
+
+@inline
+def _renew(cache, vcpu, line):
+    """Forget the lengths of a line that belong to an earlier filling."""
     if cache.filled[line] != cache.filling[vcpu]:
         _clear(cache, line)
         cache.filled[line] = cache.filling[vcpu]
-    new = length - np.int64(cache.length[run])
-    if new <= 0:
-        return np.int64(0)
-    if cache.held[vcpu] + new > cache.size:
-        cache.filling[vcpu] += np.uint32(1)
-        cache.held[vcpu] = 0
-        _clear(cache, line)
-        cache.filled[line] = cache.filling[vcpu]
-        new = length
-    cache.held[vcpu] += new
-    cache.length[run] = length
-    return new
+
+
+@helper
+def _drop(cache, vcpu, line):
+    """Drop what was translated from a line, whether that was anything."""
+    if cache.filled[line] != cache.filling[vcpu]:
+        return False
+    dropped = _clear(cache, line)
+    cache.held[vcpu] -= dropped
+    return dropped != 0
 
 
 @inline
 def _clear(cache, line):
-    for byte in range(line << SHIFT, (line + ONE) << SHIFT):
-        cache.length[np.uint64(byte)] = 0
-
-
-@inline
-def _drop(cache, vcpu, line):
-    for byte in range(line << SHIFT, (line + ONE) << SHIFT):
-        cache.held[vcpu] -= np.int64(cache.length[np.uint64(byte)])
-    _clear(cache, line)
-    cache.filled[line] = 0
+    """Forget the lengths of a line; their sum."""
+    total = np.int64(0)
+    for place in range(line << SHIFT, (line + ONE) << SHIFT):
+        total += np.int64(cache.length[np.uint64(place)])
+        cache.length[np.uint64(place)] = 0
+    return total

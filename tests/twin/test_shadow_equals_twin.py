@@ -19,6 +19,7 @@ from replay.prepare import Prepared
 from replay.trace.schema import Cause, Kind, Mode, Segment, Sensitive, Touch
 
 from .shadowing import NaiveShadow, NaiveTrapEmulate
+from .test_models_equal_twins import WALKER
 
 TWINS: dict[str, type[NaiveShadow]] = {"shadow": NaiveShadow, "trap-emulate": NaiveTrapEmulate}
 pytestmark = pytest.mark.parametrize("name", sorted(TWINS))
@@ -43,21 +44,7 @@ op = st.tuples(
     st.integers(0, 255),
     st.integers(0, 1),
 )
-hardware = st.fixed_dictionaries(
-    {
-        "itlb.entries": st.sampled_from([1, 2, 4]),
-        "itlb.ways": st.sampled_from([1, 1000]),
-        "dtlb.entries": st.sampled_from([2, 6]),
-        "dtlb.ways": st.sampled_from([2, 1000]),
-        "stlb.entries": st.sampled_from([0, 4, 12]),
-        "stlb.ways": st.sampled_from([2, 4]),
-        "pwc.leaf_entries": st.integers(0, 2),
-        "pwc.middle_entries": st.integers(0, 1),
-        "pwc.upper_entries": st.integers(0, 1),
-        "tlb.tagged": st.integers(0, 1),
-        "tlb.vm_tagged": st.integers(0, 1),
-    }
-)
+hardware = st.fixed_dictionaries({**WALKER, "tlb.vm_tagged": st.integers(0, 1)})
 monitor = st.fixed_dictionaries(
     {
         "shadow.policy": st.sampled_from(["trace", "unsync", "adaptive"]),
