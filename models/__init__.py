@@ -54,20 +54,6 @@ BUILT_IN = {
         "hypothetical",
         "faithful",
     ),
-    "trap-emulate": Entry(
-        "models.trap_emulate:MODEL",
-        "classic full virtualization: a deprivileged kernel over shadow page tables, every trap emulated",
-        ("classic",),
-        "hypothetical",
-        "hypothetical",
-    ),
-    "shadow": Entry(
-        "models.shadow:MODEL",
-        "shadow page tables on virtualization hardware without nested ones (Adams and Agesen, ASPLOS 2006)",
-        ("shadow-paging",),
-        "hypothetical",
-        "faithful",
-    ),
     "disco": Entry(
         "models.disco:MODEL",
         "Disco: trap and emulate, software TLB over a pmap (Bugnion et al., SOSP 1997)",
@@ -81,6 +67,20 @@ BUILT_IN = {
         ("para",),
         "hypothetical",
         "ported",
+    ),
+    "shadow": Entry(
+        "models.shadow:MODEL",
+        "shadow page tables on virtualization hardware without nested ones (Adams and Agesen, ASPLOS 2006)",
+        ("shadow-paging",),
+        "hypothetical",
+        "faithful",
+    ),
+    "trap-emulate": Entry(
+        "models.trap_emulate:MODEL",
+        "classic full virtualization: a deprivileged kernel over shadow page tables, every trap emulated",
+        ("classic",),
+        "hypothetical",
+        "hypothetical",
     ),
 }
 

@@ -178,7 +178,7 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
 def reference(m, at, ref):
     """A reference that the TLB holds runs directly, and so does the walk of one that it lacks."""
     if not paging.hit(m.paging, at, ref):
-        if m.paging.segment[np.uint64(ref.page)] == DEVICE:
+        if paging.is_device(m.paging, ref):
             tick(m.counts, at, RING_ACCESSES)
         elif paging.second(m.paging, at, ref):
             tick(m.counts, at, STLB_HITS)

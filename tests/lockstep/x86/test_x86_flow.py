@@ -99,8 +99,10 @@ def alike(d: Any, op: str, size: int, repeat: str, first: int, second: int, coun
         return ""
     if op == "scas":
         return f"push %rdi\n push %rcx\n rep stos{SUFFIXES[size]}\n pop %rcx\n pop %rdi\n"
-    return f"push %rsi\n push %rdi\n push %rcx\nrep movs{SUFFIXES[size]}\n pop %rcx\n pop %rdi\n pop %rsi\n" + (
-        f"incb {second + d.randrange(1, 90)}\n" if d.random() < 0.7 else ""
+    return (
+        "push %rsi\n push %rdi\n push %rcx\n"
+        f"rep movs{SUFFIXES[size]}\n pop %rcx\n pop %rdi\n pop %rsi\n"
+        + (f"incb {second + d.randrange(1, 90)}\n" if d.random() < 0.7 else "")
     )
 
 

@@ -177,9 +177,7 @@ def address(d: Any) -> Any:
 def short_address(d: Any) -> Any:
     """An address of 32 bits: what lies above in the registers does not count."""
     size, at = d.size(*SIZES), 0xA00000 + 512 * d.index + d.randrange(64, 400)
-    text = d.choice(
-        (f"mov{SUFFIXES[size]} 8(%r9d,%r10d,2), {d.register(size, 'rax', 'rcx')}", "lea 8(%r9d,%r10d,2), %r8")
-    )
+    text = d.choice((f"mov{SUFFIXES[size]} 8(%r9d,%r10d,2), {d.register(size, 'rax', 'rcx')}", "lea 8(%r9d,%r10d,2), %r8"))
     if d.plain and "mov" in text:
         text = f"movl 8(%r9d,%r10d,2), {d.register(4, 'rax', 'rcx')}"
     return d.case(text, r9=d.value() >> 32 << 32 | at - 14, r10=d.value() >> 32 << 32 | 3)
