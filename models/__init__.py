@@ -82,6 +82,13 @@ BUILT_IN = {
         "hypothetical",
         "faithful",
     ),
+    "trap-emulate": Entry(
+        "models.trap_emulate:MODEL",
+        "classic full virtualization: a deprivileged kernel over shadow page tables, every trap emulated",
+        ("classic",),
+        "hypothetical",
+        "hypothetical",
+    ),
 }
 
 BY_ARCHITECTURE: dict[str, dict[str, str]] = {
