@@ -75,6 +75,13 @@ BUILT_IN = {
         "hypothetical",
         "ported",
     ),
+    "vmware": Entry(
+        "models.vmware:MODEL",
+        "VMware: binary translation of the kernel, shadow page tables (Adams and Agesen, ASPLOS 2006)",
+        ("bt",),
+        "hypothetical",
+        "ported",
+    ),
 }
 
 BY_ARCHITECTURE: dict[str, dict[str, str]] = {
