@@ -1,4 +1,4 @@
-"""Build hook: a wheel carries the guest image, built from this tree's guest sources."""
+"""Build hook: a wheel carries the guest images, built from this tree's guest sources."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from unicorn import mips_const as mc
 
 from benchmarks.result import Result
 from tracegen.elf import read_elf
-from tracegen.machine import Machine
+from tracegen.mips64.machine import Mips64Machine
 
 HERE = Path(__file__).resolve().parent
 PROGRAMS = HERE.parent / "tests" / "lockstep" / "programs"
@@ -58,7 +58,7 @@ def seconds_of_unicorn(uc: unicorn.Uc, entry: int, finish: int) -> float:
     return time.thread_time() - start
 
 
-def seconds_of_ours(machine: Machine, entry: int, traced: bool) -> tuple[float, int]:
+def seconds_of_ours(machine: Mips64Machine, entry: int, traced: bool) -> tuple[float, int]:
     """(CPU seconds, instructions) of one run from ``entry``; code stays lowered from run to run."""
     machine.restart(entry)
     before = machine.instructions
@@ -72,7 +72,7 @@ def measure(runs: int) -> dict[str, float]:
     image = build()
     entry = read_elf(image).entry
     uc = reference(image)
-    machines = {"plain": Machine(image, MEMORY), "traced": Machine(image, MEMORY)}
+    machines = {"plain": Mips64Machine(image, MEMORY), "traced": Mips64Machine(image, MEMORY)}
     speeds: dict[str, list[float]] = {"unicorn": [], "plain": [], "traced": []}
     for run in range(runs + 1):
         took = {"unicorn": seconds_of_unicorn(uc, entry, entry + 16)}

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.cpu import build, reference
 from benchmarks.result import Result
 from tracegen.elf import read_elf
-from tracegen.machine import Machine
+from tracegen.machine import make
 from tracegen.record import record
 
 WORKLOADS = ("pmake", "usertests")
@@ -24,7 +24,7 @@ def unicorns_speed() -> float:
     """Instructions per second of wall-clock time of one run of the user-code benchmark, its code translated before."""
     image = build()
     entry = read_elf(image).entry
-    machine = Machine(image)
+    machine = make("mips64", image)
     machine.run()
     uc = reference(image)
     seconds = 0.0

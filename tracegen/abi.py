@@ -1,6 +1,6 @@
 """What the guest, the machine under it and the recorder agree on: numbers defined once, here.
 
-``header()`` renders them as the C header ``abi.h`` that every guest source includes, so the two cannot drift apart.
+``header(cpu)`` renders them as the C header ``abi.h`` that every guest source includes, so the two cannot drift apart.
 Pure Python without dependencies: the package's build hook imports it.
 """
 
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 from typing import NamedTuple
+
+from tracegen import abi_x86_64
 
 # -- memory map ------------------------------------------------------------------------------------------------------
 
@@ -265,23 +267,44 @@ class Status(IntEnum):
 # -- the C header ----------------------------------------------------------------------------------------------------
 
 _PLAIN = (
-    *("PAGE_SHIFT", "PAGE_BYTES", "KSEG0", "KSEG1", "USER_TOP", "WINDOW", "WINDOW_BYTES"),
-    *("DEVICE_BASE", "CONSOLE_OUT", "DEVICE_EXIT", "PTE_BYTES", "PTE_ENTRYLO_SHIFT"),
-    *("DISK_BLOCK", "DISK_FRAME", "DISK_COMMAND", "DISK_STATUS", "DISK_ACKNOWLEDGE", "DISK_BLOCKS", "DISK_LINE"),
+    *("PAGE_SHIFT", "PAGE_BYTES", "USER_TOP", "PTE_BYTES"),
     *("FS_MAGIC", "FS_BITMAP", "FS_BITMAP_BLOCKS", "FS_BLOCKS", "FS_INODES", "FS_INODE_BYTES", "FS_DIRECT"),
     *("FS_INDIRECT", "FS_FILE_BYTES", "FS_TABLE", "FS_DATA", "FS_ROOT", "FS_NAME_BYTES", "FS_ENTRY_BYTES"),
 )
-_PREFIXED: dict[str, type[IntEnum]] = {"PTE": Pte, "DISK": Disk, "ANNOUNCE": Announce, "OPEN": Open}
+_PREFIXED: dict[str, type[IntEnum]] = {"DISK": Disk, "ANNOUNCE": Announce, "OPEN": Open}
 _PREFIXED |= {"SYS": Syscall, "SERVICE": Service, "STATUS": Status}
 
 
-def constants() -> dict[str, int]:
-    """Name in C -> value of every number the guest shares with the machine and the recorder."""
-    plain = {name: int(globals()[name]) for name in _PLAIN}
-    return plain | {f"{prefix}_{m.name}": m.value for prefix, enum in _PREFIXED.items() for m in enum}
+_DISK_REGISTERS = ("DISK_BLOCK", "DISK_FRAME", "DISK_COMMAND", "DISK_STATUS", "DISK_ACKNOWLEDGE", "DISK_BLOCKS")
+_OF_MIPS64 = (
+    *("KSEG1", "WINDOW", "WINDOW_BYTES", "PTE_ENTRYLO_SHIFT", "DEVICE_BASE", "CONSOLE_OUT", "DEVICE_EXIT"),
+    *(*_DISK_REGISTERS, "DISK_LINE"),
+)
+_OF_X86_64 = ("KERNEL_BASE", "PORT_CONSOLE", "PORT_EXIT", *(f"PORT_{name}" for name in _DISK_REGISTERS))
+_OF_X86_64 += ("VECTOR_DISK", "MSR_TSC_DEADLINE", "MSR_APIC_EOI", "MSR_SPURIOUS", "MSR_LVT_TIMER", "ANNOUNCE_MAGIC")
 
 
-def header() -> str:
+def _members(prefix: str, enum: type[IntEnum]) -> dict[str, int]:
+    return {f"{prefix}_{m.name}": m.value for m in enum}
+
+
+def _of_cpu(cpu: str) -> dict[str, int]:
+    """What CPUs differ in: where the kernel lies, devices, page-table entries, how to announce."""
+    if cpu == "x86-64":
+        return {name: int(getattr(abi_x86_64, name)) for name in _OF_X86_64} | _members("PTE", abi_x86_64.Pte)
+    own = {name: int(globals()[name]) for name in _OF_MIPS64}
+    return {"KERNEL_BASE": KSEG0} | own | _members("PTE", Pte)
+
+
+def constants(cpu: str) -> dict[str, int]:
+    """Name in C -> value of every number that the guest on ``cpu`` shares with the machine and the recorder."""
+    found = {name: int(globals()[name]) for name in _PLAIN} | _of_cpu(cpu)
+    for prefix, enum in _PREFIXED.items():
+        found |= _members(prefix, enum)
+    return found
+
+
+def header(cpu: str) -> str:
     """The text of ``abi.h``, for C and assembly alike."""
-    lines = [f"#define {name} {value:#x}" for name, value in constants().items()]
+    lines = [f"#define {name} {value:#x}" for name, value in constants(cpu).items()]
     return "\n".join(["// Generated from tracegen/abi.py.", "#pragma once", "", *lines, ""])

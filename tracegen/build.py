@@ -17,6 +17,7 @@ import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 from replay.errors import UserError, unknown
 from tracegen import abi, filesystem, symbols
@@ -24,20 +25,40 @@ from tracegen.symbols import Symbol
 
 GUEST = Path(__file__).parent / "guest"
 IMAGES = Path(__file__).parent / "images"
-CPUS = ("mips64",)
 
 COMPILER = "ziglang"
 COMPILER_VERSION = "0.17.0"
 """Pinned: another version makes another image, and with it another trace."""
 
-FLAGS = (
+MIPS64 = (
     *("-target", "mips64-freestanding", "-mcpu=mips4", "-mno-abicalls", "-msoft-float", "-G0"),
     # Kernel and user addresses are sign-extended 32-bit ones: two instructions make them, not six.
     *("-Xclang", "-target-feature", "-Xclang", "+sym32", "-Xclang", "-target-feature", "-Xclang", "+noabicalls"),
+)
+X86_64 = ("-target", "x86_64-freestanding", "-mcpu=x86_64-sse-sse2-mmx-x87+soft_float")
+FLAGS = (
     *("-std=c23", "-O2", "-g0", "-fomit-frame-pointer", "-ffreestanding", "-fno-builtin", "-fno-stack-protector"),
     *("-fno-sanitize=all", "-fno-pic", "-fno-pie", "-nostdlib", "-static", "-Wall", "-Wextra", "-Werror"),
     *("-Wl,--no-gc-sections", "-Wl,--build-id=none", "-Wl,-z,max-page-size=4096"),
 )
+
+
+class Target(NamedTuple):
+    """How one CPU's guest is compiled: flags of the compiler for programs and for the kernel, and order of bytes."""
+
+    program: tuple[str, ...]
+    kernel: tuple[str, ...]
+    order: Literal["big", "little"]
+
+
+TARGETS = {
+    "mips64": Target(MIPS64, MIPS64, "big"),
+    "x86-64": Target(X86_64, (*X86_64, "-mno-red-zone", "-mcmodel=kernel"), "little"),
+}
+CPUS = tuple(TARGETS)
+
+ARCH = "arch"
+"""Folder that has, by CPU, what CPUs differ in: files that belong into the folders of the same names beside it."""
 KERNEL = ("kernel", "lib")
 PROGRAM = ("user/lib", "lib")
 """Folders of sources that are linked into the kernel; and into every program, beside its own in ``user``."""
@@ -54,7 +75,7 @@ SECONDS = 300
 
 @dataclass(frozen=True)
 class Image:
-    """A bootable kernel, a big-endian MIPS64 ELF file; and the disk with the programs, which are such files, too."""
+    """A bootable kernel, an ELF file; and the disk with the programs, which are such files, too."""
 
     data: bytes
     disk: bytes = b""
@@ -78,7 +99,7 @@ def image(cpu: str = "mips64") -> Image:
     """The guest image for ``cpu``, built if need be.  Raises UserError, with what to install, where it cannot be."""
     if cpu not in CPUS:
         raise unknown("CPU", cpu, CPUS)
-    digest = source_digest()
+    digest = source_digest(cpu)
     shipped = _load(IMAGES, cpu, digest)
     if shipped is not None:
         return shipped
@@ -88,7 +109,7 @@ def image(cpu: str = "mips64") -> Image:
     cached = _load(kept, f"{cpu}-{digest[:24]}", digest)
     if cached is not None:
         return cached
-    built = build()
+    built = build(cpu)
     try:
         _save(kept, f"{cpu}-{digest[:24]}", built, digest)
     except OSError:
@@ -97,16 +118,25 @@ def image(cpu: str = "mips64") -> Image:
 
 
 def ship(folder: Path = IMAGES) -> None:
-    """Build the image and write it into ``folder``, as a package carries it."""
-    digest = source_digest()
-    if _load(folder, "mips64", digest) is None:
-        _save(folder, "mips64", build(), digest)
+    """Build the images and write them into ``folder``, as a package carries them."""
+    for cpu in CPUS:
+        digest = source_digest(cpu)
+        if _load(folder, cpu, digest) is None:
+            _save(folder, cpu, build(cpu), digest)
 
 
-def source_files(guest: Path = GUEST) -> list[Path]:
-    """Every file that the image is made of, in a fixed order."""
+def source_files(cpu: str, guest: Path = GUEST) -> list[Path]:
+    """Every file that the image for ``cpu`` is made of, in the order of their ``place``."""
     found = {p for p in guest.rglob("*") if p.suffix in SOURCES} | set(data_files(guest))
-    return sorted(found, key=lambda p: p.relative_to(guest).as_posix())
+    other = [guest / ARCH / name for name in CPUS if name != cpu]
+    of_cpu = [p for p in found if not any(folder in p.parents for folder in other)]
+    return sorted(of_cpu, key=lambda p: place(p, guest).as_posix())
+
+
+def place(source: Path, guest: Path = GUEST) -> Path:
+    """Where a file stands among the sources, as if each CPU's folders were those of all CPUs."""
+    name = source.relative_to(guest)
+    return Path(*name.parts[2:]) if name.parts[0] == ARCH else name
 
 
 def data_files(guest: Path = GUEST) -> list[Path]:
@@ -125,19 +155,20 @@ def program_folders(name: str) -> tuple[str, ...]:
     return (f"user/{name}", *((TOOLS,) if name in TOOLED else ()), *PROGRAM)
 
 
-def source_digest(guest: Path = GUEST) -> str:
+def source_digest(cpu: str, guest: Path = GUEST) -> str:
     """Hex SHA-256 of all that shapes the image: sources, shared numbers, the disk's maker, flags, compiler version."""
-    digest = hashlib.sha256(repr((FLAGS, PROGRAM, TOOLS, sorted(TOOLED), KERNEL, COMPILER_VERSION)).encode())
-    digest.update(hashlib.sha256(abi.header().encode()).digest())
+    shape = (FLAGS, *TARGETS[cpu], PROGRAM, TOOLS, sorted(TOOLED), KERNEL, COMPILER_VERSION)
+    digest = hashlib.sha256(repr(shape).encode())
+    digest.update(hashlib.sha256(abi.header(cpu).encode()).digest())
     digest.update(hashlib.sha256(Path(filesystem.__file__).read_bytes()).digest())
-    for path in source_files(guest):
+    for path in source_files(cpu, guest):
         digest.update(f"{path.relative_to(guest).as_posix()}\0".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
 
-def build(guest: Path = GUEST) -> Image:
-    """Compile the guest in ``guest``: the kernel, and each program onto the disk with the data files.
+def build(cpu: str, guest: Path = GUEST) -> Image:
+    """Compile the guest in ``guest`` for ``cpu``: the kernel, and each program onto the disk with the data files.
 
     Raises UserError.
     """
@@ -145,23 +176,26 @@ def build(guest: Path = GUEST) -> Image:
         out = Path(temporary)
         files = {path.name: path.read_bytes() for path in data_files(guest)}
         for name in programs(guest):
-            files[name] = link(guest, program_folders(name), "user/lib/user.ld", (*PROGRAM, TOOLS), out)
-        kernel = link(guest, KERNEL, "kernel/kernel.ld", KERNEL, out)
-        return Image(kernel, filesystem.make(files))
+            files[name] = link(cpu, guest, program_folders(name), "user/lib/user.ld", out)
+        kernel = link(cpu, guest, KERNEL, f"{ARCH}/{cpu}/kernel/kernel.ld", out)
+        return Image(kernel, filesystem.make(files, TARGETS[cpu].order))
 
 
-def link(guest: Path, folders: tuple[str, ...], script: str, includes: tuple[str, ...], out: Path) -> bytes:
-    """Compile and link what lies in ``folders`` of ``guest``; ``includes`` are the folders of headers.
+def link(cpu: str, guest: Path, folders: tuple[str, ...], script: str, out: Path) -> bytes:
+    """Compile and link what lies in ``folders`` of ``guest``, and of its part for ``cpu``: a kernel, or a program.
 
     What is compiled is kept in ``out``, so that the next link finds it.  Sources are named relative to ``guest``: no
     path gets into the ELF file that is returned.
     """
-    sources = [p for p in source_files(guest) if p.suffix in COMPILED]
-    names = [p.relative_to(guest) for p in sources]
-    chosen = [name.as_posix() for name in names if name.parent.as_posix() in folders]
-    (out / "abi.h").write_text(abi.header())
-    headers = [f"-I{folder}" for folder in ("include", *includes, out)]
-    _run([_compiler(), "cc", *FLAGS, *headers, *chosen, f"-Wl,-T,{script}", "-o", out / "linked"], guest, out)
+    sources = [p for p in source_files(cpu, guest) if p.suffix in COMPILED]
+    chosen = [p.relative_to(guest).as_posix() for p in sources if place(p, guest).parent.as_posix() in folders]
+    (out / "abi.h").write_text(abi.header(cpu))
+    kernel = folders == KERNEL
+    includes = ("include", *(KERNEL if kernel else (*PROGRAM, TOOLS)))
+    headers = [f"-I{part}" for folder in includes for part in (f"{ARCH}/{cpu}/{folder}", folder)]
+    flags = TARGETS[cpu].kernel if kernel else TARGETS[cpu].program
+    options = [*flags, *FLAGS, *headers, f"-I{out}", *chosen, f"-Wl,-T,{script}"]
+    _run([_compiler(), "cc", *options, "-o", out / "linked"], guest, out)
     return (out / "linked").read_bytes()
 
 

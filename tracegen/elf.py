@@ -1,4 +1,4 @@
-"""Loading a guest image: the loadable segments of a big-endian 64-bit MIPS ELF file."""
+"""Loading a guest image: the loadable segments of a 64-bit ELF file."""
 
 from __future__ import annotations
 
@@ -7,12 +7,26 @@ from typing import NamedTuple
 
 from replay.errors import UserError
 
-_HEADER = struct.Struct(">16sHHIQQQIHHHHHH")
-_PROGRAM = struct.Struct(">IIQQQQQQ")
-_MAGIC_64_BIG = b"\x7fELF\x02\x02"
-_MIPS, _LOAD = 8, 1
+_HEADER, _PROGRAM = "16sHHIQQQIHHHHHH", "IIQQQQQQ"
+_LOAD = 1
 _PHYSICAL = 0x1FFFFFFF
 _KSEG0 = 0xFFFFFFFF80000000
+
+
+class Kind(NamedTuple):
+    """ELF files of one CPU."""
+
+    name: str
+    magic: bytes
+    order: str  # of its bytes, as struct has it
+    machine: int
+
+
+KINDS = {
+    "mips64": Kind("big-endian ELF file", b"\x7fELF\x02\x02", ">", 8),
+    "x86-64": Kind("little-endian ELF file", b"\x7fELF\x02\x01", "<", 62),
+}
+"""CPU -> its files."""
 
 
 class Segment(NamedTuple):
@@ -30,30 +44,34 @@ class Image(NamedTuple):
     segments: tuple[Segment, ...]
 
 
-def _physical(address: int) -> int:
-    return address & _PHYSICAL if address >= _KSEG0 else address
+def _physical(address: int, cpu: str) -> int:
+    return address & _PHYSICAL if cpu == "mips64" and address >= _KSEG0 else address
 
 
-def read_elf(image: bytes) -> Image:
-    """The entry point and loadable segments of an ELF image.
+def read_elf(image: bytes, cpu: str = "mips64") -> Image:
+    """The entry point and loadable segments of an ELF image for a CPU.
 
-    Raises UserError if it is no big-endian MIPS64 executable or is cut short.
+    Raises UserError if it is no executable of that CPU or is cut short.
     """
-    if image[:6] != _MAGIC_64_BIG or len(image) < _HEADER.size:
-        raise UserError("guest image is no 64-bit big-endian ELF file; build it with `tracegen build`")
-    header = _HEADER.unpack_from(image)
+    kind = KINDS[cpu]
+    header_form, program_form = struct.Struct(kind.order + _HEADER), struct.Struct(kind.order + _PROGRAM)
+    if image[:6] != kind.magic or len(image) < header_form.size:
+        raise UserError(f"guest image is no 64-bit {kind.name}; build it with `tracegen build`")
+    header = header_form.unpack_from(image)
     machine, entry, table, entry_size, number = header[2], header[4], header[5], header[9], header[10]
-    if machine != _MIPS:
-        raise UserError(f"guest image is for ELF machine {machine}, not MIPS ({_MIPS}); build it with `tracegen build`")
+    if machine != kind.machine:
+        raise UserError(
+            f"guest image is for ELF machine {machine}, not {cpu} ({kind.machine}); build it with `tracegen build`"
+        )
     segments = []
     for index in range(number):
         place = table + index * entry_size
-        if place + _PROGRAM.size > len(image):
+        if place + program_form.size > len(image):
             raise UserError("guest image is cut short in its program headers; build it again")
-        kind, _, offset, _, physical, in_file, size, _ = _PROGRAM.unpack_from(image, place)
-        if kind != _LOAD:
+        kind_of, _, offset, _, physical, in_file, size, _ = program_form.unpack_from(image, place)
+        if kind_of != _LOAD:
             continue
         if offset + in_file > len(image):
             raise UserError("guest image is cut short in a segment; build it again")
-        segments.append(Segment(_physical(physical), image[offset : offset + in_file], size))
+        segments.append(Segment(_physical(physical, cpu), image[offset : offset + in_file], size))
     return Image(entry, tuple(segments))

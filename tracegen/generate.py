@@ -1,290 +1,41 @@
-"""Writes the text of the emulation loop from the op tables, in two variants: with and without a trace.
+"""Writes the text of an emulation loop from a CPU's op tables, in two variants: with and without a trace.
 
 The loop runs micro-ops until it needs Python: a block to lower, a full row buffer, the end of its budget, an exit.
 Outer loop: program counter -> micro-TLB -> block.  Inner loop: one micro-op, told apart first by class and then by
-number, which compiles to one range test and one jump table.
+number, which compiles to one range test and one jump table.  What a CPU's loop says around its tables is a Template.
 """
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
-
-from tracegen.mips64.microops import (
-    A_SHIFT,
-    ARRIVAL_MASK,
-    ARRIVAL_SHIFT,
-    B_SHIFT,
-    CLASSES,
-    D_SHIFT,
-    EXTRA_MASK,
-    EXTRA_SHIFT,
-    OFFSET_BITS,
-    OFFSET_SHIFT,
-    OPERATIONS,
-    RETIRED_BITS,
-    RETIRED_SHIFT,
-    SLOT_SHIFT,
-)
+from typing import NamedTuple
 
 Table = Mapping[str, str | tuple[str, str]]
 
-CONSTANTS = """\
-import numpy as np
 
-from replay.jit import kernel
-from tracegen.cpu import state as S
+class Template(NamedTuple):
+    """One CPU's loop, as text.  A line that starts with T is the recording loop's alone, one with N the other's."""
 
-HI = np.uint64(32)
-M32, ONE, TWO, THREE, FOUR, SIX, SEVEN = (np.uint64(n) for n in (32, 1, 2, 3, 4, 6, 7))
-U10, U11, U12, U16, U18, U28, BYTE, OFFSET = (np.uint64(n) for n in (10, 11, 12, 16, 18, 28, 0xFF, 0xFFF))
-PAGE, PAGE_AND_WORD = np.uint64(0xFFFFFFFFFFFFF000), np.uint64(0xFFFFFFFFFFFFF003)
-PAGE_BITS, HIGH = np.uint64(0xFFFFF000), np.uint64(0xFFFFFFFF00000000)
-REGION = np.uint64(0xFFFFFFFFF0000000)
-READS_MASK, CODE_MASK = np.uint64(2 * S.DATA_SLOTS - 2), np.uint64(2 * S.CODE_SLOTS - 2)
-WRITES, FETCHES = np.uint64(S.WRITES), np.uint64(S.FETCHES)
-STAY = np.uint64(7)
-LOWER, ROWS_FULL = np.uint64(S.Stop.LOWER), np.uint64(S.Stop.ROWS_FULL)
-ON, FAULT, REDIRECT, STOP = range(4)
-"""
-
-LOOP_IMPORTS = """\
-from tracegen.mips64.access import store
-from tracegen.mips64.exceptions import attend, take
-from tracegen.mips64.translation import fetch_value, load_value
-from tracegen.mips64.ops.arithmetic import (
-    LOW32, M31, M63, ZERO, mulh, mulhu, quotient, remainder, sext32, signed_quotient, signed_remainder, slt, sltu, sra,
-)
-from {RARE} import rare
-"""
-
-RARE_IMPORTS = """\
-from tracegen.mips64.access import (
-    LDL, LDR, LOAD4, LOAD8, LWL, LWR, SDL, SDR, STORE4, STORE8, SWL, SWR,
-    load_linked, load_part, store_conditional, store_part,
-)
-from tracegen.mips64.announce import announce
-from tracegen.mips64.cp0 import (
-    NARROW, RESERVED, TLBWI, TLBWR, WIDE, cache, exception_return, move_from, move_to, tlb_probe, tlb_read, tlb_write,
-    unusable, usable, wait,
-)
-from tracegen.mips64.exceptions import (
-    ADD_TRAP, ADDW_TRAP, SUB_TRAP, SUBW_TRAP, checked, enter_slot, leave_slot, raise_exception, raise_if,
-)
-from tracegen.mips64.ops.arithmetic import ZERO, sext32
-"""
-
-START = """\
-@kernel
-def run(core, views):
-    s, r, tags, entries, ops, imms = core.s, core.r, core.tags, core.entries, views.ops, views.imms
-    count, limit, pc, arrive, context = s[S.COUNT], s[S.LIMIT], s[S.PC], s[S.ARRIVE], s[S.CONTEXT]
-T   rows, counts = core.rows, core.counts
-T   position, last, mode, row_limit = s[S.POSITION], s[S.LAST], s[S.MODE] << U12, s[S.ROW_LIMIT]
-    while True:
-        slot = s[S.SLOT]
-        s[S.COUNT], s[S.PC], s[S.ARRIVE] = count, pc, arrive
-T       s[S.POSITION], s[S.LAST] = position, last
-        if count >= limit and slot == ZERO:
-            leave = attend(core)
-            if leave == STOP:
-                return
-            limit = s[S.LIMIT]
-            if leave == REDIRECT:
-                $RELOAD
-                continue
-T       if position >= row_limit:
-T           s[S.STATUS_CODE] = ROWS_FULL
-T           return
-        at = pc >> U11 & CODE_MASK
-        value = tags[FETCHES + at + ONE]
-        if tags[FETCHES + at] != ((pc & PAGE_AND_WORD) | context):
-            value = fetch_value(core, pc)
-T           position = s[S.POSITION]
-            if value == ZERO:
-                leave = take(core, pc - slot * FOUR, slot)
-                $RELOAD
-                if leave == STOP:
-                    return
-                continue
-        page = pc & PAGE
-        base = (value & PAGE_BITS) >> TWO
-        if slot == ZERO:
-            ip = np.uint64(entries[base | (pc & OFFSET) >> TWO])
-        else:
-            ip = core.frames[base >> U10 << TWO | THREE]
-        if ip == ZERO:
-            s[S.STATUS_CODE], s[S.LOWER_AT] = LOWER, (value & PAGE_BITS) | (pc & OFFSET)
-T           s[S.POSITION] = position
-            return
-T       code_page = value & HIGH
-T       if arrive != STAY:
-T           rows[position] = mode | (pc & OFFSET) << U16 | arrive << U28 | code_page
-T           counts[position] = np.uint8(count - last)
-T           last = count
-T           position += ONE
-        leave = ON
-        while True:
-            u = ops[ip]
-            imm = imms[ip]
-            op = u & BYTE
-"""
-
-CLASS_START = {
-    "alu": """\
-x = r[u >> {A} & BYTE]
-y = r[u >> {B} & BYTE] + imm
-d = u >> {D} & BYTE
-""",
-    "load": """\
-va = r[u >> {A} & BYTE] + imm
-aligned = u >> {EXTRA} & {EXTRA_MASK}
-at = va >> U11 & READS_MASK
-value = tags[at + ONE]
-if tags[at] != ((va & (PAGE | aligned)) | context):
-    s[S.COUNT] = count + (u >> {RETIRED} & {RETIRED_MASK})
-T   s[S.POSITION] = position
-    value = load_value(core, va, aligned)
-T   position = s[S.POSITION]
-    if value == ZERO:
-        leave = FAULT
-        break
-p = (value & PAGE_BITS) | (va & OFFSET)
-Trows[position] = (u >> {B} & BYTE) | mode | (va & OFFSET) << U16 | (value & HIGH)
-Tposition += ONE
-""",
-    "store": """\
-va = r[u >> {A} & BYTE] + imm
-w = r[u >> {D} & BYTE]
-aligned = u >> {EXTRA} & {EXTRA_MASK}
-at = va >> U11 & READS_MASK
-value = tags[WRITES + at + ONE]
-if tags[WRITES + at] != ((va & (PAGE | aligned)) | context):
-    s[S.COUNT] = count + (u >> {RETIRED} & {RETIRED_MASK})
-T   s[S.POSITION], s[S.LAST] = position, last
-    leave = store(core, va, aligned, u >> {B} & BYTE, w)
-T   position = s[S.POSITION]
-    limit = s[S.LIMIT]
-    if leave != ON:
-        break
-    ip += ONE
-    continue
-p = (value & PAGE_BITS) | (va & OFFSET)
-Trows[position] = (u >> {B} & BYTE) | mode | (va & OFFSET) << U16 | (value & HIGH)
-Tposition += ONE
-""",
-    "branch": """\
-x = r[u >> {A} & BYTE]
-y = r[u >> {B} & BYTE]
-""",
-    "line": "",
-}
-
-CLASS_VALUE = {"alu": "v", "load": "v", "branch": "taken", "partial": "leave", "system": "leave", "privileged": "leave"}
-"""Class -> the variable that takes its table's text; a store's text is a statement."""
-
-CLASS_END = {
-    "alu": "r[d] = v\nip += ONE\n",
-    "load": "r[u >> {D} & BYTE] = v\nip += ONE\n",
-    "store": "ip += ONE\n",
-    "branch": """\
-if taken:
-    count += u >> {RETIRED} & {RETIRED_MASK}
-    arrive = u >> {ARRIVAL} & {ARRIVAL_MASK}
-    style = u >> {EXTRA} & {EXTRA_MASK}
-    if style == 0:
-        pc = page + imm
-N       if count < limit:
-T       if count < limit and position < row_limit:
-            target = np.uint64(entries[base + (imm >> TWO)])
-            if target != ZERO:
-                ip = target
-T               rows[position] = mode | imm << U16 | arrive << U28 | code_page
-T               counts[position] = np.uint8(count - last)
-T               last = count
-T               position += ONE
-                continue
-    elif style == 1:
-        pc = page + imm
-    elif style == 2:
-        pc = ((page + ((u >> {OFFSET} & {OFFSET_MASK}) << TWO) + FOUR) & REGION) | imm
-    else:
-        pc = r[u >> {D} & BYTE]
-    break
-ip += ONE
-""",
-    "line": """\
-Trows[position] = mode | (u >> {OFFSET} & {OFFSET_MASK}) << U18 | code_page
-Tfresh = count + (u >> {RETIRED} & {RETIRED_MASK}) - last
-Tcounts[position] = np.uint8(fresh)
-Tlast += fresh
-Tposition += ONE
-ip += ONE
-""",
-}
-
-FRAGMENTS = {
-    "$RELOAD": """\
-count, limit, pc, arrive, context = s[S.COUNT], s[S.LIMIT], s[S.PC], s[S.ARRIVE], s[S.CONTEXT]
-Tposition, last, mode = s[S.POSITION], s[S.LAST], s[S.MODE] << U12
-""",
-}
-"""Text that several places share."""
-
-RARE = """\
-            else:  # rare
-                s[S.COUNT] = count + (u >> {RETIRED} & {RETIRED_MASK})
-                s[S.PC] = page + ((u >> {OFFSET} & {OFFSET_MASK}) << TWO)
-T               s[S.POSITION], s[S.LAST] = position, last
-                leave = rare(core, op, u >> {D} & BYTE, u >> {A} & BYTE, u >> {B} & BYTE, imm, page)
-                limit, context = s[S.LIMIT], s[S.CONTEXT]
-T               position, last, mode = s[S.POSITION], s[S.LAST], s[S.MODE] << U12
-                if leave != ON:
-                    break
-                ip += ONE
-"""
-
-RARE_START = {
-    "partial": "va = r[a] + imm\n",
-    "system": "",
-    "privileged": "if not usable(core.s):\n    return unusable(core)\n",
-}
-"""Class of rare operations -> what comes before its tests."""
-
-END = """\
-        if leave == FAULT:
-            u = ops[ip]
-            slot = u >> {SLOT} & ONE
-            s[S.COUNT] = count + (u >> {RETIRED} & {RETIRED_MASK})
-T           s[S.POSITION], s[S.LAST] = position, last
-            leave = take(core, page + ((u >> {OFFSET} & {OFFSET_MASK}) << TWO) - slot * FOUR, slot)
-        if leave != ON:
-            $RELOAD
-            if leave == STOP:
-                return
-"""
+    classes: tuple[tuple[str, Table], ...]  # (class, table) in the order of the loop's tests
+    operations: Mapping[str, int]  # number of each micro-op, in the order of the tables
+    fields: Mapping[str, int]  # what {NAME} stands for: the packing of a micro-op
+    fragments: Mapping[str, str]  # what $NAME, alone on its line, stands for
+    class_value: Mapping[str, str]  # class -> the variable that takes its table's text; else that is a statement
+    start: str  # the module up to the tests of op; {RARE} is the module of rare operations
+    class_start: Mapping[str, str]  # class of the loop -> what comes before its tests
+    class_end: Mapping[str, str]  # and after them
+    end: str  # the test's last branch, for rare operations, and the rest of the outer loop
+    rare_start: str  # the rare module up to its tests
+    rare_class_start: Mapping[str, str]  # class of rare operations -> what comes before its tests
 
 
-def _fields(text: str) -> str:
-    names = {
-        "A": A_SHIFT,
-        "B": B_SHIFT,
-        "D": D_SHIFT,
-        "EXTRA": EXTRA_SHIFT,
-        "EXTRA_MASK": EXTRA_MASK,
-        "ARRIVAL": ARRIVAL_SHIFT,
-        "ARRIVAL_MASK": ARRIVAL_MASK,
-        "OFFSET": OFFSET_SHIFT,
-        "OFFSET_MASK": (1 << OFFSET_BITS) - 1,
-        "RETIRED": RETIRED_SHIFT,
-        "RETIRED_MASK": (1 << RETIRED_BITS) - 1,
-        "SLOT": SLOT_SHIFT,
-    }
-    for name, value in names.items():
+def _fields(text: str, template: Template) -> str:
+    for name, value in template.fields.items():
         text = text.replace("{" + name + "}", f"np.uint64({value})")
     return text
 
 
-def _lines(text: str, indent: int, traced: bool) -> list[str]:
+def _lines(text: str, indent: int, traced: bool, fragments: Mapping[str, str]) -> list[str]:
     """The lines of a template: a leading T marks those of the recording loop, N those of the other."""
     result: list[str] = []
     for written in text.splitlines():
@@ -296,20 +47,21 @@ def _lines(text: str, indent: int, traced: bool) -> list[str]:
             depth = len(line) - len(line[1:].lstrip()) - 1
             line = " " * (depth + (1 if depth else 0)) + stripped
         bare = line.lstrip()
-        if bare in FRAGMENTS:
-            result += _lines(FRAGMENTS[bare], indent + len(line) - len(bare), traced)
+        if bare in fragments:
+            result += _lines(fragments[bare], indent + len(line) - len(bare), traced, fragments)
         else:
             result.append(" " * indent + line)
     return result
 
 
-def _chain(name: str, table: Table, indent: int) -> list[str]:
+def _chain(name: str, table: Table, indent: int, template: Template) -> list[str]:
     """The tests of one class's operations, the last one taken for granted."""
     result: list[str] = []
-    value = f"{CLASS_VALUE[name]} = " if name in CLASS_VALUE else ""
+    value = f"{template.class_value[name]} = " if name in template.class_value else ""
     for place, (op, text) in enumerate(table.items()):
         test = "if" if place == 0 else "elif" if place < len(table) - 1 else "else"
-        result.append(" " * indent + (test if test == "else" else f"{test} op == {OPERATIONS[op]}") + f":  # {op}")
+        number = template.operations[op]
+        result.append(" " * indent + (test if test == "else" else f"{test} op == {number}") + f":  # {op}")
         first, last = text if isinstance(text, tuple) else ("", text)
         if first:
             result.append(" " * (indent + 4) + first)
@@ -317,40 +69,39 @@ def _chain(name: str, table: Table, indent: int) -> list[str]:
     return result
 
 
-def _classes(names: Container[str]) -> Iterator[tuple[str, Table, int]]:
+def _classes(template: Template, names: Container[str]) -> Iterator[tuple[str, Table, int]]:
     """(class, table, number after its last operation) of the named classes."""
     end = 0
-    for name, table in CLASSES:
+    for name, table in template.classes:
         end += len(table)
         if name in names:
             yield name, table, end
 
 
-def loop_source(traced: bool, rare_module: str) -> str:
+def loop_source(template: Template, traced: bool, rare_module: str) -> str:
     """The Python source of the module that holds ``run(core, views)``, recording rows or not.
 
     Rare operations are a call of ``rare`` in the module ``rare_module``.
     """
-    lines = _lines(CONSTANTS + LOOP_IMPORTS.replace("{RARE}", rare_module) + "\n\n" + START, 0, traced)
-    for place, (name, table, end) in enumerate(_classes(CLASS_START)):
+    lines = _lines(template.start.replace("{RARE}", rare_module), 0, traced, template.fragments)
+    for place, (name, table, end) in enumerate(_classes(template, template.class_start)):
         lines.append(" " * 12 + f"{'elif' if place else 'if'} op < {end}:  # {name}")
-        lines += _lines(CLASS_START[name], 16, traced)
-        if name != "line":
-            lines += _chain(name, table, 16)
-        lines += _lines(CLASS_END[name], 16, traced)
-    lines += _lines(RARE + END, 0, traced)
-    return _fields("\n".join(lines)) + "\n"
+        lines += _lines(template.class_start[name], 16, traced, template.fragments)
+        if len(table) > 1:
+            lines += _chain(name, table, 16, template)
+        lines += _lines(template.class_end[name], 16, traced, template.fragments)
+    lines += _lines(template.end, 0, traced, template.fragments)
+    return _fields("\n".join(lines), template) + "\n"
 
 
-def rare_source() -> str:
-    """The Python source of the module that holds ``rare(core, op, d, a, b, imm, page)``, which gives a Leave.
+def rare_source(template: Template) -> str:
+    """The Python source of the module that holds ``rare(core, op, ...)``, which gives a Leave.
 
     It is compiled once for both loops, and keeps them small.
     """
-    lines = (CONSTANTS + RARE_IMPORTS).splitlines()
-    lines += ["", "", "@kernel", "def rare(core, op, d, a, b, imm, page):", "    r = core.r"]
-    for place, (name, table, end) in enumerate(_classes(RARE_START)):
+    lines = template.rare_start.splitlines()
+    for place, (name, table, end) in enumerate(_classes(template, template.rare_class_start)):
         lines.append(" " * 4 + f"{'elif' if place else 'if'} op < {end}:  # {name}")
-        lines += _lines(RARE_START[name], 8, traced=False)
-        lines += _chain(name, table, 8)
-    return _fields("\n".join([*lines, "    return leave"])) + "\n"
+        lines += _lines(template.rare_class_start[name], 8, traced=False, fragments=template.fragments)
+        lines += _chain(name, table, 8, template)
+    return _fields("\n".join([*lines, "    return leave"]), template) + "\n"

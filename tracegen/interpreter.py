@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import hashlib
+import importlib
 import importlib.util
 import os
 import shutil
@@ -16,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from replay.jit import kernel_folder
-from tracegen.generate import loop_source, rare_source
+from tracegen.generate import Template, loop_source, rare_source
 
 
 @cache
@@ -56,16 +57,22 @@ def _module(kind: str, text: str) -> ModuleType:
     return module
 
 
-@cache
-def _rare_module() -> str:
-    return _module("rare", rare_source()).__name__
+def _template(cpu: str) -> Template:
+    template: Template = importlib.import_module(f"tracegen.{cpu.replace('-', '_')}.loop").TEMPLATE
+    return template
 
 
 @cache
-def load_loop(traced: bool) -> Callable[[Any, Any], None]:
-    """The compiled ``run(core, views)``.
+def _rare_module(cpu: str) -> str:
+    return _module("rare", rare_source(_template(cpu))).__name__
+
+
+@cache
+def load_loop(cpu: str, traced: bool) -> Callable[[Any, Any], None]:
+    """The compiled ``run(core, views)`` of a CPU, "mips64" or "x86-64".
 
     It runs a ``state.Core`` until it needs Python and leaves a ``state.Stop`` in it; compiled at its first call.
     """
-    run: Callable[[Any, Any], None] = _module("traced" if traced else "plain", loop_source(traced, _rare_module())).run
+    text = loop_source(_template(cpu), traced, _rare_module(cpu))
+    run: Callable[[Any, Any], None] = _module("traced" if traced else "plain", text).run
     return run

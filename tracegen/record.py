@@ -13,18 +13,15 @@ from replay.trace.meta import Handler, RecorderTlb, Refill, Service, TraceMeta
 from replay.trace.schema import ServiceClass
 from tracegen import abi, build, filesystem, template, workloads
 from tracegen.console import escape
-from tracegen.cpu.state import TLB_ENTRIES
 from tracegen.disk import UNITS_PER_SECOND
 from tracegen.ending import GuestState, state_of, why
 from tracegen.interrupts import Interrupts
-from tracegen.machine import Machine
+from tracegen.machine import CPUS, make
+from tracegen.mips64.state import TLB_ENTRIES
 from tracegen.writer import TraceWriter
 
-CPUS = ("mips64",)
-"""Guest architectures that can be recorded."""
-
 WIRED = 0
-"""TLB entries that this guest keeps from random replacement."""
+"""TLB entries that the guest on MIPS64, whose kernel fills the TLB, keeps from random replacement."""
 
 Progress = Callable[[int], None]
 """Called with the instructions retired so far."""
@@ -74,7 +71,7 @@ def record(
     disk = filesystem.fit(image.disk, disk_bytes)
     meta = _meta(image, words, cpu, memory_bytes, seed)
     with TraceWriter(output, meta) as writer, Interrupts() as interrupts:
-        machine = Machine(image.data, memory_bytes=memory_bytes, seed=seed, arguments=words, disk=disk)
+        machine = make(cpu, image.data, memory_bytes=memory_bytes, seed=seed, arguments=words, disk=disk)
         result = machine.run(writer.write, max_instructions, progress, interrupts.reason)
         complete = result.status == 0
         closing = writer.commit({"complete": complete, "status": result.status, "reason": why(result)})
@@ -102,13 +99,17 @@ def _meta(image: build.Image, words: list[str], cpu: str, memory_bytes: int, see
         workload=words[0],
         arguments=tuple(words[1:]),
         seed=seed,
-        tlb=RecorderTlb(TLB_ENTRIES, pair=True, wired=WIRED, replacement="random", seed=seed),
+        tlb=_tlb(seed) if cpu == "mips64" else None,
         tool_version=_tool_version(),
         image_digest=image.digest,
         services=tuple(Service(s.id, s.name, ServiceClass[s.klass]) for s in abi.services()),
         symbols=tuple((s.name, s.address) for s in image.symbols),
-        refill=_refill(template.refill_template(image)),
+        refill=_refill(template.refill_template(image)) if cpu == "mips64" else None,
     )
+
+
+def _tlb(seed: int) -> RecorderTlb:
+    return RecorderTlb(TLB_ENTRIES, pair=True, wired=WIRED, replacement="random", seed=seed)
 
 
 def _refill(document: dict[str, Any]) -> Refill:

@@ -1,4 +1,4 @@
-"""Symbol tables of big-endian 64-bit ELF files: names for the addresses in a trace."""
+"""Symbol tables of 64-bit ELF files in either order of bytes: names for the addresses in a trace."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import struct
 from typing import NamedTuple
 
 MAGIC = b"\x7fELF"
-SECTION = struct.Struct(">IIQQQQIIQQ")  # name, type, flags, address, offset, size, link, info, align, entry size
-SYMBOL = struct.Struct(">IBBHQQ")  # name, info, other, section, value, size
+SECTION = "IIQQQQIIQQ"  # name, type, flags, address, offset, size, link, info, align, entry size
+SYMBOL = "IBBHQQ"  # name, info, other, section, value, size
+ORDERS = {1: "<", 2: ">"}
 SYMTAB, NOBITS = 2, 8
 NOTYPE, OBJECT, FUNC = 0, 1, 2
 ABSOLUTE = 0xFFF1
@@ -26,7 +27,8 @@ def read(elf: bytes) -> tuple[Symbol, ...]:
     found = set[Symbol]()
     for table in (row for row in sections if row.kind == SYMTAB):
         names = sections[table.link].offset
-        for name, info, _, section, value, _ in SYMBOL.iter_unpack(elf[table.offset : table.offset + table.size]):
+        symbols = struct.iter_unpack(_order(elf) + SYMBOL, elf[table.offset : table.offset + table.size])
+        for name, info, _, section, value, _ in symbols:
             text = elf[names + name : elf.index(b"\0", names + name)].decode()
             if text and section not in {0, ABSOLUTE} and info & 15 in {NOTYPE, OBJECT, FUNC}:
                 found.add(Symbol(text, value))
@@ -50,8 +52,14 @@ class _Section(NamedTuple):
     link: int
 
 
+def _order(elf: bytes) -> str:
+    """The order of the file's bytes, as struct has it."""
+    return ORDERS[elf[5]]
+
+
 def _sections(elf: bytes) -> list[_Section]:
-    (start,) = struct.unpack_from(">Q", elf, 40)
-    (count,) = struct.unpack_from(">H", elf, 60)
-    rows = [SECTION.unpack_from(elf, start + i * SECTION.size) for i in range(count)]
+    (start,) = struct.unpack_from(_order(elf) + "Q", elf, 40)
+    (count,) = struct.unpack_from(_order(elf) + "H", elf, 60)
+    section = struct.Struct(_order(elf) + SECTION)
+    rows = [section.unpack_from(elf, start + i * section.size) for i in range(count)]
     return [_Section(row[1], row[3], row[4], row[5], row[6]) for row in rows]

@@ -65,7 +65,7 @@ def _path(image: Image, start: int) -> list[CsInsn]:
             break
     raise UserError(
         f"the guest's refill handler at {start:#x} has no straight path to eret, so no model can run it again;"
-        " correct vectors.S in the guest's kernel"
+        " correct vectors.S in the guest's arch/mips64/kernel"
     )
 
 

@@ -20,7 +20,7 @@ from replay.trace.schema import (
     Mode,
 )
 from tracegen import abi, build, disk, filesystem
-from tracegen.machine import Machine
+from tracegen.machine import make
 from tracegen.writer import unpack
 
 MEBI = 1 << 20
@@ -40,7 +40,7 @@ class Row(NamedTuple):
 def events() -> list[Row]:
     """The events of the guest's own tests on a small machine, in order, where memory and disk run out."""
     image, chunks = build.image(), list[dict[str, np.ndarray]]()
-    machine = Machine(image.data, 8 * MEBI, 1, ["usertests"], disk=filesystem.fit(image.disk, 2 * MEBI))
+    machine = make("mips64", image.data, 8 * MEBI, 1, ["usertests"], disk=filesystem.fit(image.disk, 2 * MEBI))
     result = machine.run(sink=lambda words, counts: chunks.append(keep_events(unpack(words, counts))))
     assert 0 == result.status
     return list(rows_of({name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}))

@@ -14,7 +14,7 @@ import pytest
 
 from replay.trace.schema import CAUSE_MASK, Cause, Kind, Mode
 from tracegen import abi, build, filesystem, template
-from tracegen.machine import Machine
+from tracegen.machine import make
 from tracegen.writer import unpack
 
 MEBI = 1 << 20
@@ -59,7 +59,8 @@ def boot() -> Boot:
 
     def run(line: str, memory_bytes: int = 64 * MEBI, *, disk_bytes: int = 2 * MEBI, seed: int = 1) -> Run:
         chunks: list[dict[str, np.ndarray]] = []
-        machine = Machine(image.data, memory_bytes, seed, line.split(), disk=filesystem.fit(image.disk, disk_bytes))
+        disk = filesystem.fit(image.disk, disk_bytes)
+        machine = make("mips64", image.data, memory_bytes, seed, line.split(), disk=disk)
         result = machine.run(sink=lambda words, counts: chunks.append(unpack(words, counts)))
         rows = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
         assert result.reason == "exit"
@@ -112,7 +113,7 @@ def test_radix_gives_the_independent_answer(boot: Boot, keys: int, radix: int) -
 
 
 TESTS = (
-    *("data", "soft_bits", "heap", "sweep", "delay_slot", "stack", "copies", "interrupts", "refusals", "isolation"),
+    *("data", "soft_bits", "heap", "sweep", "restart", "stack", "copies", "interrupts", "refusals", "isolation"),
     *("shared_pages", "statuses", "orphans", "faults", "execution", "preemption", "sleeping", "killing"),
     *("pipe_order", "half_read", "pipe_ends", "descriptors", "files", "refused_names", "big_file", "names"),
     *("many_files", "disk_full", "modification", "appenders", "redirection", "damaged_programs", "command_lines"),
@@ -140,7 +141,7 @@ def test_guest_passes_its_own_tests(tested: Run) -> None:
 def test_guest_tests_fit_what_there_is(memory: int, disk: int) -> None:
     """The guest passes its own tests with less memory and disk, and with the default machine's."""
     image = build.image()
-    machine = Machine(image.data, memory * MEBI, 1, ["usertests"], disk=filesystem.fit(image.disk, disk * MEBI))
+    machine = make("mips64", image.data, memory * MEBI, 1, ["usertests"], disk=filesystem.fit(image.disk, disk * MEBI))
 
     assert 0 == machine.run().status
 
@@ -154,8 +155,8 @@ def test_guest_works_with_hardly_any_buffers(tmp_path: Path) -> None:
         text, found = re.subn(rf"#define {name} \d+", f"#define {name} {value}", text)
         assert 1 == found
     limits.write_text(text)
-    image = build.build(guest)
-    machine = Machine(image.data, 8 * MEBI, 1, ["usertests"], disk=filesystem.fit(image.disk, 2 * MEBI))
+    image = build.build("mips64", guest)
+    machine = make("mips64", image.data, 8 * MEBI, 1, ["usertests"], disk=filesystem.fit(image.disk, 2 * MEBI))
     result = machine.run()
 
     assert (0, True) == (result.status, result.console.endswith(b"pages and blocks: all back\n"))
@@ -262,7 +263,7 @@ FATAL = {
     "null": (abi.Status.FAULT, "bad address", "cause 3 address 0x0"),
     "misaligned": (abi.Status.FAULT, "misaligned or privileged address", "cause 4 address {odd:#x}"),
     "kernel": (abi.Status.FAULT, "misaligned or privileged address", "cause 4 address 0xffffffff80000000"),
-    "window": (abi.Status.FAULT, "misaligned or privileged address", "cause 4 address 0xffffffffc0000000"),
+    "forbidden": (abi.Status.FAULT, "misaligned or privileged address", "cause 4 address 0xffffffffc0000000"),
     "text": (abi.Status.FAULT, "store to read-only memory", "cause 1 address 0x"),
     "beyond": (abi.Status.FAULT, "bad address", "cause 2 address {beyond:#x}"),
     "jump": (abi.Status.FAULT, "bad address", "cause 2 address 0x70000000"),
@@ -271,7 +272,7 @@ FATAL = {
     "reserved": (abi.Status.ILLEGAL, "reserved instruction", "cause 10"),
     "break": (abi.Status.ILLEGAL, "break", "cause 9"),
     "privileged": (abi.Status.ILLEGAL, "privileged instruction", "cause 11"),
-    "overflow": (abi.Status.ILLEGAL, "overflow", "cause 12"),
+    "arithmetic": (abi.Status.ILLEGAL, "overflow", "cause 12"),
 }
 
 

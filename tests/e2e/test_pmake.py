@@ -10,7 +10,7 @@ import pytest
 
 from replay.trace.schema import Kind
 from tracegen import abi, build, filesystem
-from tracegen.machine import Machine
+from tracegen.machine import make
 from tracegen.workloads import find
 from tracegen.writer import unpack
 
@@ -37,7 +37,7 @@ def boot(jobs: int, disk_bytes: int = abi.DISK_BYTES) -> Run:
         rows.update(dict(enumerate(np.bincount(unpack(words, counts)["kind"]).tolist())))
 
     line = find("pmake").command_line({"jobs": jobs}).split()
-    machine = Machine(image.data, arguments=line, disk=filesystem.fit(image.disk, disk_bytes))
+    machine = make("mips64", image.data, arguments=line, disk=filesystem.fit(image.disk, disk_bytes))
     result = machine.run(sink=sink)
     assert "exit" == result.reason
     files = filesystem.read(machine.disk_image())

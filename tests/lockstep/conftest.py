@@ -11,22 +11,30 @@ import pytest
 
 PROGRAMS = Path(__file__).parent / "programs"
 FLAGS = (
-    "-target mips64-freestanding -mno-abicalls -msoft-float -G0 -O2 -g0 -fomit-frame-pointer -ffreestanding "
-    "-fno-stack-protector -fno-sanitize=all -fno-pic -fno-pie -nostdlib -static -Wl,--no-gc-sections -Wl,-e,_start"
+    "-O2 -g0 -fomit-frame-pointer -ffreestanding -fno-stack-protector -fno-sanitize=all -fno-pic -fno-pie -nostdlib "
+    "-static -Wl,--no-gc-sections -Wl,-e,_start"
 ).split()
+TARGETS = {
+    "mips64": "-target mips64-freestanding -mno-abicalls -msoft-float -G0".split(),
+    "x86_64": ["-target", "x86_64-freestanding", "-mno-red-zone"],
+}
+STARTS = {"mips64": ("start.S", "flat.ld"), "x86_64": ("start_x86_64.S", "flat_x86_64.ld")}
+NO_FLOAT = "x86_64-sse-sse2-mmx-x87+soft_float"
 
 
 @pytest.fixture(scope="session")
 def compile_program(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], bytes]:
-    """A function (program name, CPU name) -> ELF bytes."""
+    """A function (program name, the compiler's name of a CPU) -> ELF bytes."""
     folder = tmp_path_factory.mktemp("lockstep")
 
     def compile_one(name: str, cpu: str = "mips4") -> bytes:
         output = folder / f"{name}-{cpu}"
         if not output.exists():
-            sources = [str(PROGRAMS / "start.S"), str(PROGRAMS / f"{name}.c")]
-            command = [sys.executable, "-m", "ziglang", "cc", *FLAGS, f"-mcpu={cpu}"]
-            script = f"-Wl,-T,{PROGRAMS / 'flat.ld'}"
+            target = "x86_64" if cpu == NO_FLOAT else "mips64"
+            start, script = STARTS[target]
+            sources = [str(PROGRAMS / start), str(PROGRAMS / f"{name}.c")]
+            command = [sys.executable, "-m", "ziglang", "cc", *TARGETS[target], *FLAGS, f"-mcpu={cpu}"]
+            script = f"-Wl,-T,{PROGRAMS / script}"
             subprocess.run([*command, script, *sources, "-o", str(output)], check=True, capture_output=True)
         return output.read_bytes()
 

@@ -10,7 +10,7 @@ import unicorn
 from unicorn import mips_const as mc
 
 from tracegen.elf import read_elf
-from tracegen.machine import Machine
+from tracegen.mips64.machine import Mips64Machine
 
 PROGRAMS = ("sort", "arithmetic", "unaligned", "lists")
 MEMORY = 8 << 20
@@ -23,7 +23,7 @@ LIMIT = 20_000_000
 class Reference:
     """Unicorn's 64-bit CPU running the same image; never hooked, because its MIPS hooks corrupt execution."""
 
-    def __init__(self, image: bytes, machine: Machine) -> None:
+    def __init__(self, image: bytes, machine: Mips64Machine) -> None:
         self.uc = unicorn.Uc(unicorn.UC_ARCH_MIPS, unicorn.UC_MODE_MIPS64 | unicorn.UC_MODE_BIG_ENDIAN)
         self.uc.ctl_set_cpu_model(mc.UC_CPU_MIPS64_5KC)
         self.uc.mem_map(0, MEMORY)
@@ -52,10 +52,10 @@ class Reference:
 
 def _run(image: bytes, traced: bool) -> int:
     """Compare at varying distances to the program's end; the instructions compared."""
-    whole = Machine(image, MEMORY)
+    whole = Mips64Machine(image, MEMORY)
     end = whole.run(max_instructions=LIMIT)
     assert "exit" == end.reason
-    machine = Machine(image, MEMORY)
+    machine = Mips64Machine(image, MEMORY)
     reference = Reference(image, machine)
     chance = random.Random(1)
     sink = (lambda words, counts: None) if traced else None

@@ -18,11 +18,11 @@ import pytest
 import unicorn
 from unicorn import mips_const as mc
 
-from tracegen.cpu import state as S
-from tracegen.cpu.state import Exc
-from tracegen.machine import Machine
+from tracegen.mips64 import state as M
 from tracegen.mips64.lower.mips64 import MNEMONICS, PLAIN, Word
+from tracegen.mips64.machine import Mips64Machine
 from tracegen.mips64.ops.system import PRIVILEGED
+from tracegen.mips64.state import Exc
 
 CASES = 200
 ALL = (1 << 64) - 1
@@ -312,7 +312,7 @@ def cases(name: str, faulting: bool) -> Iterator[tuple[int, Case]]:
 class Bench:
     """Our machine with the cases' code in memory."""
 
-    def __init__(self, machine: Machine, made: list[tuple[int, Case]], data: bytes) -> None:
+    def __init__(self, machine: Mips64Machine, made: list[tuple[int, Case]], data: bytes) -> None:
         self.machine, self.data, self.made = machine, data, made
         self.code = bytearray(CELL * (CASES + 1))
         for at, case in made:
@@ -328,16 +328,16 @@ class Bench:
         machine = self.machine
         machine.write(DATA, self.data)
         machine.core.r[:34] = case.registers
-        machine.core.s[[S.STATUS, S.CAUSE, S.EPC, S.BAD_VADDR]] = 0
+        machine.core.s[[M.STATUS, M.CAUSE, M.EPC, M.BAD_VADDR]] = 0
         machine.restart(at)
         machine.run(max_instructions=24)
         return machine.registers
 
 
 @pytest.fixture(scope="module")
-def machine(compile_program) -> Machine:  # type: ignore[no-untyped-def]
+def machine(compile_program) -> Mips64Machine:  # type: ignore[no-untyped-def]
     """One machine whose code is replaced for every instruction."""
-    return Machine(compile_program("sort", "mips4"), MEMORY)
+    return Mips64Machine(compile_program("sort", "mips4"), MEMORY)
 
 
 def mnemonic(word: int) -> str:
@@ -388,7 +388,7 @@ def test_faulting_operands_raise_the_architectures_exception(machine, name) -> N
         assert name == mnemonic(case.words[case.subject])
         assert case.registers == bench.run(at, case)
         assert data == machine.read(DATA, DATA_BYTES)
-        cause = machine.cp0(S.CAUSE)
+        cause = machine.cp0(M.CAUSE)
         code, bad = case.fault
         assert (code, case.subject, 0) == (cause >> 2 & 31, cause >> 31, cause >> 28 & 3)
-        assert (KSEG0 + VECTOR, at, bad or 0) == (machine.pc, machine.cp0(S.EPC), machine.cp0(S.BAD_VADDR))
+        assert (KSEG0 + VECTOR, at, bad or 0) == (machine.pc, machine.cp0(M.EPC), machine.cp0(M.BAD_VADDR))

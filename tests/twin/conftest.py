@@ -11,6 +11,7 @@ import pytest
 from replay.prepare import Prepared
 
 from .structures import NaiveL2, NaivePmap, NaiveTlb
+from .walker import Walker
 
 MAPPED, UNMAPPED, UNCACHED, DEVICE = 0, 1, 2, 3
 NINE = SimpleNamespace(full=SimpleNamespace(instructions=9, sensitive={"MFC0": 1, "MTC0": 2, "TLBWR": 1, "ERET": 1}))
@@ -23,6 +24,8 @@ class NaiveMachine:
     """Walks the rows of a trace; ``counts[vcpu, place, counter]``."""
 
     replaces: tuple[str, ...] = ()
+    architectures: tuple[str, ...] = ("mips64",)
+    """Of the traces that the twin knows how to read."""
 
     def __init__(self, prepared: Prepared, settings: dict[str, Any]) -> None:
         self.p, self.settings = prepared, settings
@@ -33,19 +36,21 @@ class NaiveMachine:
         self.refill_place, self.refilling = services.index("REFILL"), False
         self.handler = prepared.meta.refill or NINE
         self.bases: dict[int, int] = {}
-        lru = settings["tlb.replacement"] == "lru"
-        self.tlbs = [
-            NaiveTlb(settings["tlb.entries"], settings["tlb.wired"], lru, settings["tlb.seed"] + v)
-            for v in range(prepared.meta.vcpus)
-        ]
+        self.tlbs = self.make_tlbs(prepared.meta.vcpus)
+        self.cause: int | None = None
+        self.kind = 0
         self.probed: dict[int, int] = defaultdict(int)
         self.cpu = 0
         self.payload: list[int] = []
         self.time = [0] * prepared.meta.vcpus  # the recording's
         self.moments: list[tuple[Any, ...]] = []
 
+    def make_tlbs(self, vcpus: int) -> list[Any]:
+        entries, wired, seed = (self.settings[f"tlb.{name}"] for name in ("entries", "wired", "seed"))
+        return [NaiveTlb(entries, wired, self.settings["tlb.replacement"] == "lru", seed + v) for v in range(vcpus)]
+
     @property
-    def tlb(self) -> NaiveTlb:
+    def tlb(self) -> Any:
         return self.tlbs[self.cpu]
 
     def tick(self, counter: str, n: int = 1) -> None:
@@ -79,6 +84,7 @@ class NaiveMachine:
                 self.payload.append(page | info << 32)
                 continue
             if kind < 16:
+                self.kind, self.cause = kind, None
                 if kept:
                     self.tick("references")
                     self.access(page, once=False)
@@ -103,6 +109,7 @@ class NaiveMachine:
             if CAUSES[cause]:
                 self.tick(CAUSES[cause])
             if info >> 5 & 3 and cause != 2:
+                self.kind, self.cause = (0, 0, 4, 8)[info >> 5 & 3], cause
                 self.access(page, once=cause == 1)
         elif kind in (32, 33):
             if klass != "REFILL":
@@ -195,6 +202,73 @@ class NaiveNative(NaiveMachine):
             self.empty(page)
         elif kind == 75:
             self.tick("device_access")
+        elif kind == 79:
+            self.tick("idle", page)
+
+
+class NaiveWalk(NaiveMachine):
+    """The bare machine with a page walker."""
+
+    replaces = ("REFILL",)
+    architectures = ("mips64", "x86-64")
+
+    def __init__(self, prepared: Prepared, settings: dict[str, Any]) -> None:
+        super().__init__(prepared, settings)
+        pages = prepared.pages
+        kernels = {p for p in range(pages.segment.size) if pages.segment[p] in (UNMAPPED, UNCACHED)}
+        self.large = {self.address(p)[1] >> 9 | self.address(p)[0] << 60 for p in kernels}
+
+    def make_tlbs(self, vcpus: int) -> list[Any]:
+        return [Walker(self.settings) for _ in range(vcpus)]
+
+    def address(self, page: int) -> tuple[int, int]:
+        return int(self.p.pages.space[page]), int(self.p.pages.vpn[page])
+
+    def region(self, page: int) -> int:
+        space, number = self.address(page)
+        return number >> 9 | space << 60
+
+    def access(self, page: int, once: bool) -> None:
+        if self.segment(page) == DEVICE:
+            self.tick("device_access")
+        elif not self.tlb.hit(int(self.kind > 0), *self.address(page)):
+            self.miss(int(self.kind > 0), page, self.region(page) in self.large)
+        if self.cause in (4, 5, 6, 7, 8):
+            self.tlb.drop(*self.address(page))
+            self.tlb.caches.forget(*self.address(page))
+
+    def miss(self, side: int, page: int, large: bool) -> None:
+        if self.tlb.serve(side, *self.address(page), large):
+            self.tick("stlb_hit")
+            return
+        self.tick("page_walk")
+        self.tick("walk_reference", len(self.tlb.caches.walk(*self.address(page), large)))
+        self.tlb.fill(side, *self.address(page), large)
+
+    def privileged(self, klass: int, register: int) -> None:
+        names = {6: "exception_return", 39: "exception_return", 38: "", 24: "", 32: "invalidation", 33: "invalidation"}
+        names |= dict.fromkeys(range(19, 23), "port_access")
+        name = names.get(klass, "privileged" if klass < 64 else "")
+        if name:
+            self.tick(name)
+
+    def tlb_row(self, kind: int, info: int, page: int) -> None:
+        if kind == 33:
+            self.event(34, 0, page, kept=True)
+            self.event(34, 0, page ^ 1, kept=True)
+
+    def event(self, kind: int, info: int, page: int, kept: bool) -> None:
+        if kind == 24 and info >> 12 == 1 and page:
+            new = self.payload[1] if len(self.payload) > 1 else 0
+            (self.large.add if new & 1 and new >> 7 & 3 == 1 else self.large.discard)(self.region(page))
+        elif kind == 31:
+            self.tick("base_switch")
+            self.tlb.switch(page)
+        elif kind == 34:
+            self.tlb.drop(*self.address(page))
+            self.tlb.caches.clear()
+        elif kind in (35, 36):
+            self.tlb.flush(lambda space: kind == 36 or space == page)
         elif kind == 79:
             self.tick("idle", page)
 
@@ -344,4 +418,4 @@ class NaiveDisco(NaiveMachine):
 @pytest.fixture(scope="session")
 def naive() -> SimpleNamespace:
     """The twins by model."""
-    return SimpleNamespace(models={"native": NaiveNative, "disco": NaiveDisco})
+    return SimpleNamespace(models={"native": NaiveNative, "native-walk": NaiveWalk, "disco": NaiveDisco})

@@ -13,13 +13,26 @@ from hypothesis import strategies as st
 
 import models
 from replay.count import Counts, count, current, make_engine, settle
-from replay.handmade import KSEG0, KSEG1, SERVICES, Script, handmade_meta
+from replay.handmade import DIRECT_MAP, KSEG0, KSEG1, SERVICES, Script, handmade_meta
 from replay.kernel import count_rows
 from replay.machine import load_machine
 from replay.prepare import Prepared
-from replay.trace.schema import FRAME_KINDS, PAGE_SHIFT, Cause, Kind, Mode, Segment, Sensitive, Touch
+from replay.trace.schema import (
+    ENTRY_FRAME_SHIFT,
+    ENTRY_SIZE_SHIFT,
+    FRAME_KINDS,
+    PAGE_SHIFT,
+    Cause,
+    Kind,
+    Mode,
+    Segment,
+    Sensitive,
+    Touch,
+)
 
-pytestmark = pytest.mark.parametrize("name", ["native", "disco"])
+from .walker import held_by
+
+pytestmark = pytest.mark.parametrize("name", sorted(models.BUILT_IN))
 RELAXED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 PAGES = [
     *((vpn, space, Segment.MAPPED) for space in (1, 2) for vpn in (*range(10), 600, 601, 4096, 9000)),
@@ -27,8 +40,14 @@ PAGES = [
     (KSEG1 + 7, 0, Segment.UNCACHED),
     (0xFFFFFFFFBF000, 0, Segment.DEVICE),
 ]
+X86_PAGES = [
+    *((vpn, space, Segment.MAPPED) for space in (1, 2) for vpn in (*range(10), 600, 601, 4096, 9000, 1 << 20, 1 << 30)),
+    *((DIRECT_MAP + frame, 0, Segment.MAPPED) for frame in range(0, 1200, 60)),
+]
+X86_CLASSES = [s for s in Sensitive if s >= Sensitive.CLI]
 EVENTS = [
-    Kind.ENTRY, Kind.TLB_WRITE, Kind.TLB_PROBE, Kind.INVALIDATE_PAGE, Kind.INVALIDATE_SPACE, Kind.INVALIDATE_ALL,
+    Kind.ENTRY, Kind.ENTRY, Kind.BASE_SWITCH,
+    Kind.TLB_WRITE, Kind.TLB_PROBE, Kind.INVALIDATE_PAGE, Kind.INVALIDATE_SPACE, Kind.INVALIDATE_ALL,
     Kind.SENSITIVE, Kind.EXCEPTION, Kind.RETURN, Kind.SERVICE_ENTER, Kind.SERVICE_EXIT, Kind.IDLE, Kind.ZEROED,
     Kind.BASE_SWITCH, Kind.PORT, Kind.REQUEST, Kind.COMPLETE, Kind.FILLED, Kind.FREED, Kind.MARK_BEGIN,
     Kind.THREAD_SWITCH,
@@ -40,12 +59,27 @@ op = st.tuples(
     st.integers(0, 255),
     st.integers(0, 1),
 )
+WALKER = {
+    **{f"{tlb}.{size}entries": st.sampled_from(n) for tlb, size, n in (
+        ("itlb", "", [2, 6]), ("itlb", "large_", [0, 2]), ("dtlb", "", [2, 6]), ("dtlb", "large_", [0, 4]),
+        ("stlb", "", [0, 12, 18]), ("stlb", "large_", [0, 4]), ("stlb", "code_", [0, 6]),
+        ("pwc", "leaf_", [0, 3, 6]), ("pwc", "middle_", [0, 2]), ("pwc", "upper_", [0, 1, 2]),
+    )},
+    **{f"{tlb}.{size}ways": st.sampled_from([1, 2, 64]) for tlb, size in (
+        ("itlb", ""), ("itlb", "large_"), ("dtlb", ""), ("dtlb", "large_"),
+        ("stlb", "large_"), ("stlb", "code_"), ("pwc", "middle_"), ("pwc", "upper_"),
+    )},
+    "stlb.ways": st.sampled_from([1, 3, 6]), "pwc.leaf_ways": st.sampled_from([1, 3, 64]),
+    "stlb.large": st.integers(0, 1), "tlb.tagged": st.integers(0, 1),
+}  # fmt: skip
+"""Values for hardware that walks page tables; odd sizes, ways that divide them, or more."""
 geometry = st.fixed_dictionaries(
     {
         "tlb.entries": st.sampled_from([2, 3, 5, 8, 64]),
         "tlb.wired": st.integers(0, 1),
         "tlb.replacement": st.sampled_from(["random", "lru"]),
         "tlb.seed": st.sampled_from([0, 1, 7, 2**64 - 1]),
+        **WALKER,
     }
 )
 software = st.fixed_dictionaries(
@@ -61,20 +95,24 @@ software = st.fixed_dictionaries(
 
 def add_row(script: Script, kind: Kind, which: int, info: int, n: int, vcpu: int) -> None:
     """One row of ``kind``, its fields drawn from ``which`` and ``info`` so that they make sense for the kind."""
-    vpn, space, segment = PAGES[which]
+    on_mips = script.meta.architecture == "mips64"
+    vpn, space, segment = (PAGES if on_mips else X86_PAGES)[which]
     page = script.page(vpn, space, segment)
     service = SERVICES[info % len(SERVICES)].id
     if kind < Kind.EXTRA:
-        script.row(kind, page, 0, n, vcpu=vcpu)
+        script.row(kind, page, 0, n, vcpu=vcpu, mode=Mode(info % 3))
     elif kind == Kind.SENSITIVE:
-        script.sensitive(Sensitive(info % 9), n, vcpu, register=info // 9 % 32)
+        klass = Sensitive(info % 9) if on_mips else X86_CLASSES[info % len(X86_CLASSES)]
+        script.sensitive(klass, n, vcpu, register=info // 9 % 32)
     elif kind == Kind.EXCEPTION:
         cause, touch = Cause(info % 20), Touch(info // 32 % 4)
         script.exception(cause, page if touch else 4, touch, vcpu)
     elif kind in (Kind.SERVICE_ENTER, Kind.SERVICE_EXIT):
         script.row(kind, service, 0, n, vcpu=vcpu)
     elif kind == Kind.ENTRY:
-        script.row(kind, page, 0, n, vcpu=vcpu, payload=(0, info << 12 | (info & 1), 5))
+        level, size = (0, 0) if on_mips else (info >> 4 & 3, info >> 1 & 1)
+        new = info << ENTRY_FRAME_SHIFT | size << ENTRY_SIZE_SHIFT | info & 1
+        script.row(kind, page, level << 12, n, vcpu=vcpu, payload=(0, new, info >> 6))
     elif kind == Kind.TLB_WRITE:
         index = info % 66 | (info & 0x8000)
         payload = (info << 12 | 1, (info >> 1) << 12 | (info >> 3 & 1))[: info % 3]
@@ -97,9 +135,9 @@ def add_row(script: Script, kind: Kind, which: int, info: int, n: int, vcpu: int
         script.row(kind, info, 0, n, vcpu=vcpu, mode=Mode.KERNEL)
 
 
-def make_trace(ops: list[tuple[Any, ...]], repeat: int) -> Prepared:
+def make_trace(ops: list[tuple[Any, ...]], repeat: int, architecture: str = "mips64") -> Prepared:
     """The rows of ``ops``, ``repeat`` times over."""
-    script = Script(handmade_meta(vcpus=2))
+    script = Script(handmade_meta(vcpus=2, architecture=architecture))
     for _ in range(repeat):
         for one in ops:
             add_row(script, *one)
@@ -108,7 +146,8 @@ def make_trace(ops: list[tuple[Any, ...]], repeat: int) -> Prepared:
 
 def chosen(name: str, hardware: dict[str, Any], monitor: dict[str, Any]) -> dict[str, Any]:
     """The parameters that ``name`` takes."""
-    return hardware if name == "native" else {**hardware, **monitor}
+    known = {p.name for p in models.load(name).parameters}
+    return {key: value for key, value in {**hardware, **monitor}.items() if key in known}
 
 
 def nonzero(counts: Counts) -> dict[tuple[int, int, str], int]:
@@ -120,12 +159,19 @@ def nonzero(counts: Counts) -> dict[tuple[int, int, str], int]:
 
 
 @RELAXED
-@given(ops=st.lists(op, min_size=1, max_size=60), repeat=st.integers(1, 4), hardware=geometry, monitor=software)
+@given(
+    data=st.data(),
+    ops=st.lists(op, min_size=1, max_size=60),
+    repeat=st.integers(1, 4),
+    hardware=geometry,
+    monitor=software,
+)
 def test_counts_equal_the_twins(
-    name: str, naive: SimpleNamespace, ops: Any, repeat: int, hardware: Any, monitor: Any
+    name: str, naive: SimpleNamespace, data: Any, ops: Any, repeat: int, hardware: Any, monitor: Any
 ) -> None:
     """Every counter of every place and vCPU equals the twin's, whatever the rows and the geometry."""
-    prepared, machine, model = make_trace(ops, repeat), load_machine("flash-1997"), models.load(name)
+    prepared = make_trace(ops, repeat, data.draw(st.sampled_from(naive.models[name].architectures)))
+    machine, model = load_machine("flash-1997"), models.load(name)
     given_settings = chosen(name, hardware, monitor)
     expected = naive.models[name](prepared, settle(model, machine, prepared.meta, given_settings)).run()
 
@@ -135,12 +181,21 @@ def test_counts_equal_the_twins(
 
 
 @RELAXED
-@given(ops=st.lists(op, min_size=1, max_size=60), repeat=st.integers(1, 3), hardware=geometry, monitor=software)
+@given(
+    data=st.data(),
+    ops=st.lists(op, min_size=1, max_size=60),
+    repeat=st.integers(1, 3),
+    hardware=geometry,
+    monitor=software,
+)
 def test_structures_equal_the_twins(
-    name: str, naive: SimpleNamespace, ops: Any, repeat: int, hardware: Any, monitor: Any
+    name: str, naive: SimpleNamespace, data: Any, ops: Any, repeat: int, hardware: Any, monitor: Any
 ) -> None:
     """After the last row TLBs hold the twin's pairs, entry by entry, and the pmap its machine pages and backmaps."""
-    prepared, model = make_trace(ops, repeat), models.load(name)
+    prepared, model = (
+        make_trace(ops, repeat, data.draw(st.sampled_from(naive.models[name].architectures))),
+        models.load(name),
+    )
     values = settle(model, load_machine("flash-1997"), prepared.meta, chosen(name, hardware, monitor))
     engine = make_engine(prepared, model, values)
     state = model.state(prepared, values, engine.counts)
@@ -148,7 +203,11 @@ def test_structures_equal_the_twins(
     twin = naive.models[name](prepared, values)
     twin.run()
 
-    assert [pair for one in twin.tlbs for pair in one.held] == state.tlb.pair[2:].tolist()
+    if "tlb.replacement" in values:
+        assert [pair for one in twin.tlbs for pair in one.held] == state.tlb.pair[2:].tolist()
+    else:
+        for vcpu, one in enumerate(twin.tlbs):
+            assert one.state(prepared) == held_by(state.paging, prepared, vcpu)
     if name == "disco":
         ways, entries = values["l2tlb.ways"], values["l2tlb.entries"]
         held = {(v, at // ways): [] for v in range(2) for at in range(0, entries, ways)}

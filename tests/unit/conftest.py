@@ -15,7 +15,8 @@ from replay.trace.container import TraceFile
 from replay.trace.meta import Handler, RecorderTlb, Refill, Service, TraceMeta
 from replay.trace.schema import COLUMNS, Kind, Segment, ServiceClass
 from tracegen import abi, build
-from tracegen.machine import Machine, RunResult
+from tracegen.machine import RunResult
+from tracegen.mips64.machine import Mips64Machine
 
 ROW = ("kind", "ctx", "info", "page", "n")
 
@@ -133,7 +134,7 @@ def assemble(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], bytes]
 class Recorded(NamedTuple):
     """A guest that ran with a trace."""
 
-    machine: Machine
+    machine: Mips64Machine
     result: RunResult
     rows: list[tuple[int, int, int, int, int]]  # kind, ctx, info, page, n
 
@@ -147,7 +148,7 @@ def record() -> Callable[..., Recorded]:
     """A function that runs an image with a trace: (image, max_instructions=..., seed=..., disk=...) -> Recorded."""
 
     def run(image: bytes, max_instructions: int = 100_000, seed: int = 1, disk: bytes = b"") -> Recorded:
-        machine = Machine(image, memory_bytes=4 << 20, seed=seed, disk=disk)
+        machine = Mips64Machine(image, memory_bytes=4 << 20, seed=seed, disk=disk)
         rows: list[tuple[int, int, int, int, int]] = []
 
         def sink(words: np.ndarray, counts: np.ndarray) -> None:
@@ -181,7 +182,7 @@ def run_tool(
 ) -> Callable[[str, Path], subprocess.CompletedProcess[str]]:
     """Runs a command line such as ``cc a.c a.o`` in a folder: the guest's programs of a build, on the host."""
     folder = tmp_path_factory.mktemp("tools")
-    (folder / "abi.h").write_text(abi.header())
+    (folder / "abi.h").write_text(abi.header("mips64"))
     native(folder / "calls.o", [POSIX / "calls.c"], "-c")
     user = ("user/lib", "lib", build.TOOLS)
     headers = [f"-I{path}" for path in (folder, POSIX, *(build.GUEST / name for name in (*user, "include")))]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-import struct
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from replay.trace.schema import PAGE_BYTES, ServiceClass
 from tracegen import abi, build, symbols
@@ -14,19 +15,21 @@ from tracegen import abi, build, symbols
 DEFINE = re.compile(r"#define (\w+) (0x[0-9a-f]+)")
 
 
-def test_header_defines_every_shared_constant() -> None:
+@pytest.mark.parametrize("cpu", build.CPUS)
+def test_header_defines_every_shared_constant(cpu: str) -> None:
     """The generated header gives each shared name exactly the value that Python uses."""
-    defined = {name: int(value, 16) for name, value in DEFINE.findall(abi.header())}
+    defined = {name: int(value, 16) for name, value in DEFINE.findall(abi.header(cpu))}
 
-    assert abi.constants() == defined
+    assert abi.constants(cpu) == defined
     assert {"ANNOUNCE_MARK_END": 15, "SYS_GETARG": 6, "SERVICE_TABLE_UPDATE": 13} == {
         name: defined[name] for name in ("ANNOUNCE_MARK_END", "SYS_GETARG", "SERVICE_TABLE_UPDATE")
     }
 
 
-def test_compiler_reads_the_header_as_python_does(tmp_path: Path) -> None:
+@pytest.mark.parametrize("cpu", build.CPUS)
+def test_compiler_reads_the_header_as_python_does(cpu: str, tmp_path: Path) -> None:
     """A C program that includes the header sees the same values, in the same types of arithmetic."""
-    names = list(abi.constants())
+    names = list(abi.constants(cpu))
     values = ", ".join(f"(unsigned long)({name})" for name in names)
     guest, out = tmp_path / "guest", tmp_path / "out"
     for folder in (guest / "user" / "table", out):
@@ -35,18 +38,21 @@ def test_compiler_reads_the_header_as_python_does(tmp_path: Path) -> None:
         f'#include "abi.h"\nconst unsigned long table[] = {{{values}}};\nvoid __start(void) {{}}\n'
     )
     script = (build.GUEST / "user" / "lib" / "user.ld").as_posix()
-    elf = build.link(guest, ("user/table",), script, (), out)
+    elf = build.link(cpu, guest, ("user/table",), script, out)
     table = symbols.contents(elf, "table", 8 * len(names))
 
-    assert list(abi.constants().values()) == [v for (v,) in struct.iter_unpack(">Q", table)]
+    assert [*abi.constants(cpu).values()] == [
+        int.from_bytes(table[at : at + 8], build.TARGETS[cpu].order) for at in range(0, len(table), 8)
+    ]
 
 
-def test_sources_define_no_shared_constant_again() -> None:
+@pytest.mark.parametrize("cpu", build.CPUS)
+def test_sources_define_no_shared_constant_again(cpu: str) -> None:
     """No guest source defines a name that the shared header owns."""
-    owned = set(abi.constants())
+    owned = set(abi.constants(cpu))
     again = {
         (path.name, name)
-        for path in build.source_files()
+        for path in build.source_files(cpu)
         for name in re.findall(r"#define (\w+)", path.read_text())
         if name in owned
     }

@@ -10,7 +10,7 @@ from replay.errors import UserError
 from replay.trace.schema import REQUEST_WRITE, Cause, Kind, Wake
 from tracegen import abi
 from tracegen import disk as drive
-from tracegen.machine import Machine
+from tracegen.mips64.machine import Mips64Machine
 
 BLOCK = abi.PAGE_BYTES
 CODE_BLOCK = 200
@@ -309,14 +309,14 @@ def test_a_machine_without_a_disk_says_so(assemble, record) -> None:  # type: ig
 def test_a_disk_of_another_size_is_refused(assemble, size) -> None:  # type: ignore[no-untyped-def]
     """A disk is made of whole blocks, as many as the drive holds at most."""
     with pytest.raises(UserError, match="give a multiple of 4096, at most 1374216192"):
-        Machine(assemble(f"{START}{EXIT}"), disk=bytes(size))
+        Mips64Machine(assemble(f"{START}{EXIT}"), disk=bytes(size))
 
 
 def test_recording_does_not_change_what_the_disk_does(assemble) -> None:  # type: ignore[no-untyped-def]
     """With and without a trace: the same instructions, registers, memory and disk, request by request."""
     reads = "".join(finish(READ, block, 0x30) + finish(WRITE, 299 - block, 0x30) for block in (3, 200, 90, 91))
     text = f"{HANDLER}{START}{unmask(enabled=True)}{reads}{EXIT}"
-    plain, traced = (Machine(assemble(text), memory_bytes=4 << 20, disk=disk_of()) for _ in range(2))
+    plain, traced = (Mips64Machine(assemble(text), memory_bytes=4 << 20, disk=disk_of()) for _ in range(2))
 
     assert plain.run(max_instructions=100_000) == traced.run(sink=lambda w, n: None, max_instructions=100_000)
     assert plain.registers == traced.registers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from replay.trace.schema import DELAY_SLOT, Arrival, Cause, Kind, Mode, Sensitive
-from tracegen.cpu import state as S
+from tracegen.mips64.state import Exc
 
 EXIT = "lui $t9, 0xbf00\n sd $v1, 8($t9)\n b .\n nop\n"
 HANDLER = """
@@ -28,19 +28,19 @@ _start:
 BODY = 0xFFFFFFFF80000400 + 4 * 5
 
 FAULTS = {
-    "syscall": ("syscall", S.Exc.SYS, 1, None),
-    "break": ("break", S.Exc.BP, 0, None),
-    "reserved": (".word 0x0000003f & 0xffffffff | 0x70000000", S.Exc.RI, 0, None),
-    "release 2": (".word 0x7c0a1820", S.Exc.RI, 0, None),
-    "overflow add": ("add $t0, $t8, $t1", S.Exc.OV, 0, None),
-    "overflow addi": ("addi $t0, $t8, 1", S.Exc.OV, 0, None),
-    "trap": ("teq $0, $0", S.Exc.TR, 0, None),
-    "trap immediate": ("tlti $0, 5", S.Exc.TR, 0, None),
-    "floating point": ("mtc1 $t0, $f0", S.Exc.CPU, 0, None),
-    "unaligned load": ("lw $t0, 2($t1)", S.Exc.ADEL, 0, 3),
-    "unaligned store": ("sd $t0, 3($t1)", S.Exc.ADES, 0, 4),
-    "bus error": ("lui $t2, 0x9f80\n lw $t0, 0($t2)", S.Exc.DBE, 0, None),
-    "no segment": ("daddiu $t2, $0, 1\n dsll32 $t2, $t2, 9\n lb $t0, 0($t2)", S.Exc.ADEL, 0, 1 << 41),
+    "syscall": ("syscall", Exc.SYS, 1, None),
+    "break": ("break", Exc.BP, 0, None),
+    "reserved": (".word 0x0000003f & 0xffffffff | 0x70000000", Exc.RI, 0, None),
+    "release 2": (".word 0x7c0a1820", Exc.RI, 0, None),
+    "overflow add": ("add $t0, $t8, $t1", Exc.OV, 0, None),
+    "overflow addi": ("addi $t0, $t8, 1", Exc.OV, 0, None),
+    "trap": ("teq $0, $0", Exc.TR, 0, None),
+    "trap immediate": ("tlti $0, 5", Exc.TR, 0, None),
+    "floating point": ("mtc1 $t0, $f0", Exc.CPU, 0, None),
+    "unaligned load": ("lw $t0, 2($t1)", Exc.ADEL, 0, 3),
+    "unaligned store": ("sd $t0, 3($t1)", Exc.ADES, 0, 4),
+    "bus error": ("lui $t2, 0x9f80\n lw $t0, 0($t2)", Exc.DBE, 0, None),
+    "no segment": ("daddiu $t2, $0, 1\n dsll32 $t2, $t2, 9\n lb $t0, 0($t2)", Exc.ADEL, 0, 1 << 41),
 }
 
 
@@ -133,7 +133,7 @@ user = 0x600
   mfc0 $t6, $12
 done: {EXIT}"""
     run = record(assemble(text))
-    assert S.Exc.CPU == run.machine.registers[16] >> 2 & 31
+    assert Exc.CPU == run.machine.registers[16] >> 2 & 31
     assert 77 == run.machine.registers[13]
     assert [Mode.USER] == [info for info, _ in run.of(Kind.RETURN)]
     exception = next(row for row in run.rows if row[0] == Kind.EXCEPTION)

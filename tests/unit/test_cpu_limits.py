@@ -7,7 +7,7 @@ import random
 import pytest
 
 from replay.trace.schema import Kind
-from tracegen.machine import Machine
+from tracegen.mips64.machine import Mips64Machine
 
 EXIT = "lui $t9, 0xbf00\n sd $v1, 8($t9)\n b .\n nop\n"
 START = """
@@ -43,7 +43,7 @@ def test_a_run_can_be_cut_anywhere_and_go_on(assemble) -> None:  # type: ignore[
         f"{START} daddiu $t0, $0, 300\nloop: daddu $v1, $v1, $t0\n daddiu $t0, $t0, -1\n bnez $t0, loop\n nop\n{EXIT}"
     )
     image = assemble(text)
-    whole, cut = Machine(image, memory_bytes=1 << 20), Machine(image, memory_bytes=1 << 20)
+    whole, cut = Mips64Machine(image, memory_bytes=1 << 20), Mips64Machine(image, memory_bytes=1 << 20)
     chance = random.Random(3)
     while cut.run(max_instructions=chance.choice((2, 3, 5, 130))).reason != "exit":
         pass

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tracegen.cpu import state as S
-from tracegen.cpu.state import Exc
-from tracegen.machine import Machine
+from tracegen.mips64 import state as M
+from tracegen.mips64.machine import Mips64Machine
+from tracegen.mips64.state import Exc
 
 KERNEL, SUPERVISOR, USER = 0x00, 0x08, 0x10
 UX, SX, KX, CU0 = 0x20, 0x40, 0x80, 1 << 28
@@ -93,20 +93,20 @@ Run = Callable[..., int]
 
 
 @pytest.fixture(scope="module")
-def machine(assemble) -> Machine:  # type: ignore[no-untyped-def]
+def machine(assemble) -> Mips64Machine:  # type: ignore[no-untyped-def]
     """A machine that drops into a mode, runs a little there and exits at the first exception."""
-    return Machine(assemble(GUEST), 4 << 20)
+    return Mips64Machine(assemble(GUEST), 4 << 20)
 
 
 @pytest.fixture
-def drop(machine: Machine) -> Run:
+def drop(machine: Mips64Machine) -> Run:
     """A function (Status, words put at ``at`` and run there) -> ExcCode of the first exception."""
 
     def run(status: int, *words: int, at: int = AT, base: int = DATA) -> int:
         if words:
             machine.write(at, struct.pack(f">{len(words)}I", *words))
             machine.forget_code()
-        machine.core.s[S.STATUS] = 0
+        machine.core.s[M.STATUS] = 0
         machine.core.r[[A0, A1, S6, S2]] = status, at, base, 0
         machine.restart(0xFFFFFFFF80000400)
         machine.run(max_instructions=1000)
@@ -115,7 +115,7 @@ def drop(machine: Machine) -> Run:
     return run
 
 
-def words_at(machine: Machine, place: int) -> list[int]:
+def words_at(machine: Mips64Machine, place: int) -> list[int]:
     """The instruction words from a place to the first zero."""
     words = struct.unpack(">64I", machine.read(place, 256))
     return list(words[: words.index(0)])
@@ -184,7 +184,7 @@ def test_each_mode_reaches_its_segments(machine, drop, name) -> None:  # type: i
         assert (Exc.SYS if inside else Exc.ADES) == drop(status, 0xAED20004, SYSCALL, base=segment + DATA)
         jump = (0x02C00008, 0, SYSCALL)
         assert (Exc.SYS if inside else Exc.ADEL) == drop(status, *jump, base=segment + AT + 8)
-        assert inside or segment + AT + 8 == machine.cp0(S.BAD_VADDR) == machine.cp0(S.EPC)
+        assert inside or segment + AT + 8 == machine.cp0(M.BAD_VADDR) == machine.cp0(M.EPC)
 
 
 def test_high_user_addresses_need_ux(drop) -> None:  # type: ignore[no-untyped-def]

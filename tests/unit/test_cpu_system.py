@@ -11,7 +11,7 @@ import pytest
 from replay.errors import UserError
 from replay.trace.schema import TLB_RANDOM, Arrival, Cause, Kind, Segment, Sensitive, Wake
 from tracegen import abi
-from tracegen.machine import Machine
+from tracegen.mips64.machine import Mips64Machine
 
 EXIT = "lui $t9, 0xbf00\n sd $v1, 8($t9)\n b .\n nop\n"
 START = """
@@ -307,7 +307,7 @@ def test_recording_does_not_change_the_run(assemble) -> None:  # type: ignore[no
     loop += "daddiu $t0, $t0, -1\n bgtz $t0, loop\n nop\n"
     text = f"{REFILL}{START} daddiu $t0, $0, 500\n{loop}{EXIT}"
     image = assemble(text)
-    plain, traced = (Machine(image, memory_bytes=1 << 20) for _ in range(2))
+    plain, traced = (Mips64Machine(image, memory_bytes=1 << 20) for _ in range(2))
     assert plain.run(max_instructions=100_000) == traced.run(sink=lambda w, n: None, max_instructions=100_000)
     assert plain.registers == traced.registers
 
@@ -327,7 +327,7 @@ def test_random_words_never_crash_the_emulator(assemble, record, seed) -> None: 
         elif kind < 0.5:
             word = 0x40800000 | word & 0x003FF800
         words.append(word)
-    machine = Machine(assemble(f"{START} nop"), memory_bytes=1 << 20, seed=seed)
+    machine = Mips64Machine(assemble(f"{START} nop"), memory_bytes=1 << 20, seed=seed)
     machine.write(0, struct.pack(f">{len(words)}I", *words))
     sums = [0, 0]
 

@@ -21,47 +21,61 @@ CONTENTS = st.builds(
     st.integers(0, 9),
 )
 FILES = st.dictionaries(NAMES, CONTENTS, max_size=12)
+ORDERS = st.sampled_from(sorted(filesystem.LAYOUTS))
+
+
+def make(files: dict[str, bytes]) -> bytes:
+    """A disk of the big-endian guest."""
+    return filesystem.make(files, "big")
 
 
 @settings(max_examples=60, deadline=None)
-@given(FILES)
-def test_files_come_back_as_they_were(files: dict[str, bytes]) -> None:
-    """Every name and every byte is read back, whether or not a file needs further block numbers."""
-    assert files == filesystem.read(filesystem.make(files))
+@given(FILES, ORDERS)
+def test_files_come_back_as_they_were(files: dict[str, bytes], order: filesystem.Order) -> None:
+    """Every name and byte is read back, in either order of bytes, with further block numbers and without."""
+    assert files == filesystem.read(filesystem.make(files, order))
 
 
 @settings(max_examples=30, deadline=None)
 @given(FILES)
 def test_the_same_files_make_the_same_disk(files: dict[str, bytes]) -> None:
     """The order in which files are given changes no byte."""
-    assert filesystem.make(files) == filesystem.make(dict(reversed(files.items())))
+    assert make(files) == make(dict(reversed(files.items())))
 
 
 @settings(max_examples=30, deadline=None)
-@given(FILES)
-def test_each_block_in_use_belongs_to_one_file(files: dict[str, bytes]) -> None:
+@given(FILES, ORDERS)
+def test_each_block_in_use_belongs_to_one_file(files: dict[str, bytes], order: filesystem.Order) -> None:
     """The bitmap marks the fixed part and each file's blocks, no block has two owners, and all others are free."""
-    disk = filesystem.make(files)
+    disk = filesystem.make(files, order)
+    number_of = filesystem.LAYOUTS[order].number
     owned = list(range(abi.FS_DATA))
     for number in range(abi.FS_ROOT, abi.FS_ROOT + 1 + len(files)):
         inode = filesystem.inode(disk, number)
         further = disk[inode.indirect * BLOCK :][:BLOCK] if inode.indirect else b""
-        owned += [
-            n for n in (*inode.direct, inode.indirect, *(n for (n,) in filesystem.NUMBER.iter_unpack(further))) if n
-        ]
+        owned += [n for n in (*inode.direct, inode.indirect, *(n for (n,) in number_of.iter_unpack(further))) if n]
     bitmap = disk[abi.FS_BITMAP * BLOCK : (abi.FS_BITMAP + abi.FS_BITMAP_BLOCKS) * BLOCK]
     marked = [8 * at + bit for at, byte in enumerate(bitmap) if byte for bit in range(8) if byte >> bit & 1]
 
     assert list(range(len(disk) // BLOCK)) == marked == sorted(owned)
 
 
+def test_numbers_are_in_the_order_of_the_cpu() -> None:
+    """A little-endian disk begins with the magic number's low byte, and has an inode's fields so, too."""
+    disk = filesystem.make({"a": bytes(0x1234)}, "little")
+    inode = disk[abi.FS_TABLE * BLOCK + 2 * abi.FS_INODE_BYTES :][: abi.FS_INODE_BYTES]
+
+    assert b"yalpermv" == disk[:8]
+    assert b"\x34\x12" + bytes(6) == inode[:8]
+
+
 def test_the_largest_file_fits_and_no_larger_one() -> None:
     """A file may have as many blocks as an inode and one block of further numbers can name."""
     largest = bytes(abi.FS_FILE_BYTES)
     with pytest.raises(UserError) as error:
-        filesystem.make({"huge": largest + b"x"})
+        make({"huge": largest + b"x"})
 
-    assert {"huge": largest} == filesystem.read(filesystem.make({"huge": largest}))
+    assert {"huge": largest} == filesystem.read(make({"huge": largest}))
     assert "file 'huge' has 4235265 bytes, a file of the guest at most 4235264" == str(error.value)
 
 
@@ -69,7 +83,7 @@ def test_the_largest_file_fits_and_no_larger_one() -> None:
 def test_wrong_names_are_refused(name: str) -> None:
     """A name is 1 to 27 ASCII characters without a space, since command lines are cut there."""
     with pytest.raises(UserError) as error:
-        filesystem.make({name: b""})
+        make({name: b""})
 
     assert f"no file of the guest can be called {name!r}: use 1 to 27 ASCII characters, no space" == str(error.value)
 
@@ -78,15 +92,15 @@ def test_too_many_files_are_refused() -> None:
     """There is an inode for each file, one for the directory, and none that is 0."""
     files = {f"f{i}": b"" for i in range(abi.FS_INODES - 2)}
     with pytest.raises(UserError) as error:
-        filesystem.make(files | {"another": b""})
+        make(files | {"another": b""})
 
-    assert files == filesystem.read(filesystem.make(files))
+    assert files == filesystem.read(make(files))
     assert "511 files are too many for the disk: keep 510 or fewer" == str(error.value)
 
 
 def test_a_larger_disk_has_the_same_files() -> None:
     """Free blocks behind the last one change nothing that is there."""
-    disk = filesystem.make({"a": b"content"})
+    disk = make({"a": b"content"})
     larger = filesystem.fit(disk, 1 << 20)
 
     assert 1 << 20 == len(larger)
@@ -96,7 +110,7 @@ def test_a_larger_disk_has_the_same_files() -> None:
 @pytest.mark.parametrize("size", [0, 22 * BLOCK - BLOCK, 22 * BLOCK + 1, abi.FS_BLOCKS * BLOCK + BLOCK])
 def test_a_disk_that_cannot_be_is_refused(size: int) -> None:
     """A disk holds its files, is made of whole blocks, and has no more of them than the bitmap has bits."""
-    disk = filesystem.make({"a": b"content"})
+    disk = make({"a": b"content"})
     with pytest.raises(UserError) as error:
         filesystem.fit(disk, size)
 

@@ -14,11 +14,19 @@ from replay.errors import UserError
 from tracegen import abi, build, filesystem, symbols, template
 from tracegen.workloads import WORKLOADS, find
 
+MIPS64 = "mips64"
+
+
+@pytest.fixture(scope="module", params=build.CPUS)
+def cpu(request: pytest.FixtureRequest) -> str:
+    """Each CPU that a guest is built for."""
+    return str(request.param)
+
 
 @pytest.fixture(scope="module")
-def image() -> build.Image:
-    """The guest's image."""
-    return build.image()
+def image(cpu: str) -> build.Image:
+    """The guest's image for each CPU."""
+    return build.image(cpu)
 
 
 @pytest.fixture
@@ -35,31 +43,33 @@ def no_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "images"
 
 
-def test_image_is_the_same_in_any_folder(image: build.Image, checkout: Path) -> None:
+def test_image_is_the_same_in_any_folder(cpu: str, image: build.Image, checkout: Path) -> None:
     """Sources copied elsewhere build to the same bytes, which name no folder."""
-    built = build.build(checkout)
+    built = build.build(cpu, checkout)
 
     assert image == built
     assert not any(b"guest/" in part for part in (built.data, built.disk))
 
 
-def test_source_digest_follows_each_edit(checkout: Path) -> None:
+def test_source_digest_follows_each_edit(cpu: str, checkout: Path) -> None:
     """The digest of the sources is that of their content and names, wherever they lie."""
-    same = build.source_digest(checkout)
+    same = build.source_digest(cpu, checkout)
     (checkout / "kernel" / "param.h").write_text((checkout / "kernel" / "param.h").read_text() + "\n")
-    edited = build.source_digest(checkout)
+    edited = build.source_digest(cpu, checkout)
     (checkout / "kernel" / "param.h").rename(checkout / "kernel" / "limits.h")
 
-    assert build.source_digest() == same
-    assert 3 == len({same, edited, build.source_digest(checkout)})
+    assert build.source_digest(cpu) == same
+    assert 3 == len({same, edited, build.source_digest(cpu, checkout)})
 
 
-def test_image_is_kept_and_found_again(no_images: Path, image: build.Image, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_image_is_kept_and_found_again(
+    no_images: Path, cpu: str, image: build.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An image that had to be built is kept in the user's cache folder, and found there without a compiler."""
-    first = build.image()
+    first = build.image(cpu)
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
 
-    assert image == first == build.image()
+    assert image == first == build.image(cpu)
     assert 3 == len(list(no_images.iterdir()))
 
 
@@ -108,7 +118,7 @@ def test_wrong_source_is_one_clear_line(checkout: Path) -> None:
     """A source that does not compile is reported by file and line."""
     (checkout / "kernel" / "page.c").write_text("int page_init(\n")
     with pytest.raises(UserError) as error:
-        build.build(checkout)
+        build.build(MIPS64, checkout)
 
     assert str(error.value).startswith("building the guest image failed: kernel/page.c:1:15: error: ")
     assert 1 == len(str(error.value).splitlines())
@@ -122,19 +132,23 @@ def test_unknown_cpu_is_refused() -> None:
 
 def test_symbols_name_kernel_and_programs(image: build.Image) -> None:
     """The kernel's symbols and each program's are there, by address, at the places the map gives them."""
-    vectors = {"vectors", "utlb_refill", "general_vector"}
-    at = {s.name: s.address for s in image.symbols if s.name in vectors}
     addresses = [s.address for s in image.symbols]
     programs = {s.name: s.address for s in image.symbols if s.name.endswith(":main")}
 
     assert sorted(addresses) == addresses
     assert {f"{name}:main" for name in build.programs()} == set(programs)
     assert all(0x40_0000 < address < abi.USER_TOP for address in programs.values())
+
+
+def test_vectors_are_where_mips64_looks_for_them() -> None:
+    """The code of each exception vector begins at the vector's address."""
+    vectors = {"vectors", "utlb_refill", "general_vector"}
+
     assert {
         "vectors": abi.VECTOR_REFILL,
         "utlb_refill": abi.VECTOR_XREFILL,
         "general_vector": abi.VECTOR_GENERAL,
-    } == at
+    } == {s.name: s.address for s in build.image(MIPS64).symbols if s.name in vectors}
 
 
 def test_disk_holds_programs_and_data_files(image: build.Image) -> None:
@@ -147,7 +161,7 @@ def test_disk_holds_programs_and_data_files(image: build.Image) -> None:
     assert {"gups", "radix", "echo", "usertests"} <= set(build.programs())
 
 
-def test_template_is_what_a_hand_count_gives(image: build.Image) -> None:
+def test_template_is_what_a_hand_count_gives() -> None:
     """The refill template is the count of ``vectors.S`` as a reader makes it."""
     assert {
         "window": 0xFFFF_FFFF_C000_0000,
@@ -157,7 +171,7 @@ def test_template_is_what_a_hand_count_gives(image: build.Image) -> None:
         "full": {"instructions": 12, "lines": 1, "sensitive": {"MFC0": 2, "MTC0": 2, "TLBWR": 1, "ERET": 1}},
         "aborted": {"instructions": 4, "lines": 1, "sensitive": {"MFC0": 2}},
         "nested": {"instructions": 21, "lines": 2, "sensitive": {"MFC0": 3, "MTC0": 2, "TLBWR": 1, "ERET": 1}},
-    } == template.refill_template(image)
+    } == template.refill_template(build.image(MIPS64))
 
 
 def test_argument_string_lists_sizes_in_order() -> None:
@@ -205,8 +219,8 @@ def test_default_and_largest_sizes_are_in_range() -> None:
 
 def test_a_refill_handler_that_loops_is_one_line(checkout: Path) -> None:
     """A changed kernel whose handler never gets to its eret is refused with the file to correct."""
-    vectors = checkout / "kernel" / "vectors.S"
+    vectors = checkout / build.ARCH / MIPS64 / "kernel" / "vectors.S"
     vectors.write_text(vectors.read_text().replace("utlb_refill:\n", "utlb_refill:\n b utlb_refill\n nop\n"))
 
     with pytest.raises(UserError, match=r"no straight path to eret.*vectors\.S"):
-        template.refill_template(build.build(checkout))
+        template.refill_template(build.build(MIPS64, checkout))

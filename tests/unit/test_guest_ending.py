@@ -11,7 +11,7 @@ from tracegen import abi
 from tracegen.console import KEPT, Console, escape, shorten
 from tracegen.ending import GuestState, command_line, nearest, state_of
 from tracegen.interrupts import Interrupts
-from tracegen.machine import Machine
+from tracegen.mips64.machine import Mips64Machine
 from tracegen.symbols import Symbol
 
 START = """
@@ -220,7 +220,7 @@ def test_a_run_outside_the_main_thread_catches_nothing() -> None:
 
 def test_an_interrupted_run_is_marked_incomplete(assemble) -> None:  # type: ignore[no-untyped-def]
     """A run that is told to end does so at its next step, with what it has and an END row that says cut short."""
-    machine = Machine(assemble(f"{START} b .\n nop\n"), memory_bytes=1 << 20)
+    machine = Mips64Machine(assemble(f"{START} b .\n nop\n"), memory_bytes=1 << 20)
     words: list[int] = []
     result = machine.run(lambda w, n: words.extend(w.tolist()), interrupted=lambda: "enough")
 

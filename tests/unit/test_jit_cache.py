@@ -136,7 +136,9 @@ def test_an_unwritable_cache_leaves_no_folder_behind(root: Path, tmp_path: Path)
     blocker, temporary = tmp_path / "file", tmp_path / "temporary"
     blocker.touch()
     temporary.mkdir()
-    program = "import os; from tracegen.interpreter import load_loop; load_loop(False); print(len(os.listdir()))"
+    program = (
+        "import os; from tracegen.interpreter import load_loop as load; load('mips64', False); print(len(os.listdir()))"
+    )
     found = subprocess.run(
         [sys.executable, "-c", program],
         cwd=temporary,

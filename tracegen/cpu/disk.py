@@ -15,7 +15,8 @@ READ, WRITE, IDLE, BUSY, DONE, FAILED = (np.uint64(d) for d in Disk)
 REQUEST, COMPLETE, FILLED, INTERRUPT = (
     np.uint64(k) for k in (Kind.REQUEST, Kind.COMPLETE, Kind.FILLED, Kind.INTERRUPT)
 )
-CAUSE_DISK, LINE = np.uint64(1 << 8 + DISK_LINE), np.uint64(DISK_LINE)
+LINE_UP = np.uint64(1 << 8 + DISK_LINE)
+"""The disk's bit of LINES."""
 WRITE_FLAG, BLOCK_BYTES, STATUS_AT = np.uint64(REQUEST_WRITE), np.uint64(PAGE_BYTES), np.uint64(DISK_STATUS)
 NEVER = np.uint64(S.NEVER)
 ZERO, ONE, TWO, THREE, FOUR, U12 = (np.uint64(n) for n in (0, 1, 2, 3, 4, 12))
@@ -30,8 +31,8 @@ def set_state(core, state):
 @inline
 def raise_line(core, request):
     """Raise the interrupt line for ``request``, 0 for a command that was refused."""
-    core.s[S.CAUSE] |= CAUSE_DISK
-    put(core, INTERRUPT, LINE, request)
+    core.s[S.LINES] |= LINE_UP
+    put(core, INTERRUPT, core.s[S.DISK_VECTOR], request)
 
 
 @helper
@@ -61,7 +62,7 @@ def command(core, value):
 def acknowledge(core):
     """A store to DISK_ACKNOWLEDGE: lower the line."""
     s = core.s
-    s[S.CAUSE] &= ~CAUSE_DISK
+    s[S.LINES] &= ~LINE_UP
     set_state(core, IDLE if s[S.DISK_AT] == NEVER else BUSY)
 
 

@@ -105,7 +105,7 @@ def sensitive(core, klass, register, changed):
     if s[S.RECORDING] == 0:
         return
     pc = s[S.PC]
-    space = SITE_SPACE | klass << np.uint64(8) | register
+    space = SITE_SPACE | klass << U16 | register
     slot = find(core, pc, space)
     known = core.ids[slot * TWO + ONE] & MASK32
     if known == 0:

@@ -1,6 +1,7 @@
-"""The machine's state: arrays that compiled code shares, and the names of the places in them.
+"""The state of any machine: arrays that compiled code shares, and the names of the places in them.
 
-Everything is unsigned 64-bit.  ``Core.s`` holds scalars, CP0, the TLB and small tables, at the places named below.
+Everything is unsigned 64-bit.  ``Core.s`` holds scalars and small tables at the places named below, and from ``ARCH``
+on what one architecture alone has: see ``tracegen.mips64.state`` and ``tracegen.x86_64.state``.
 """
 
 from __future__ import annotations
@@ -10,19 +11,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tracegen.mips64.microops import REGISTERS
-
 
 class Core(NamedTuple):
     """One vCPU with its memory and its recorder: what compiled code is handed."""
 
-    s: np.ndarray  # u64[S_WORDS] scalars, CP0, TLB: places named in this module
-    r: np.ndarray  # u64[REGISTERS] general registers, HI, LO, temporaries
+    s: np.ndarray  # u64[S_WORDS] scalars and small tables: places named in this module and in the architecture's
+    r: np.ndarray  # u64[...] general registers, temporaries
     tags: np.ndarray  # u64[MICRO_WORDS] micro-TLBs: (tag, value) pairs
     ids: np.ndarray  # u64[2 * IDS] open-addressing hash of page ids, site ids and table links
-    frames: np.ndarray  # u64[2 * 4 * frames] what each physical page is, then its narrow alias: see FRAME_*
-    entries: np.ndarray  # u32[2 * words of RAM] micro-op at which the block starting at that word begins, 0 for none
-    ram8: np.ndarray  # u64[(memory + what loads from the device page read) / 8]
+    frames: np.ndarray  # u64[4 * code pages] what each physical page is: see FRAME_*
+    entries: np.ndarray  # u32[places of code] micro-op at which the block starting at that place begins, 0 for none
+    ram8: np.ndarray  # u64[(memory + the words in which the devices show their state) / 8]
     rows: np.ndarray  # u64[ROWS] packed trace rows
     counts: np.ndarray  # u8[ROWS] their n
 
@@ -40,19 +39,19 @@ class Views(NamedTuple):
 # -- Core.s: the loop
 PC, COUNT, POSITION, LAST, LIMIT, BUDGET_END, ARRIVE, SLOT, CONTEXT, MODE = range(10)
 """COUNT: instructions retired.  LAST: COUNT at the last row with n.  LIMIT: COUNT at which the loop must look up, 0 for
-at once.  SLOT: the next instruction is a delay slot at the start of a page.  CONTEXT: what micro-TLB tags carry of mode
-and ASID.  MODE: a schema.Mode."""
-TIMER_AT, TIME_BASE, STATUS_CODE, EXIT_VALUE, RANDOM_STATE, LINKED = range(10, 16)
-"""TIMER_AT: COUNT at the next timer match.  TIME_BASE: what turns COUNT into twice the Count register."""
-FAULT_CODE, FAULT_ADDRESS, FAULT_REFILL, FAULT_TOUCH, FAULT_UNIT = range(16, 21)
-"""An exception about to be taken: ExcCode, address, 1 for a TLB miss, schema.Touch, coprocessor number."""
+at once.  SLOT: the next instruction is a delay slot at the start of a page (MIPS).  CONTEXT: what micro-TLB tags carry
+of mode and address space.  MODE: a schema.Mode."""
+TIMER_AT, TIME_BASE, STATUS_CODE, EXIT_VALUE, DISK_VECTOR = range(10, 15)
+"""TIMER_AT: COUNT at the next timer match, NEVER without one.  TIME_BASE: what turns COUNT into the clock that the
+guest reads.  DISK_VECTOR: what INTERRUPT rows call the disk's interrupt."""
+FAULT_CODE, FAULT_ADDRESS, FAULT_TOUCH = range(16, 19)
+"""An exception about to be taken: the architecture's number of it, address, schema.Touch."""
 RECORDING, SPACE, NEXT_PAGE, NEXT_SITE, IDS_USED, DEPTH, CONSOLE_LENGTH, MEMORY_BYTES = range(21, 29)
-STUCK_COUNT, STUCK, UTLB_REFILLS, NESTED_REFILLS, EXCEPTIONS, INTERRUPTS, IDLE_UNITS = range(29, 36)
+STUCK_COUNT, STUCK, EXCEPTIONS, INTERRUPTS, IDLE_UNITS = range(29, 34)
 """STUCK: exceptions taken since an instruction last retired.  Then statistics."""
-WRITTEN_PAGE_MASK, ROW_LIMIT, LOWER_AT, THREAD = range(36, 40)
-"""WRITTEN_PAGE_MASK: the last non-zero value written to PageMask, which this CPU does not support.  ROW_LIMIT: POSITION
-from which the loop returns.  LOWER_AT: physical address of the code to lower.  THREAD: the guest's thread that runs, as
-it announced."""
+ROW_LIMIT, LOWER_AT, THREAD = range(37, 40)
+"""ROW_LIMIT: POSITION from which the loop returns.  LOWER_AT: physical address of the code to lower.  THREAD: the
+guest's thread that runs, as it announced."""
 DISK_BLOCK, DISK_FRAME, DISK_BLOCKS, DISK_AT, DISK_NEXT = range(40, 45)
 """What was stored to the disk's registers; its size; COUNT at which its request ends, NEVER without one; the block
 after the last one asked for, 0 before the first."""
@@ -63,15 +62,14 @@ LAST_CAUSE, LAST_PC, LAST_ADDRESS, LAST_HAS_ADDRESS, LAST_THREAD = range(50, 55)
 thread that took it."""
 NEVER = (1 << 64) - 1
 
-CP0 = 64
-INDEX, RANDOM, ENTRY_LO0, ENTRY_LO1, CONTEXT_REGISTER, PAGE_MASK, WIRED = range(CP0, CP0 + 7)
-BAD_VADDR, COUNT_REGISTER, ENTRY_HI, COMPARE, STATUS, CAUSE, EPC, PRID, CONFIG, LL_ADDR = range(CP0 + 8, CP0 + 18)
-XCONTEXT, ERROR_EPC = CP0 + 20, CP0 + 30
+UNANNOUNCED_SPACE = 1 << 16
+"""Address spaces that no announcement has named: this plus what hardware knows them by."""
 
-TLB_HI, TLB_LO0, TLB_LO1 = 128, 192, 256
-TLB_ENTRIES = 64
-SPACE_OF = 320
-"""256 places: the address space that each ASID stands for."""
+ARCH, ARCH_WORDS = 64, 512
+"""Where the places of one architecture are."""
+LINES = ARCH + 13
+"""The interrupt lines that are up, by bit: where MIPS has Cause, which shows them.  The disk's is the same bit in
+all."""
 STACK, STACK_DEPTH = 576, 64
 """Services open on this vCPU: id, and 1 << 32 if an exception opened it."""
 CONSOLE, CONSOLE_BYTES, CONSOLE_FLUSH = 1024, 4096, 2048
@@ -96,15 +94,14 @@ IDS = 1 << 21
 IDS_LIMIT = IDS * 3 // 4
 
 # -- Core.frames: four words a physical page
-FRAME_CODE_LINES, FRAME_TABLE, FRAME_FIRST_VPN, FRAME_SLOT_BLOCK = range(4)
-"""64-byte lines that hold lowered code; table: TABLE_IS | level << 8 | space << 32; the first virtual page that the
-table maps; the micro-op of the block that runs the page's first instruction as a delay slot.
-
-Code that runs where 64-bit operations are reserved is lowered apart, under its narrow alias: the physical address plus
-the size of RAM.  An alias has entries and a FRAME_SLOT_BLOCK of its own; all else is kept under the page itself."""
-TABLE_IS = 1
+FRAME_CODE_LINES, FRAME_TABLE, FRAME_FIRST_VPN = range(3)
+"""64-byte lines that hold lowered code; table: TABLE_IS | TABLE_LINKED | level << 8 | space << 32; the first virtual
+page that the table maps.  The fourth word is the architecture's."""
+TABLE_IS, TABLE_LINKED = 1, 2
 
 OPS_LIMIT = 1 << 20
+ROWS = 1 << 20
+"""Rows in a chunk, about."""
 ROW_MARGIN = 8192
 """Rows that one stretch between two looks at the buffer can emit at most, with room to spare."""
 
@@ -118,30 +115,26 @@ class Leave(IntEnum):
 class Stop(IntEnum):
     """Why the loop returned to Python (STATUS_CODE)."""
 
-    BUDGET, LOWER, ROWS_FULL, EXIT, CONSOLE_FULL, STUCK, WAITS_FOREVER, DISK = range(8)
+    BUDGET, LOWER, ROWS_FULL, EXIT, CONSOLE_FULL, STUCK, WAITS_FOREVER, DISK, SHUTDOWN = range(9)
 
 
-class Exc(IntEnum):
-    """MIPS exception codes (Cause.ExcCode)."""
+def new_core(memory_bytes: int, registers: int, pages: int, places: int) -> tuple[Core, Views]:
+    """All state of a machine at power-on, zero where the machine does not say otherwise.
 
-    INT, MOD, TLBL, TLBS, ADEL, ADES, IBE, DBE, SYS, BP, RI, CPU, OV, TR = range(14)
-
-
-def new_core(memory_bytes: int, row_capacity: int) -> tuple[Core, Views]:
-    """All state of a machine at power-on, zero where the machine does not say otherwise."""
-    frames = memory_bytes >> 12
+    ``registers`` words of ``Core.r``; ``pages`` of code, each with ``places`` at which a block may start.
+    """
     ram = np.zeros((memory_bytes + 4096) // 8, np.uint64)
     tags = np.empty(MICRO_WORDS, np.uint64)
     core = Core(
         s=np.zeros(S_WORDS, np.uint64),
-        r=np.zeros(REGISTERS, np.uint64),
+        r=np.zeros(registers, np.uint64),
         tags=tags,
         ids=np.zeros(2 * IDS, np.uint64),
-        frames=np.zeros(2 * 4 * frames, np.uint64),
-        entries=np.zeros(2 * memory_bytes // 4, np.uint32),
+        frames=np.zeros(4 * pages, np.uint64),
+        entries=np.zeros(pages * places, np.uint32),
         ram8=ram,
-        rows=np.zeros(row_capacity + ROW_MARGIN, np.uint64),
-        counts=np.zeros(row_capacity + ROW_MARGIN, np.uint8),
+        rows=np.zeros(ROWS + ROW_MARGIN, np.uint64),
+        counts=np.zeros(ROWS + ROW_MARGIN, np.uint8),
     )
     clear_micro_tlbs(tags)
     ops, imms = np.zeros(OPS_LIMIT, np.uint64), np.zeros(OPS_LIMIT, np.uint64)

@@ -9,14 +9,17 @@ from replay.trace.schema import ATOMIC, INFO_FLAG_SHIFT, Kind
 from tracegen.abi import CONSOLE_OUT, DEVICE_EXIT, DISK_ACKNOWLEDGE, DISK_BLOCK, DISK_COMMAND, DISK_FRAME
 from tracegen.cpu import disk
 from tracegen.cpu import state as S
-from tracegen.cpu.recorder import MAPPED, extra, page_id, put
-from tracegen.cpu.state import Leave, Stop
+from tracegen.cpu.console import console_byte, exit_run
+from tracegen.cpu.micro_tlb import READ_MASK, fill
+from tracegen.cpu.recorder import put
+from tracegen.cpu.state import Leave
+from tracegen.cpu.tables import record_entry
+from tracegen.mips64 import state as M
 from tracegen.mips64.entries import neutral_entry
 from tracegen.mips64.exceptions import set_limit
-from tracegen.mips64.translation import ADES, OFFSET, READ_MASK, STORE, fault, load_value, tag, translate
+from tracegen.mips64.translation import ADES, OFFSET, STORE, fault, load_value, translate
 
-ON, FAULT, STOP = int(Leave.ON), int(Leave.FAULT), int(Leave.STOP)
-EXIT = np.uint64(Stop.EXIT)
+ON, FAULT = int(Leave.ON), int(Leave.FAULT)
 LOAD4, LOAD8, STORE4, STORE8, ENTRY = (
     np.uint64(k) for k in (Kind.LOAD4, Kind.LOAD8, Kind.STORE4, Kind.STORE8, Kind.ENTRY)
 )
@@ -42,15 +45,9 @@ def device_store(core, va, value):
     s = core.s
     register = va & OFFSET
     if register == CONSOLE_OUT:
-        s[np.uint64(S.CONSOLE) + s[S.CONSOLE_LENGTH]] = value & np.uint64(0xFF)
-        s[S.CONSOLE_LENGTH] += ONE
-        if s[S.CONSOLE_LENGTH] >= S.CONSOLE_FLUSH:
-            s[S.LIMIT] = ZERO
+        console_byte(s, value)
     elif register == DEVICE_EXIT:
-        s[S.EXIT_VALUE] = value
-        s[S.COUNT] += ONE
-        s[S.STATUS_CODE] = EXIT
-        return STOP
+        return exit_run(s, value)
     elif register == DISK_BLOCK:
         s[S.DISK_BLOCK] = value
     elif register == DISK_FRAME:
@@ -65,31 +62,13 @@ def device_store(core, va, value):
 
 
 @helper
-def record_entry(core, frame, at, old, new):
-    """The ENTRY row of a store to word ``at`` of the table page ``frame``."""
-    if core.s[S.RECORDING] == ZERO:
-        return
-    table = core.frames[frame * FOUR + np.uint64(S.FRAME_TABLE)]
-    level, space = table >> EIGHT & np.uint64(0xF), table >> U32
-    index = at & np.uint64(511)
-    page = ZERO
-    if space:
-        first = core.frames[frame * FOUR + np.uint64(S.FRAME_FIRST_VPN)]
-        page = page_id(core, first + (index << (np.uint64(9) * level)), space, MAPPED)
-    extra(core, neutral_entry(old))
-    extra(core, neutral_entry(new))
-    extra(core, frame)
-    put(core, ENTRY, index | level << U12, page)
-
-
-@helper
 def forget_code(core, frame):
     """Drop the lowered code of a physical page that is being overwritten."""
     core.frames[frame * FOUR + np.uint64(S.FRAME_CODE_LINES)] = ZERO
     for page in (frame, frame + (core.s[S.MEMORY_BYTES] >> U12)):
         for word in range(1024):
             core.entries[page << np.uint64(10) | np.uint64(word)] = 0
-        core.frames[page * FOUR + np.uint64(S.FRAME_SLOT_BLOCK)] = ZERO
+        core.frames[page * FOUR + np.uint64(M.FRAME_SLOT_BLOCK)] = ZERO
 
 
 @helper
@@ -112,14 +91,12 @@ def commit(core, va, kind, data, mask, flags, raw):
     core.ram8[at] = new
     lines = core.frames[frame * FOUR]
     if core.frames[frame * FOUR + ONE]:
-        record_entry(core, frame, at, old, new)
+        record_entry(core, frame, at, neutral_entry(old), neutral_entry(new))
     elif lines:
         if lines >> (va >> U6 & U63) & ONE:
             forget_code(core, frame)
     else:
-        slot = np.uint64(S.WRITES) + (va >> np.uint64(11) & READ_MASK)
-        core.tags[slot] = tag(s, va)
-        core.tags[slot + ONE] = value
+        fill(core, S.WRITES, READ_MASK, va, value)
     return ON
 
 
@@ -191,8 +168,8 @@ def load_linked(core, kind, va, d):
     if kind == LOAD4:
         word = np.uint64(np.int64(np.int32(word >> ((FOUR - (va & FOUR)) * EIGHT))))
     core.r[d] = word
-    s[S.LINKED] = ONE
-    s[S.LL_ADDR] = pa >> FOUR
+    s[M.LINKED] = ONE
+    s[M.LL_ADDR] = pa >> FOUR
     return ON
 
 
@@ -205,12 +182,12 @@ def store_conditional(core, kind, va, d, value):
         return FAULT
     s = core.s
     leave = ON
-    if s[S.LINKED]:
+    if s[M.LINKED]:
         shift = (SEVEN - aligned - (va & SEVEN)) * EIGHT
         mask = low_bytes(aligned + ONE)
         leave = commit(core, va, kind, (value & mask) << shift, mask << shift, ATOMIC_INFO, value)
         if leave == FAULT:
             return leave
-    core.r[d] = s[S.LINKED]
-    s[S.LINKED] = ZERO
+    core.r[d] = s[M.LINKED]
+    s[M.LINKED] = ZERO
     return leave

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from replay.jit import helper, inline
-from replay.trace.schema import TLB_RANDOM, Arrival, Kind, Sensitive, Wake
+from replay.trace.schema import TLB_RANDOM, Arrival, Kind, Sensitive
 from tracegen.cpu import state as S
-from tracegen.cpu.disk import CAUSE_DISK, NEVER
+from tracegen.cpu.clock import NEVER, idle
+from tracegen.cpu.disk import LINE_UP
+from tracegen.cpu.micro_tlb import forget_page
 from tracegen.cpu.recorder import (
     MAPPED,
     UNMAPPED_SPACE,
@@ -19,7 +21,8 @@ from tracegen.cpu.recorder import (
     put,
     sensitive,
 )
-from tracegen.cpu.state import Exc, Stop
+from tracegen.cpu.state import Stop
+from tracegen.mips64 import state as M
 from tracegen.mips64.entries import neutral_half
 from tracegen.mips64.exceptions import (
     CAUSE_IP,
@@ -34,6 +37,7 @@ from tracegen.mips64.exceptions import (
 )
 from tracegen.mips64.microops import STAY
 from tracegen.mips64.ops.arithmetic import sext32
+from tracegen.mips64.state import Exc
 from tracegen.mips64.translation import (
     ASID_MASK,
     KERNEL,
@@ -43,60 +47,58 @@ from tracegen.mips64.translation import (
     TLB_GLOBAL,
     UNMAPPED,
     USER,
-    forget_page,
     set_context,
     set_status,
     tlb_find,
 )
 
 MFC0, MTC0, TLBR, TLBWI, TLBWR, TLBP, ERET, WAIT, CACHE = (np.uint64(k) for k in list(Sensitive)[:9])
-BASE_SWITCH, TLB_WRITE, TLB_PROBE, RETURN, SERVICE_EXIT, IDLE = (
-    np.uint64(k) for k in (Kind.BASE_SWITCH, Kind.TLB_WRITE, Kind.TLB_PROBE, Kind.RETURN, Kind.SERVICE_EXIT, Kind.IDLE)
+BASE_SWITCH, TLB_WRITE, TLB_PROBE, RETURN, SERVICE_EXIT = (
+    np.uint64(k) for k in (Kind.BASE_SWITCH, Kind.TLB_WRITE, Kind.TLB_PROBE, Kind.RETURN, Kind.SERVICE_EXIT)
 )
 TRAP, SEQUENTIAL = np.uint64(Arrival.TRAP), np.uint64(Arrival.SEQUENTIAL)
-TIMER_WAKE, DISK_WAKE = np.uint64(Wake.TIMER), np.uint64(Wake.DEVICE)
 STAY_IN_LINE = np.uint64(STAY)
 COPROCESSOR_UNUSABLE, RESERVED, WAITS_FOREVER = np.uint64(Exc.CPU), np.uint64(Exc.RI), np.uint64(Stop.WAITS_FOREVER)
 
 ZERO, ONE, SIX, U12, U13, U17, U32 = (np.uint64(n) for n in (0, 1, 6, 12, 13, 17, 32))
 LOW32 = np.uint64(0xFFFFFFFF)
 STATUS_CU0 = np.uint64(1 << 28)
-CP0_BASE = np.uint64(S.CP0)
+CP0_BASE = np.uint64(M.CP0)
 COUNT, COMPARE, ENTRY_HI, STATUS, CAUSE, RANDOM, PAGE_MASK, WIRED = (
-    np.uint64(n - S.CP0)
-    for n in (S.COUNT_REGISTER, S.COMPARE, S.ENTRY_HI, S.STATUS, S.CAUSE, S.RANDOM, S.PAGE_MASK, S.WIRED)
+    np.uint64(n - M.CP0)
+    for n in (M.COUNT_REGISTER, M.COMPARE, M.ENTRY_HI, M.STATUS, M.CAUSE, M.RANDOM, M.PAGE_MASK, M.WIRED)
 )
 NARROW, WIDE = ZERO, ONE
 TLB_RANDOM_FLAG = np.uint64(TLB_RANDOM)
 PROBE_FAILED = np.uint64(1 << 31)
-INDEX_MASK = np.uint64(S.TLB_ENTRIES - 1)
+INDEX_MASK = np.uint64(M.TLB_ENTRIES - 1)
 
 WRITABLE = np.zeros(32, np.uint64)
 """Bits of each CP0 register that a move can change; registers that the CPU lacks read as zero and ignore writes."""
 for _register, _mask in {
-    S.INDEX: 0x8000003F,
-    S.ENTRY_LO0: 0x3FFFFFFFF,
-    S.ENTRY_LO1: 0x3FFFFFFFF,
-    S.CONTEXT_REGISTER: 0xFFFFFFFFFF800000,
-    S.WIRED: 0x3F,
-    S.COUNT_REGISTER: 0xFFFFFFFF,
-    S.ENTRY_HI: 0xC00000FFFFFFE0FF,
-    S.COMPARE: 0xFFFFFFFF,
-    S.STATUS: 0x1040FFFF,
-    S.CAUSE: 0x300,
-    S.EPC: (1 << 64) - 1,
-    S.CONFIG: 7,
-    S.LL_ADDR: 0xFFFFFFFF,
-    S.XCONTEXT: 0xFFFFFFFE00000000,
-    S.ERROR_EPC: (1 << 64) - 1,
+    M.INDEX: 0x8000003F,
+    M.ENTRY_LO0: 0x3FFFFFFFF,
+    M.ENTRY_LO1: 0x3FFFFFFFF,
+    M.CONTEXT_REGISTER: 0xFFFFFFFFFF800000,
+    M.WIRED: 0x3F,
+    M.COUNT_REGISTER: 0xFFFFFFFF,
+    M.ENTRY_HI: 0xC00000FFFFFFE0FF,
+    M.COMPARE: 0xFFFFFFFF,
+    M.STATUS: 0x1040FFFF,
+    M.CAUSE: 0x300,
+    M.EPC: (1 << 64) - 1,
+    M.CONFIG: 7,
+    M.LL_ADDR: 0xFFFFFFFF,
+    M.XCONTEXT: 0xFFFFFFFE00000000,
+    M.ERROR_EPC: (1 << 64) - 1,
 }.items():
-    WRITABLE[_register - S.CP0] = _mask
+    WRITABLE[_register - M.CP0] = _mask
 
 
 @inline
 def usable(s):
     """Whether coprocessor 0 may be used now."""
-    return s[S.MODE] == KERNEL or s[S.STATUS] & STATUS_CU0 != ZERO
+    return s[S.MODE] == KERNEL or s[M.STATUS] & STATUS_CU0 != ZERO
 
 
 @inline
@@ -111,7 +113,7 @@ def read_register(s, register):
     if register == COUNT:
         return ((s[S.COUNT] + s[S.TIME_BASE]) >> ONE) & LOW32
     if register == RANDOM:
-        return s[S.WIRED] + (s[S.RANDOM_STATE] >> U32) % (np.uint64(S.TLB_ENTRIES) - s[S.WIRED])
+        return s[M.WIRED] + (s[M.RANDOM_STATE] >> U32) % (np.uint64(M.TLB_ENTRIES) - s[M.WIRED])
     return s[CP0_BASE + register]
 
 
@@ -130,7 +132,7 @@ def move_from(core, register, d, wide):
 def schedule_timer(s):
     """Find the COUNT at which Count reaches Compare: one full turn from now if it is there already."""
     now = s[S.COUNT] + s[S.TIME_BASE]
-    ticks = (s[S.COMPARE] - (now >> ONE)) & LOW32
+    ticks = (s[M.COMPARE] - (now >> ONE)) & LOW32
     if ticks == ZERO:
         s[S.TIMER_AT] = s[S.COUNT] + TIMER_PERIOD - (now & ONE)
     else:
@@ -141,8 +143,8 @@ def schedule_timer(s):
 def switch_base(core):
     """Follow EntryHi's ASID: a BASE_SWITCH row if it stands for another address space."""
     s = core.s
-    asid = s[S.ENTRY_HI] & ASID_MASK
-    space = s[np.uint64(S.SPACE_OF) + asid]
+    asid = s[M.ENTRY_HI] & ASID_MASK
+    space = s[np.uint64(M.SPACE_OF) + asid]
     if space != s[S.SPACE]:
         s[S.SPACE] = space
         event(core, BASE_SWITCH, asid, space)
@@ -167,10 +169,10 @@ def move_to(core, register, value):
         s[S.TIME_BASE] = (new << ONE) - s[S.COUNT]
         schedule_timer(s)
     elif register == COMPARE:
-        s[S.CAUSE] &= ~CAUSE_TIMER
+        s[M.CAUSE] &= ~CAUSE_TIMER
         schedule_timer(s)
     elif register == PAGE_MASK and value != ZERO:
-        s[S.WRITTEN_PAGE_MASK] = value
+        s[M.WRITTEN_PAGE_MASK] = value
     set_limit(s)
     return ON
 
@@ -179,13 +181,13 @@ def move_to(core, register, value):
 def tlb_read(core):
     """TLBR: the entry at Index into EntryHi, EntryLo0 and EntryLo1."""
     s = core.s
-    i = s[S.INDEX] & INDEX_MASK
-    hi = s[np.uint64(S.TLB_HI) + i]
+    i = s[M.INDEX] & INDEX_MASK
+    hi = s[np.uint64(M.TLB_HI) + i]
     is_global = ONE if hi & TLB_GLOBAL else ZERO
     sensitive(core, TLBR, ZERO, ZERO)
-    s[S.ENTRY_HI] = hi & ~TLB_GLOBAL
-    s[S.ENTRY_LO0] = s[np.uint64(S.TLB_LO0) + i] & ~ONE | is_global
-    s[S.ENTRY_LO1] = s[np.uint64(S.TLB_LO1) + i] & ~ONE | is_global
+    s[M.ENTRY_HI] = hi & ~TLB_GLOBAL
+    s[M.ENTRY_LO0] = s[np.uint64(M.TLB_LO0) + i] & ~ONE | is_global
+    s[M.ENTRY_LO1] = s[np.uint64(M.TLB_LO1) + i] & ~ONE | is_global
     set_context(s)
     switch_base(core)
     return ON
@@ -194,11 +196,11 @@ def tlb_read(core):
 @inline
 def step_random(s):
     """One step of the xorshift that chooses replacement victims."""
-    x = s[S.RANDOM_STATE]
+    x = s[M.RANDOM_STATE]
     x ^= x << U13
     x ^= x >> np.uint64(7)
     x ^= x << U17
-    s[S.RANDOM_STATE] = x
+    s[M.RANDOM_STATE] = x
 
 
 @inline
@@ -206,13 +208,13 @@ def record_tlb_write(core, info, is_global):
     """The TLB_WRITE row: both halves, named by the even page.  One in an unmapped segment can match nothing."""
     s = core.s
     if s[S.RECORDING]:
-        vpn = (s[S.ENTRY_HI] & PAIR_MASK_OF_VPN) >> U12 | high_bits(s[S.ENTRY_HI])
+        vpn = (s[M.ENTRY_HI] & PAIR_MASK_OF_VPN) >> U12 | high_bits(s[M.ENTRY_HI])
         if vpn >= KSEG0_FIRST and vpn < KSEG1_FIRST:
             page = page_id(core, vpn, UNMAPPED_SPACE, UNMAPPED)
         else:
             page = page_id(core, vpn, UNMAPPED_SPACE if is_global else s[S.SPACE], MAPPED)
-        extra(core, neutral_half(s[S.ENTRY_LO0]))
-        extra(core, neutral_half(s[S.ENTRY_LO1]))
+        extra(core, neutral_half(s[M.ENTRY_LO0]))
+        extra(core, neutral_half(s[M.ENTRY_LO1]))
         event(core, TLB_WRITE, info, page)
 
 
@@ -236,20 +238,20 @@ def high_bits(entry_hi):
 def tlb_write(core, klass):
     """TLBWI at Index, TLBWR at a random index above the wired ones; what it evicts leaves the micro-TLBs."""
     s = core.s
-    info = s[S.INDEX] & INDEX_MASK
+    info = s[M.INDEX] & INDEX_MASK
     if klass == TLBWR:
         step_random(s)
         info = read_register(s, RANDOM)
-    at = np.uint64(S.TLB_HI) + info
+    at = np.uint64(M.TLB_HI) + info
     if klass == TLBWR:
         info |= TLB_RANDOM_FLAG
     evicted = s[at] & PAIR_MASK
     forget_page(core.tags, evicted)
     forget_page(core.tags, evicted | np.uint64(4096))
-    is_global = s[S.ENTRY_LO0] & s[S.ENTRY_LO1] & ONE
-    s[at] = (s[S.ENTRY_HI] & (PAIR_MASK | ASID_MASK)) | (TLB_GLOBAL if is_global else ZERO)
-    s[at + np.uint64(S.TLB_ENTRIES)] = s[S.ENTRY_LO0]
-    s[at + np.uint64(2 * S.TLB_ENTRIES)] = s[S.ENTRY_LO1]
+    is_global = s[M.ENTRY_LO0] & s[M.ENTRY_LO1] & ONE
+    s[at] = (s[M.ENTRY_HI] & (PAIR_MASK | ASID_MASK)) | (TLB_GLOBAL if is_global else ZERO)
+    s[at + np.uint64(M.TLB_ENTRIES)] = s[M.ENTRY_LO0]
+    s[at + np.uint64(2 * M.TLB_ENTRIES)] = s[M.ENTRY_LO1]
     sensitive(core, klass, ZERO, ZERO)
     record_tlb_write(core, info, is_global)
     return ON
@@ -259,13 +261,13 @@ def tlb_write(core, klass):
 def tlb_probe(core):
     """TLBP: Index of the entry that matches EntryHi, or bit 31."""
     s = core.s
-    i = tlb_find(s, s[S.ENTRY_HI])
-    found = i < S.TLB_ENTRIES
-    s[S.INDEX] = i if found else PROBE_FAILED
+    i = tlb_find(s, s[M.ENTRY_HI])
+    found = i < M.TLB_ENTRIES
+    s[M.INDEX] = i if found else PROBE_FAILED
     sensitive(core, TLBP, ZERO, ZERO)
     if s[S.RECORDING]:
-        is_global = found and s[np.uint64(S.TLB_HI) + (i & INDEX_MASK)] & TLB_GLOBAL != ZERO
-        vpn = (s[S.ENTRY_HI] & PAIR_MASK_OF_VPN) >> U12 | high_bits(s[S.ENTRY_HI])
+        is_global = found and s[np.uint64(M.TLB_HI) + (i & INDEX_MASK)] & TLB_GLOBAL != ZERO
+        vpn = (s[M.ENTRY_HI] & PAIR_MASK_OF_VPN) >> U12 | high_bits(s[M.ENTRY_HI])
         page = page_id(core, vpn, UNMAPPED_SPACE if is_global else s[S.SPACE], MAPPED)
         event(core, TLB_PROBE, ONE if found else ZERO, page)
     return ON
@@ -277,12 +279,12 @@ def exception_return(core):
     s = core.s
     sensitive(core, ERET, ZERO, ZERO)
     s[S.COUNT] += ONE
-    status = s[S.STATUS]
+    status = s[M.STATUS]
     if status & STATUS_ERL:
-        s[S.PC] = s[S.ERROR_EPC]
+        s[S.PC] = s[M.ERROR_EPC]
         status &= ~STATUS_ERL
     else:
-        s[S.PC] = s[S.EPC]
+        s[S.PC] = s[M.EPC]
         status &= ~STATUS_EXL
     before = s[S.MODE]
     set_status(core, status)
@@ -292,27 +294,10 @@ def exception_return(core):
     s[S.MODE] = after
     close_exception(core, ONE if after == USER else ZERO)
     put(core, SERVICE_EXIT, ZERO, current_service(core))
-    s[S.LINKED] = ZERO
+    s[M.LINKED] = ZERO
     s[S.ARRIVE] = TRAP
     set_limit(s)
     return REDIRECT
-
-
-@inline
-def idle(core):
-    """Let time pass until the timer matches or the disk is done, whichever comes first, and say so in IDLE rows."""
-    s = core.s
-    wake = DISK_WAKE if s[S.DISK_AT] < s[S.TIMER_AT] else TIMER_WAKE
-    until = min(s[S.DISK_AT], s[S.TIMER_AT])
-    while s[S.COUNT] < until:
-        part = min(until - s[S.COUNT], LOW32)
-        extra(core, s[S.TIMER_AT] - s[S.COUNT])
-        event(core, IDLE, wake, part)
-        until -= part
-        s[S.TIME_BASE] += part
-        s[S.TIMER_AT] -= part
-        s[S.DISK_AT] -= ZERO if s[S.DISK_AT] == NEVER else part
-        s[S.IDLE_UNITS] += part
 
 
 @helper
@@ -327,9 +312,9 @@ def wait(core):
     s[S.PC] += np.uint64(4)
     s[S.ARRIVE] = STAY_IN_LINE if s[S.PC] & np.uint64(63) else SEQUENTIAL
     expire_timer(s)
-    if s[S.CAUSE] & s[S.STATUS] & CAUSE_IP == ZERO:
-        by_disk = s[S.DISK_AT] != NEVER and s[S.STATUS] & CAUSE_DISK != ZERO
-        if s[S.STATUS] & CAUSE_TIMER == ZERO and not by_disk:
+    if s[M.CAUSE] & s[M.STATUS] & CAUSE_IP == ZERO:
+        by_disk = s[S.DISK_AT] != NEVER and s[M.STATUS] & LINE_UP != ZERO
+        if s[M.STATUS] & CAUSE_TIMER == ZERO and not by_disk:
             s[S.STATUS_CODE] = WAITS_FOREVER
             return STOP
         idle(core)

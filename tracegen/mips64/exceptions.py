@@ -6,10 +6,9 @@ import numpy as np
 
 from replay.jit import helper, inline
 from replay.trace.schema import DELAY_SLOT, TOUCH_SHIFT, Arrival, Cause, Kind, Touch
-from tracegen import abi
-from tracegen.abi import Service
 from tracegen.cpu import disk
 from tracegen.cpu import state as S
+from tracegen.cpu.micro_tlb import forget_all
 from tracegen.cpu.recorder import (
     BY_EXCEPTION,
     close_exception,
@@ -18,10 +17,13 @@ from tracegen.cpu.recorder import (
     service_enter,
     table_frame,
 )
-from tracegen.cpu.state import Exc, Leave, Stop
+from tracegen.cpu.services import DEVICE_SERVICE, SERVICE_OF, TIMER_SERVICE, count_stuck, service_of_call, unless_stuck
+from tracegen.cpu.state import Leave, Stop
 from tracegen.mips64 import entries
+from tracegen.mips64 import state as M
 from tracegen.mips64.microops import TARGET, TARGET_ARRIVAL
 from tracegen.mips64.ops.arithmetic import add_overflows, sext32
+from tracegen.mips64.state import Exc
 from tracegen.mips64.translation import (
     ADES,
     ASID_MASK,
@@ -32,13 +34,12 @@ from tracegen.mips64.translation import (
     STATUS_EXL,
     TLBL,
     TLBS,
-    forget_all,
     region_is_64,
     set_context,
 )
 
 ON, FAULT, REDIRECT, STOP = (int(x) for x in (Leave.ON, Leave.FAULT, Leave.REDIRECT, Leave.STOP))
-STUCK, BUDGET, CONSOLE_FULL, DISK = (np.uint64(x) for x in (Stop.STUCK, Stop.BUDGET, Stop.CONSOLE_FULL, Stop.DISK))
+BUDGET, CONSOLE_FULL, DISK = (np.uint64(x) for x in (Stop.BUDGET, Stop.CONSOLE_FULL, Stop.DISK))
 INT, SYS, OV, TR = (np.uint64(e) for e in (Exc.INT, Exc.SYS, Exc.OV, Exc.TR))
 TRAP, SEQUENTIAL = np.uint64(Arrival.TRAP), np.uint64(Arrival.SEQUENTIAL)
 NO_TOUCH, EXCEPTION = np.uint64(Touch.NONE), np.uint64(Kind.EXCEPTION)
@@ -66,27 +67,14 @@ PTE_BASE, VPN2_32, VPN2_40 = np.uint64(0xFFFFFFFFFF800000), np.uint64(0x7FFFF), 
 XPTE_BASE, REGION = np.uint64(0xFFFFFFFE00000000), np.uint64(3)
 WINDOW_BYTES = np.uint64(8 << 20)
 MASK40 = np.uint64((1 << 40) - 1)
-STUCK_LIMIT = 10_000
-CALLS = np.uint64(max(abi.Syscall))
-SYSCALL_SERVICE = np.uint64(abi.SYSCALL_SERVICE)
-TIMER_SERVICE, DEVICE_SERVICE = np.uint64(abi.Service.TIMER_INTERRUPT), np.uint64(abi.Service.DEVICE_INTERRUPT)
-
-SERVICE_OF = np.full(32, Service.EXCEPTION_OTHER, np.uint64)
-"""Service opened by each schema.Cause; system calls and interrupts have their own rule."""
-SERVICE_OF[[Cause.REFILL, Cause.NESTED_REFILL]] = Service.UTLB_MISS
-SERVICE_OF[[Cause.SOFT_REFERENCE, Cause.SOFT_DIRTY]] = Service.QUICK_FAULT
-SERVICE_OF[Cause.STALE] = Service.STALE_FAULT
-SERVICE_OF[Cause.NOT_PRESENT] = Service.DEMAND_ZERO
-SERVICE_OF[Cause.COPY_ON_WRITE] = Service.COW_FAULT
-SERVICE_OF[Cause.PROTECTION] = Service.PROTECTION_FAULT
 
 
 @inline
 def deliverable(s):
     """Whether an interrupt is pending, unmasked and enabled."""
-    status = s[S.STATUS]
+    status = s[M.STATUS]
     enabled = status & (STATUS_IE | STATUS_EXL | STATUS_ERL) == STATUS_IE
-    return enabled and s[S.CAUSE] & status & CAUSE_IP != 0
+    return enabled and s[M.CAUSE] & status & CAUSE_IP != 0
 
 
 @inline
@@ -100,7 +88,7 @@ def set_limit(s):
 def expire_timer(s):
     """Raise IP7 if Count has reached Compare."""
     if s[S.COUNT] >= s[S.TIMER_AT]:
-        s[S.CAUSE] |= CAUSE_TIMER
+        s[M.CAUSE] |= CAUSE_TIMER
         s[S.TIMER_AT] += TIMER_PERIOD
 
 
@@ -132,7 +120,7 @@ def cause_of(core, code, va, refill, nested):
     if code == TLBL or code == TLBS or code == MOD:
         if refill and not nested:
             return C_REFILL
-        base = s[S.CONTEXT_REGISTER] & PTE_BASE
+        base = s[M.CONTEXT_REGISTER] & PTE_BASE
         if refill and va >= base and va - base < WINDOW_BYTES:
             return C_NESTED
         return fine_cause(core, va, code != TLBL)
@@ -144,24 +132,23 @@ def record_exception(core, code, bd, nested):
     """The EXCEPTION row and the service that it opens; a nested one replaces the service whose return it takes over."""
     s = core.s
     va, touch = s[S.FAULT_ADDRESS], s[S.FAULT_TOUCH]
-    cause = cause_of(core, code, va, s[S.FAULT_REFILL] != ZERO, nested)
+    cause = cause_of(core, code, va, s[M.FAULT_REFILL] != ZERO, nested)
     by_tlb = code == TLBL or code == TLBS or code == MOD
     service, page, shown = SERVICE_OF[cause], ZERO, ZERO
     s[S.LAST_CAUSE], s[S.LAST_ADDRESS], s[S.LAST_THREAD] = cause + ONE, va, s[S.THREAD]
     s[S.LAST_HAS_ADDRESS] = ONE if code >= MOD and code <= DBE else ZERO
     if cause == C_REFILL:
-        s[S.UTLB_REFILLS] += ONE
+        s[M.UTLB_REFILLS] += ONE
     elif cause == C_NESTED:
-        s[S.NESTED_REFILLS] += ONE
+        s[M.NESTED_REFILLS] += ONE
     if by_tlb:
         page, shown = mapped_page_id(core, va, ZERO), touch
     elif code == SYS:
         page = core.r[TWO] & np.uint64(0xFFFFFFFF)
-        if core.r[TWO] - ONE < CALLS:
-            service = SYSCALL_SERVICE + core.r[TWO]
+        service = service_of_call(core.r[TWO])
     elif code == INT:
-        lines = s[S.CAUSE] & s[S.STATUS]
-        page = TIMER_LINE if lines & CAUSE_TIMER else disk.LINE if lines & disk.CAUSE_DISK else ZERO
+        lines = s[M.CAUSE] & s[M.STATUS]
+        page = TIMER_LINE if lines & CAUSE_TIMER else s[S.DISK_VECTOR] if lines & disk.LINE_UP else ZERO
         service = TIMER_SERVICE if lines & CAUSE_TIMER else DEVICE_SERVICE
     slot = np.uint64(DELAY_SLOT) if bd else ZERO
     event(core, EXCEPTION, cause | shown << np.uint64(TOUCH_SHIFT) | slot, page)
@@ -176,12 +163,12 @@ def set_fault_registers(s, code, va):
     """BadVAddr and, after TLB exceptions, Context, XContext and EntryHi."""
     if code < MOD or code > ADES:
         return
-    s[S.BAD_VADDR] = va
+    s[M.BAD_VADDR] = va
     if code >= MOD and code <= TLBS:
-        s[S.CONTEXT_REGISTER] = (s[S.CONTEXT_REGISTER] & PTE_BASE) | (va >> np.uint64(13) & VPN2_32) << FOUR
+        s[M.CONTEXT_REGISTER] = (s[M.CONTEXT_REGISTER] & PTE_BASE) | (va >> np.uint64(13) & VPN2_32) << FOUR
         low = (va >> np.uint64(62) & REGION) << np.uint64(31) | (va >> np.uint64(13) & VPN2_40) << FOUR
-        s[S.XCONTEXT] = (s[S.XCONTEXT] & XPTE_BASE) | low
-        s[S.ENTRY_HI] = (va & PAIR_MASK) | (s[S.ENTRY_HI] & ASID_MASK)
+        s[M.XCONTEXT] = (s[M.XCONTEXT] & XPTE_BASE) | low
+        s[M.ENTRY_HI] = (va & PAIR_MASK) | (s[M.ENTRY_HI] & ASID_MASK)
 
 
 @helper
@@ -193,33 +180,29 @@ def take(core, epc, bd):
     s = core.s
     code = s[S.FAULT_CODE]
     va = s[S.FAULT_ADDRESS]
-    nested = s[S.STATUS] & STATUS_EXL != 0
+    nested = s[M.STATUS] & STATUS_EXL != 0
     if code == SYS:
         s[S.COUNT] += ONE
-    s[S.STUCK] = s[S.STUCK] + ONE if s[S.COUNT] == s[S.STUCK_COUNT] else ZERO
-    s[S.STUCK_COUNT] = s[S.COUNT]
+    count_stuck(s)
     s[S.LAST_PC] = epc + (FOUR if bd else ZERO)
     record_exception(core, code, bd, nested)
     s[S.EXCEPTIONS] += ONE
     set_fault_registers(s, code, va)
-    cause = (s[S.CAUSE] & CAUSE_KEPT) | code << TWO | s[S.FAULT_UNIT] << np.uint64(28)
+    cause = (s[M.CAUSE] & CAUSE_KEPT) | code << TWO | s[M.FAULT_UNIT] << np.uint64(28)
     vector = np.uint64(0x180)
     if nested:
-        cause |= s[S.CAUSE] & CAUSE_BD
+        cause |= s[M.CAUSE] & CAUSE_BD
     else:
-        s[S.EPC] = epc
+        s[M.EPC] = epc
         cause |= CAUSE_BD if bd else ZERO
-        if s[S.FAULT_REFILL]:
+        if s[M.FAULT_REFILL]:
             vector = np.uint64(0x80) if region_is_64(s, va) else ZERO
-    s[S.CAUSE] = cause
-    s[S.STATUS] |= STATUS_EXL
-    s[S.PC] = (BOOT_VECTORS if s[S.STATUS] & STATUS_BEV else VECTORS) + vector
-    s[S.ARRIVE], s[S.SLOT], s[S.FAULT_UNIT], s[S.FAULT_REFILL] = TRAP, ZERO, ZERO, ZERO
+    s[M.CAUSE] = cause
+    s[M.STATUS] |= STATUS_EXL
+    s[S.PC] = (BOOT_VECTORS if s[M.STATUS] & STATUS_BEV else VECTORS) + vector
+    s[S.ARRIVE], s[S.SLOT], s[M.FAULT_UNIT], s[M.FAULT_REFILL] = TRAP, ZERO, ZERO, ZERO
     enter_kernel(core)
-    if s[S.STUCK] > STUCK_LIMIT:
-        s[S.STATUS_CODE] = STUCK
-        return STOP
-    return REDIRECT
+    return unless_stuck(s)
 
 
 @inline
@@ -244,7 +227,7 @@ def attend(core):
         s[S.STATUS_CODE] = DISK
         return STOP
     if deliverable(s):
-        s[S.FAULT_CODE], s[S.FAULT_TOUCH], s[S.FAULT_REFILL] = INT, NO_TOUCH, ZERO
+        s[S.FAULT_CODE], s[S.FAULT_TOUCH], s[M.FAULT_REFILL] = INT, NO_TOUCH, ZERO
         s[S.INTERRUPTS] += ONE
         return take(core, s[S.PC], ZERO)
     set_limit(s)
@@ -258,7 +241,7 @@ def attend(core):
 def raise_exception(core, code, unit):
     """Fault with an exception that involves no address."""
     s = core.s
-    s[S.FAULT_CODE], s[S.FAULT_UNIT], s[S.FAULT_TOUCH], s[S.FAULT_REFILL] = code, unit, NO_TOUCH, ZERO
+    s[S.FAULT_CODE], s[M.FAULT_UNIT], s[S.FAULT_TOUCH], s[M.FAULT_REFILL] = code, unit, NO_TOUCH, ZERO
     return FAULT
 
 

@@ -8,8 +8,10 @@ from replay.jit import helper, inline
 from replay.trace.schema import Mode, Segment, Touch
 from tracegen.abi import DEVICE_BASE
 from tracegen.cpu import state as S
+from tracegen.cpu.micro_tlb import CODE_MASK, READ_MASK, fill, forget_all
 from tracegen.cpu.recorder import MAPPED, UNMAPPED_SPACE, mapped_page_id, page_id
-from tracegen.cpu.state import Exc
+from tracegen.mips64 import state as M
+from tracegen.mips64.state import Exc
 
 USER, SUPERVISOR, KERNEL = np.uint64(Mode.USER), np.uint64(Mode.SUPERVISOR), np.uint64(Mode.KERNEL)
 FETCH, LOAD, STORE = np.uint64(Touch.FETCH), np.uint64(Touch.LOAD), np.uint64(Touch.STORE)
@@ -37,13 +39,11 @@ BAD, UNMAPPED_AT, MAPPED_AT = range(3)
 
 STATUS_EXL, STATUS_ERL, STATUS_UX, STATUS_SX, STATUS_KX = (np.uint64(1 << n) for n in (1, 2, 5, 6, 7))
 
-READ_MASK, CODE_MASK = np.uint64(2 * S.DATA_SLOTS - 2), np.uint64(2 * S.CODE_SLOTS - 2)
-
 
 @inline
 def segment_of(s, va):
     """(kind, physical address, schema.Segment) of an address: BAD, UNMAPPED_AT or MAPPED_AT, by mode and Status."""
-    mode, status = s[S.MODE], s[S.STATUS]
+    mode, status = s[S.MODE], s[M.STATUS]
     kind, pa, segment = BAD, ZERO, MAPPED
     if va < SEGMENT_LIMIT:
         if va <= np.uint64(0x7FFFFFFF) or status & STATUS_UX:
@@ -77,20 +77,20 @@ def segment_of(s, va):
 def region_is_64(s, va):
     """Whether a TLB miss on ``va`` goes to the XTLB vector: the X bit of the segment's owner is set."""
     if va < SEGMENT_LIMIT:
-        return s[S.STATUS] & STATUS_UX != 0
+        return s[M.STATUS] & STATUS_UX != 0
     if va >> U62 == 1 or (va >= COMPATIBILITY and va >> np.uint64(29) & np.uint64(3) == 2):
-        return s[S.STATUS] & STATUS_SX != 0
-    return s[S.STATUS] & STATUS_KX != 0
+        return s[M.STATUS] & STATUS_SX != 0
+    return s[M.STATUS] & STATUS_KX != 0
 
 
 @inline
 def tlb_find(s, key):
     """Index of the TLB entry that matches an address with the ASID in its low 8 bits; TLB_ENTRIES for none."""
-    for i in range(S.TLB_ENTRIES):
-        difference = s[np.uint64(S.TLB_HI + i)] ^ key
-        if difference & PAIR_MASK == 0 and (difference & ASID_MASK == 0 or s[np.uint64(S.TLB_HI + i)] & TLB_GLOBAL):
+    for i in range(M.TLB_ENTRIES):
+        difference = s[np.uint64(M.TLB_HI + i)] ^ key
+        if difference & PAIR_MASK == 0 and (difference & ASID_MASK == 0 or s[np.uint64(M.TLB_HI + i)] & TLB_GLOBAL):
             return np.uint64(i)
-    return np.uint64(S.TLB_ENTRIES)
+    return np.uint64(M.TLB_ENTRIES)
 
 
 @inline
@@ -98,7 +98,7 @@ def fault(s, code, va, refill, touch):
     """Note the exception that the loop will take; gives the value that stands for a fault."""
     s[S.FAULT_CODE] = code
     s[S.FAULT_ADDRESS] = va
-    s[S.FAULT_REFILL] = refill
+    s[M.FAULT_REFILL] = refill
     s[S.FAULT_TOUCH] = touch
     return ZERO
 
@@ -116,16 +116,16 @@ def translate(core, va, touch):
         return fault(s, ADES if store else ADEL, va, ZERO, touch)
     is_global = True
     if kind == MAPPED_AT:
-        i = tlb_find(s, (va & PAIR_MASK) | (s[S.ENTRY_HI] & ASID_MASK))
-        if i == S.TLB_ENTRIES:
+        i = tlb_find(s, (va & PAIR_MASK) | (s[M.ENTRY_HI] & ASID_MASK))
+        if i == M.TLB_ENTRIES:
             return fault(s, TLBS if store else TLBL, va, ONE, touch)
-        lo = s[np.uint64(S.TLB_LO1 if va & np.uint64(0x1000) else S.TLB_LO0) + i]
+        lo = s[np.uint64(M.TLB_LO1 if va & np.uint64(0x1000) else M.TLB_LO0) + i]
         if lo & np.uint64(2) == 0:
             return fault(s, TLBS if store else TLBL, va, ZERO, touch)
         if store and lo & np.uint64(4) == 0:
             return fault(s, MOD, va, ZERO, touch)
         pa = (lo >> U6 & FRAME_MASK) << U12
-        is_global = s[np.uint64(S.TLB_HI) + i] & TLB_GLOBAL != 0
+        is_global = s[np.uint64(M.TLB_HI) + i] & TLB_GLOBAL != 0
     pa &= PAGE_MASK
     if pa >= s[S.MEMORY_BYTES]:
         if pa != DEVICE_PAGE or touch == FETCH:
@@ -140,12 +140,6 @@ def translate(core, va, touch):
     return page << U32 | pa | ONE
 
 
-@inline
-def tag(s, va):
-    """What a micro-TLB slot of this page holds in the present mode and address space."""
-    return (va & PAGE_MASK) | s[S.CONTEXT]
-
-
 @helper
 def load_value(core, va, aligned):
     """Translate a load, fill the read micro-TLB; 0 with a fault noted.  ``aligned``: address bits that must be zero."""
@@ -153,16 +147,14 @@ def load_value(core, va, aligned):
         return fault(core.s, ADEL, va, ZERO, LOAD)
     value = translate(core, va, LOAD)
     if value:
-        at = va >> U11 & READ_MASK
-        core.tags[at] = tag(core.s, va)
-        core.tags[at + ONE] = value
+        fill(core, S.READS, READ_MASK, va, value)
     return value
 
 
 @inline
 def narrow(s):
     """Whether 64-bit operations are reserved: user mode without Status.UX, supervisor mode without Status.SX."""
-    mode, status = s[S.MODE], s[S.STATUS]
+    mode, status = s[S.MODE], s[M.STATUS]
     return (mode == USER and status & STATUS_UX == 0) or (mode == SUPERVISOR and status & STATUS_SX == 0)
 
 
@@ -175,47 +167,14 @@ def fetch_value(core, va):
     if value:
         if narrow(core.s):
             value += core.s[S.MEMORY_BYTES]
-        at = np.uint64(S.FETCHES) + (va >> U11 & CODE_MASK)
-        core.tags[at] = tag(core.s, va)
-        core.tags[at + ONE] = value
+        fill(core, S.FETCHES, CODE_MASK, va, value)
     return value
-
-
-@inline
-def forget_slot(tags, base, at):
-    """Make the slot at word ``at`` of one micro-TLB unreachable."""
-    tags[base + at] = (at + np.uint64(2)) << U11
-
-
-@inline
-def forget_page(tags, va):
-    """Make one virtual page unreachable in all three micro-TLBs, in every mode and address space."""
-    forget_slot(tags, np.uint64(S.READS), va >> U11 & READ_MASK)
-    forget_slot(tags, np.uint64(S.WRITES), va >> U11 & READ_MASK)
-    forget_slot(tags, np.uint64(S.FETCHES), va >> U11 & CODE_MASK)
-
-
-@helper
-def forget_all(tags):
-    """Make every slot of the micro-TLBs unreachable."""
-    for i in range(S.DATA_SLOTS):
-        forget_slot(tags, np.uint64(S.READS), np.uint64(2 * i))
-        forget_slot(tags, np.uint64(S.WRITES), np.uint64(2 * i))
-    for i in range(S.CODE_SLOTS):
-        forget_slot(tags, np.uint64(S.FETCHES), np.uint64(2 * i))
-
-
-@helper
-def forget_writes(tags):
-    """Send every page's next store down the slow path."""
-    for i in range(S.DATA_SLOTS):
-        forget_slot(tags, np.uint64(S.WRITES), np.uint64(2 * i))
 
 
 @inline
 def set_context(s):
     """Derive MODE and the tags' CONTEXT from Status and EntryHi; True if the micro-TLBs must be emptied."""
-    status = s[S.STATUS]
+    status = s[M.STATUS]
     before = s[S.MODE]
     if status & (STATUS_EXL | STATUS_ERL):
         mode = KERNEL
@@ -224,7 +183,7 @@ def set_context(s):
         mode = USER if field == 2 else SUPERVISOR if field == 1 else KERNEL
     s[S.MODE] = mode
     kernel_bit = np.uint64(1 << 11) if mode == KERNEL else np.uint64(0)
-    s[S.CONTEXT] = kernel_bit | (s[S.ENTRY_HI] & ASID_MASK) << np.uint64(3)
+    s[S.CONTEXT] = kernel_bit | (s[M.ENTRY_HI] & ASID_MASK) << np.uint64(3)
     return before != mode and (before == SUPERVISOR or mode == SUPERVISOR)
 
 
@@ -235,7 +194,7 @@ TRANSLATION_BITS = STATUS_ERL | STATUS_UX | STATUS_SX | STATUS_KX
 def set_status(core, value):
     """Write Status and everything derived from it."""
     s = core.s
-    changed = s[S.STATUS] ^ value
-    s[S.STATUS] = value
+    changed = s[M.STATUS] ^ value
+    s[M.STATUS] = value
     if set_context(s) or changed & TRANSLATION_BITS:
         forget_all(core.tags)

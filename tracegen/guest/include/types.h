@@ -1,4 +1,4 @@
-// Sized types.  Both sides of every privilege crossing are 64-bit big-endian (n64).
+// Sized types.  Both sides of every privilege crossing are 64-bit.
 #pragma once
 
 typedef unsigned char u8;

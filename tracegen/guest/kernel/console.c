@@ -1,8 +1,9 @@
-// The console: a register that prints the byte stored to it.
+// The console: a register that prints each byte.
+#include "arch.h"
 #include "kernel.h"
 
 void print_byte(u8 byte) {
-    *DEVICE(CONSOLE_OUT) = byte;
+    console_write(byte);
 }
 
 void print(const char *text) {

@@ -1,12 +1,13 @@
 // The disk driver: one request at a time moves a block to or from a page, by DMA, while the process that asks sleeps.
 #include "announce.h"
+#include "arch.h"
 #include "proc.h"
 
 static int taken;               // by a process, from before its request until after the answer
 static u64 answer = DISK_IDLE;  // DISK_BUSY while the disk owes one
 
 u64 disk_blocks(void) {
-    return *DEVICE(DISK_BLOCKS);
+    return device_read(DISK_BLOCKS);
 }
 
 int disk_owes_answer(void) {
@@ -15,8 +16,8 @@ int disk_owes_answer(void) {
 
 // The disk is done: notes how it went, takes its interrupt back, and wakes who waits for that.
 void disk_interrupt(void) {
-    answer = *DEVICE(DISK_STATUS);
-    *DEVICE(DISK_ACKNOWLEDGE) = 0;
+    answer = device_read(DISK_STATUS);
+    device_write(DISK_ACKNOWLEDGE, 0);
     wake(&answer);
 }
 
@@ -27,9 +28,9 @@ static void transfer(u64 command, u64 block, u64 page) {
         sleep(&taken);
     taken = 1;
     answer = DISK_BUSY;
-    *DEVICE(DISK_BLOCK) = block;
-    *DEVICE(DISK_FRAME) = page >> PAGE_SHIFT;
-    *DEVICE(DISK_COMMAND) = command;
+    device_write(DISK_BLOCK, block);
+    device_write(DISK_FRAME, page >> PAGE_SHIFT);
+    device_write(DISK_COMMAND, command);
     while (answer == DISK_BUSY)
         sleep(&answer);
     if (answer != DISK_DONE)

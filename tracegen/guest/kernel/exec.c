@@ -1,7 +1,7 @@
 // Loading a program: an ELF file becomes a space.
 //
-// Pages start out present but neither referenced nor dirty: the first touch and the first store of each are soft
-// faults.  Read-only pages are the buffer cache's own, mapped where they lie; writable ones are copied first.
+// Pages start out present but neither referenced nor dirty.  Read-only pages are the buffer cache's own, mapped where they lie; writable ones are copied first.
+#include "arch.h"
 #include "buffer.h"
 #include "fs.h"
 #include "proc.h"
@@ -21,8 +21,6 @@ struct elf_program {
     u64 offset, va, pa, file_bytes, memory_bytes, align;
 };
 
-#define ELF_MAGIC 0x7f454c46
-#define ELF_MIPS 8
 #define ELF_LOAD 1
 #define ELF_WRITABLE 2
 
@@ -58,7 +56,7 @@ static int load_segment(struct space *space, const struct inode *file, const str
         u64 page = page_of(content_block(file, (p->offset + done) / PAGE_BYTES), p->file_bytes - done, writable);
         if (!page)
             return -1;
-        if (vm_map(space, p->va + done, page, PTE_PRESENT | (writable ? PTE_WRITABLE : 0))) {
+        if (vm_map(space, p->va + done, page, writable ? PTE_DATA : PTE_TEXT)) {
             page_free(page);
             return -1;
         }
@@ -98,8 +96,8 @@ struct space *exec_load(struct inode *file, u64 *entry) {
         return 0;
     inode_lock(file);
     int failed = content_read(file, (u64)&header, 0, sizeof header) != sizeof header ||
-                 *(const u32 *)header.ident != ELF_MAGIC || header.machine != ELF_MIPS ||
-                 load_segments(space, file, &header);
+                 *(const u32 *)header.ident != ELF_MAGIC || header.machine != ELF_MACHINE ||
+                 header.entry >= USER_TOP || load_segments(space, file, &header);
     inode_unlock(file);
     if (failed) {
         space_destroy(space);

@@ -2,12 +2,12 @@
 #pragma once
 #include "lib.h"
 #include "memlayout.h"
-#include "trapframe.h"
 
 typedef u64 pte_t;
 struct space;
 struct proc;
 struct file;
+struct trapframe;
 
 // console.c
 void print_byte(u8 byte);
@@ -33,14 +33,11 @@ u64 page_free_count(void);
 struct space *space_create(void);
 struct space *space_fork(const struct space *from);
 void space_destroy(struct space *space);
-void space_use(struct space *space);
 
 // vm.c
 enum fault { FAULT_RESOLVED, FAULT_REFUSED, FAULT_NO_MEMORY };
-pte_t *vm_table_create(struct space *space, u64 i);
-void vm_table_destroy(struct space *space, u64 i);
-void vm_refresh(const struct space *space, u64 va, const pte_t *entry);
-int vm_map(struct space *space, u64 va, u64 page, u64 flags);
+void vm_unmap(struct space *space, u64 i);
+int vm_map(struct space *space, u64 va, u64 page, pte_t flags);
 enum fault vm_fault(struct space *space, u64 va, int store);
 
 // sched.c
@@ -94,17 +91,13 @@ u64 timer_ticks(void);
 // syscall.c
 i64 syscall(u64 number, const u64 *arguments);
 
-// vectors.S, tlb.S, copy.S
-extern pte_t *page_root;    // the current space's root, as the nested-refill path reads it
-extern u64 kernel_stack;    // where trap_save starts a trap frame for an exception from user mode
+// Of the CPU: what it needs before anything else, how it enters and leaves user mode, waits and changes spaces.
+void arch_init(u64 memory_bytes);
 void trap_return(void);
-void idle_wait(void);
-void tlb_init(void);
-void tlb_flush(void);
-void tlb_use(u64 asid);
-void tlb_update(u64 pair_and_asid, pte_t even, pte_t odd);
-i64 user_copy(void *to, const void *from, u64 bytes);
 void thread_first(void);
+void idle_wait(void);
+void space_use(struct space *space);
+i64 user_copy(void *to, const void *from, u64 bytes);
 extern const char user_copy_failed[];
 
 // Whether `bytes` from `va` on may be the user's; user_copy finds out whether they are.

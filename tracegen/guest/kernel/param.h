@@ -1,8 +1,6 @@
 // Every limit and rate of the kernel.
 #pragma once
 
-#define TICK_COUNTS 1000000     // timer period in Count units: 10 ms
-#define COUNT_NS 10             // one Count unit: two cycles at the nominal 200 MHz
 #define BOOT_STACK_BYTES 8192   // the idle thread's, too; a process's kernel stack is one page
 #define LINE_BYTES 256          // command line of a process, with its NUL
 #define MAX_ARGUMENTS 16
@@ -17,5 +15,3 @@
 #define BUFFER_CHAINS 256       // by which they are found; a power of two
 #define MAX_DIRTY 128           // of them newer than on the disk
 #define RESERVED_PAGES 8        // that only the buffer cache may use, so that it can always go on
-#define TLB_ENTRIES 64
-#define ASIDS 256               // 0 belongs to no space

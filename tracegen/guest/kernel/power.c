@@ -1,10 +1,11 @@
 // The two ways in which the machine stops.
-#include "cp0.h"
+#include "arch.h"
 #include "kernel.h"
+#include "trapframe.h"
 
 // A store to the exit register ends the run with `status`.
 [[noreturn]] void power_off(u64 status) {
-    *DEVICE(DEVICE_EXIT) = status;
+    device_write(DEVICE_EXIT, status);
     for (;;)
         ;
 }
@@ -18,14 +19,8 @@ static void print_field(const char *name, u64 value) {
 [[noreturn]] void panic(const char *why, const struct trapframe *frame) {
     print("panic: ");
     print(why);
-    if (frame) {
-        print_field(": cause ", (frame->cause & CAUSE_CODE) >> CAUSE_CODE_SHIFT);
-        print_field(" pc ", frame->epc);
-        print_field(" address ", frame->badvaddr);
-        print_field(" status ", frame->status);
-        print_field(" sp ", frame->reg[REG_SP]);
-        print_field(" ra ", frame->reg[REG_RA]);
-    }
+    if (frame)
+        frame_print(frame, print_field);
     print("\n");
     power_off(STATUS_PANIC);
 }

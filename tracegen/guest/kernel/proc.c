@@ -1,6 +1,5 @@
 // Processes: born by fork, filled by exec, ended by exit, buried by their parent's wait.
 #include "announce.h"
-#include "cp0.h"
 #include "fs.h"
 #include "proc.h"
 #include "space.h"
@@ -33,8 +32,8 @@ static struct proc *proc_create(void) {
         return 0;
     p->state = BORN;
     p->id = ++born;
-    p->context.sp = (u64)frame_of(p);
-    p->context.ra = (u64)trap_return;
+    context_stack(&p->context, frame_of(p));
+    context_begin(&p->context, trap_return);
     return p;
 }
 
@@ -48,15 +47,6 @@ static void proc_remove(struct proc *p) {
 static void proc_own(struct proc *p, struct space *space) {
     p->space = space;
     ANNOUNCE2(ANNOUNCE_THREAD_SPACE, thread_of(p), space->id);
-}
-
-// User mode begins at `entry` with an empty stack and zero in every register.
-static void frame_start(struct proc *p, u64 entry) {
-    struct trapframe *frame = frame_of(p);
-    memset(frame, 0, sizeof *frame);
-    frame->epc = entry;
-    frame->reg[REG_SP] = USER_TOP;
-    frame->status = STATUS_XX | STATUS_TIMER | STATUS_DISK | STATUS_UX | STATUS_USER | STATUS_EXL | STATUS_IE;
 }
 
 // Goes on as the program that `line` names, in a space of its own; -1, and nothing has changed, where that cannot be.
@@ -74,7 +64,7 @@ static i64 exec(const struct arguments *line) {
     proc_own(current, space);
     space_use(space);
     space_destroy(before);
-    frame_start(current, entry);
+    frame_start(frame_of(current), entry, USER_TOP);
     return 0;
 }
 
@@ -103,7 +93,7 @@ void proc_first(void) {
     const char *why = arguments_find(&p->arguments);
     if (why)
         panic(why, 0);
-    p->context.ra = (u64)thread_first;
+    context_begin(&p->context, thread_first);
     file_console(p->file);
     proc_own(p, space);
     announce_name(p);
@@ -128,7 +118,7 @@ i64 proc_fork(void) {
     announce_name(child);
     proc_own(child, space);
     memcpy(frame_of(child), frame_of(current), sizeof(struct trapframe));
-    frame_of(child)->reg[REG_V0] = 0;
+    frame_result(frame_of(child), 0);
     child->state = RUNNABLE;
     return (i64)child->id;
 }

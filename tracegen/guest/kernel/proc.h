@@ -2,15 +2,11 @@
 #pragma once
 #include "kernel.h"
 #include "param.h"
+#include "trapframe.h"
 
 struct inode;
 
 enum state { UNUSED, BORN, RUNNABLE, RUNNING, SLEEPING, ZOMBIE };
-
-// What context_switch (switch.S) keeps: the registers that a C function may not change.
-struct context {
-    u64 s[8], gp, sp, fp, ra;
-};
 
 // A command line: words between spaces.
 struct arguments {

@@ -3,9 +3,9 @@
 // The kernel itself is never preempted: a process gives up the processor in schedule() and nowhere else.  The idle
 // thread is the one that booted; it has the boot stack, number 0 and no process.
 #include "announce.h"
+#include "arch.h"
 #include "proc.h"
 
-u64 kernel_stack;
 static struct context idle_context;
 
 // The next runnable process after the current one, itself last; 0 for none.
@@ -28,7 +28,7 @@ static void switch_to(struct proc *next) {
     current = next;
     if (next) {
         next->state = RUNNING;
-        kernel_stack = next->stack + KSEG0 + PAGE_BYTES;
+        stack_use((u64)KERNEL(next->stack) + PAGE_BYTES);
         space_use(next->space);
     }
     ANNOUNCE2(ANNOUNCE_THREAD_SWITCH, thread_of(before), thread_of(next));

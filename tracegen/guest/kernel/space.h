@@ -1,25 +1,27 @@
-// An address space: its page table and the ranges in which a process owns zeroed pages.
+// An address space: its page tables and the ranges in which a process owns zeroed pages.
 #pragma once
-#include "kernel.h"
+#include "pte.h"
 
 struct space {
-    u64 id;         // never used again; 0 for none
-    u64 asid;       // the TLB's name for it, while `generation` is the current one
-    u64 generation;
-    pte_t *root;    // entry of each table page
-    u64 zeroed;     // demand-zero pages reach from here (bss) to `heap_end`, and from STACK_LOW to USER_TOP
+    u64 id;               // never used again; 0 for none
+    struct tables tables; // pte.h
+    u64 zeroed;           // demand-zero pages reach from here (bss) to `heap_end`, and from STACK_LOW to USER_TOP
     u64 heap_end;
-    u64 stack_low;  // the lowest page of the stack that was touched
+    u64 stack_low;        // the lowest page of the stack that was touched
 };
 
-extern struct space *space_current; // whose entries the TLB gives out; 0 for none
-extern pte_t absent_table[];        // what every table that does not exist is
-
-// The first table page from number `i` on that exists; ROOT_ENTRIES for none.
-u64 next_table(const struct space *space, u64 i);
+extern struct space *space_current; // whose entries the hardware uses; 0 for none
 
 // The places in table `i` that may have entries.
 struct places {
     u64 from, to;
 };
 struct places places_of(const struct space *space, u64 i);
+
+// tables.c
+int tables_create(struct space *space, u64 place);
+void tables_destroy(struct space *space);
+pte_t *table_create(struct space *space, u64 i);
+void table_destroy(struct space *space, u64 i);
+void entry_changed(const struct space *space, u64 va, const pte_t *entry);
+void entry_added(const struct space *space, u64 va, const pte_t *entry);

@@ -6,7 +6,7 @@ extern char end[]; // kernel.ld
 
 // Called once by entry.S.  `argument` is the physical address of the boot argument string, in RAM's last page.
 [[noreturn]] void start(u64 argument, u64 memory_bytes) {
-    tlb_init();
+    arch_init(memory_bytes);
     page_init(PHYSICAL(end), memory_bytes - PAGE_BYTES);
     buffer_init();
     timer_init();

@@ -9,12 +9,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
 
 import capstone
 
 from replay.trace.schema import Arrival
-from tracegen.cpu.state import Exc
+from tracegen.cpu.block import Block
 from tracegen.mips64.lower.mips64 import (
     INVERSE,
     NEVER_FALLS_THROUGH,
@@ -31,6 +30,7 @@ from tracegen.mips64.lower.mips64 import (
 )
 from tracegen.mips64.microops import SINK, STAY, TARGET, TARGET_ARRIVAL, TEMPORARY, MicroOp
 from tracegen.mips64.ops.branch import FAR, REGION, REGISTER
+from tracegen.mips64.state import Exc
 
 PAGE_WORDS = 1024
 LINE_WORDS = 16
@@ -43,15 +43,6 @@ KEPT = 8192
 """Blocks remembered by content, with a page each: at most 32 MiB."""
 
 _disassembler = capstone.Cs(capstone.CS_ARCH_MIPS, capstone.CS_MODE_MIPS64 | capstone.CS_MODE_BIG_ENDIAN)
-
-
-class Block(NamedTuple):
-    """A lowered block."""
-
-    words: list[int]  # packed micro-ops
-    imms: list[int]
-    lines: int  # bit set of the page's 64-byte lines that it was lowered from
-    retired: int  # instructions that retire in it at most, its last branch and slot left out
 
 
 class _Builder:

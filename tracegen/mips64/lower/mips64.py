@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from replay.trace.schema import Arrival, Kind
 from tracegen.abi import PAGE_BYTES
-from tracegen.cpu.state import CAUSE, COMPARE, COUNT_REGISTER, CP0, ENTRY_HI, STATUS, Exc
 from tracegen.mips64.microops import HI, LO, SINK, MicroOp
 from tracegen.mips64.ops.branch import FAR, NEAR, REGION, REGISTER
+from tracegen.mips64.state import CAUSE, COMPARE, COUNT_REGISTER, CP0, ENTRY_HI, STATUS, Exc
 
 RA = 31
 

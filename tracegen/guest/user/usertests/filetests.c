@@ -59,13 +59,13 @@ int refused_names(void) {
     struct stat stat;
     if (sys_open("absent", OPEN_READ) != -1 || sys_unlink("absent") != -1 || sys_stat("absent", &stat) != -1 ||
         sys_rename("absent", "other") != -1 || sys_open("", CREATE) != -1 || sys_open("x", OPEN_CREATE) != -1 ||
-        sys_open((char *)KSEG0, CREATE) != -1 || sys_rename("gups", "") != -1)
+        sys_open((char *)KERNEL_BASE, CREATE) != -1 || sys_rename("gups", "") != -1)
         return 0;
     i64 file = sys_open(longest, CREATE);
     int there = file >= 0 && sys_close(file) == 0 && size_of(longest) == 0 && sys_unlink(longest) == 0;
     longest[FS_NAME_BYTES - 1] = '2';
     return there && sys_open(longest, CREATE) == -1 && sys_seek(1, 0) == -1 && sys_seek(9, 0) == -1 &&
-           sys_stat("gups", (struct stat *)KSEG0) == -1;
+           sys_stat("gups", (struct stat *)KERNEL_BASE) == -1;
 }
 
 // A file with blocks of every kind, up to the largest that there can be.
@@ -215,7 +215,7 @@ static const struct {
 } damage[] = {
     {0, 0},           {16, 0},         {24, 3},         {24, -1UL},       {32, 0},         {32, 1UL << 63},
     {32, -1UL},       {56, -1UL},      {72, 1},         {72, 1UL << 40},  {72, -PAGE_BYTES}, {80, 1},
-    {80, KSEG0},      {80, USER_TOP},  {80, -PAGE_BYTES}, {96, 1 << 20},  {96, -1UL},      {104, 0},
+    {80, KERNEL_BASE}, {80, USER_TOP},  {80, -PAGE_BYTES}, {96, 1 << 20},  {96, -1UL},      {104, 0},
     {104, 1UL << 40}, {104, -1UL},
 };
 

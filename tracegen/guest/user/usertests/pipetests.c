@@ -55,7 +55,7 @@ int pipe_ends(void) {
     char text[8];
     if (sys_pipe(ends) || sys_write(ends[1], "abc", 3) != 3 || sys_write(ends[0], "x", 1) != -1)
         return 0;
-    if (sys_read(ends[1], text, 1) != -1 || sys_read(ends[0], (char *)KSEG0, 1) != -1)
+    if (sys_read(ends[1], text, 1) != -1 || sys_read(ends[0], (char *)KERNEL_BASE, 1) != -1)
         return 0;
     sys_close(ends[1]);
     if (sys_read(ends[0], text, 8) != 3 || text[0] != 'a' || text[2] != 'c' || sys_read(ends[0], text, 8) != 0)

@@ -64,7 +64,7 @@ int statuses(void) {
     i64 child = sys_fork();
     if (child == 0)
         sys_exit(7);
-    return sys_wait((u64 *)KSEG0) == -1 && reap(child) == 7; // a refused wait loses nothing
+    return sys_wait((u64 *)KERNEL_BASE) == -1 && reap(child) == 7; // a refused wait loses nothing
 }
 
 // A child whose parent ends first becomes the first process's, which usertests itself is.
@@ -89,7 +89,7 @@ int faults(void) {
 }
 
 int execution(void) {
-    if (sys_exec("nonesuch") != -1 || sys_exec("") != -1 || sys_exec((char *)KSEG0) != -1)
+    if (sys_exec("nonesuch") != -1 || sys_exec("") != -1 || sys_exec((char *)KERNEL_BASE) != -1)
         return 0;
     i64 child = sys_fork();
     if (child == 0) {

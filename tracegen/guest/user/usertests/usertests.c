@@ -2,17 +2,18 @@
 //
 // Without a name, all of them, each in a process of its own, whose status is the verdict; then no page may be missing.
 // With a name, one test that is fatal, in this process.
+#include "addresses.h"
 #include "usertests.h"
 
-void store_in_delay_slot(u64 *at, u64 value);
+u64 store_again(u64 *at, u64 value);
 void reserved_instruction(void);
 void privileged_instruction(void);
 void break_instruction(void);
-void overflow(void);
+void arithmetic(void);
 i64 unknown_call(void);
 u64 spin(u64 turns);
 
-#define KERNEL_ADDRESS ((char *)KSEG0)
+#define KERNEL_ADDRESS ((char *)KERNEL_BASE)
 #define HOLE ((char *)0x70000000) // between heap and stack
 #define BEYOND (1UL << 32) // the refill hardware drops this bit: an alias of a good address must still fault
 
@@ -58,10 +59,9 @@ static int sweep(void) {
     return 1;
 }
 
-static int delay_slot(void) {
-    u64 *page = allocate(PAGE_BYTES);
-    store_in_delay_slot(page, 42);
-    return page[0] == 42;
+static int restart(void) {
+    u64 *pages = allocate(3 * PAGE_BYTES);
+    return store_again(pages, 42) && pages[0] == 42;
 }
 
 static u64 depth(u64 n) {
@@ -110,8 +110,8 @@ static void fatal_kernel(void) {
     (void)*(volatile u64 *)KERNEL_ADDRESS;
 }
 
-static void fatal_window(void) {
-    (void)*(volatile u64 *)WINDOW;
+static void fatal_forbidden(void) {
+    (void)*(volatile u64 *)FORBIDDEN;
 }
 
 static void fatal_text(void) {
@@ -149,7 +149,7 @@ static const struct test {
     {"soft_bits", soft_bits},
     {"heap", heap},
     {"sweep", sweep},
-    {"delay_slot", delay_slot},
+    {"restart", restart},
     {"stack", stack},
     {"copies", copies},
     {"interrupts", interrupts},
@@ -205,12 +205,12 @@ static const struct {
     void (*run)(void);
 } fatal[] = {
     {"null", fatal_null},         {"misaligned", fatal_misaligned},
-    {"kernel", fatal_kernel},     {"window", fatal_window},
+    {"kernel", fatal_kernel},     {"forbidden", fatal_forbidden},
     {"text", fatal_text},         {"beyond", fatal_beyond},
     {"jump", fatal_jump},         {"stack", fatal_stack},
     {"memory", fatal_memory},     {"reserved", reserved_instruction},
     {"break", break_instruction}, {"privileged", privileged_instruction},
-    {"overflow", overflow},       {"deadlock", fatal_deadlock},
+    {"arithmetic", arithmetic},   {"deadlock", fatal_deadlock},
     {"exit", fatal_exit},
 };
 

@@ -1,4 +1,4 @@
-// Coprocessor 0: registers, bits, and readers and writers for C.
+// Coprocessor 0: registers and bits.
 //
 // The R10000 interlocks CP0 hazards in hardware, so no instruction here waits for another.
 #pragma once
@@ -50,15 +50,4 @@
 #include "types.h"
 
 static_assert(STATUS_DISK == 0x100 << DISK_LINE && CAUSE_DISK == STATUS_DISK, "the disk's line is as abi.py says");
-
-// Count runs at half the cycle rate; a write to Compare clears the timer interrupt.
-static inline u32 read_count(void) {
-    u32 value;
-    __asm__ volatile("mfc0 %0, $9" : "=r"(value));
-    return value;
-}
-
-static inline void write_compare(u32 value) {
-    __asm__ volatile("mtc0 %0, $11" ::"r"(value));
-}
 #endif

@@ -22,3 +22,6 @@ __start:
         .globl  boot_stack_top
         .space  BOOT_STACK_BYTES
 boot_stack_top:
+        .globl  kernel_stack
+kernel_stack:
+        .space  8

@@ -1,14 +1,14 @@
 // The TLB, from C: 64 entries, each mapping an even and an odd page of one address space.
 #include "cp0.h"
 #include "memlayout.h"
-#include "param.h"
+#include "tlb.h"
 
         .set    noreorder
         .text
 
-// void tlb_init(): no entry matches anything, and Context will point into the window.
-        .globl  tlb_init
-tlb_init:
+// void arch_init(memory_bytes): no entry matches anything, and Context will point into the window.
+        .globl  arch_init
+arch_init:
         mtc0    $zero, CP0_WIRED
         mtc0    $zero, CP0_PAGEMASK
         lui     $t0, (WINDOW >> 16) & 0xffff

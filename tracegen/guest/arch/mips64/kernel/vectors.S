@@ -57,7 +57,7 @@ general_vector:
         dmfc0   $k0, CP0_CONTEXT        // bits 4-12: which pair of window pages, times 16
         lui     $k1, %hi(page_root)
         ld      $k1, %lo(page_root)($k1)
-        andi    $k0, $k0, ROOT_ENTRIES * PTE_BYTES - 16
+        andi    $k0, $k0, TABLES * PTE_BYTES - 16
         daddu   $k0, $k0, $k1
         ld      $k1, 0($k0)
         ld      $k0, 8($k0)
@@ -100,8 +100,8 @@ trap_save:
         dmfc0   $t3, CP0_BADVADDR
         sd      $t0, TF_STATUS($sp)
         sd      $t1, TF_CAUSE($sp)
-        sd      $t2, TF_EPC($sp)
-        sd      $t3, TF_BADVADDR($sp)
+        sd      $t2, TF_PC($sp)
+        sd      $t3, TF_ADDRESS($sp)
         li      $t1, ~(STATUS_EXL | STATUS_IE | STATUS_KSU)
         and     $t0, $t0, $t1
         mtc0    $t0, CP0_STATUS
@@ -113,7 +113,7 @@ trap_save:
         .globl  trap_return
 trap_return:
         ld      $t0, TF_STATUS($sp)
-        ld      $t2, TF_EPC($sp)
+        ld      $t2, TF_PC($sp)
         mtc0    $t0, CP0_STATUS
         dmtc0   $t2, CP0_EPC
         ld      $t0, TF_HI($sp)

@@ -2,14 +2,15 @@
         .set    noreorder
         .text
 
-// void store_in_delay_slot(u64 *at, u64 value): the store faults in a delay slot, so the branch must run again.
-        .globl  store_in_delay_slot
-store_in_delay_slot:
+// u64 store_again(u64 *at, u64 value): the store faults where more than the pc must be right for it to run again: in a
+// delay slot, so the branch must run again, too.  1 if it did.
+        .globl  store_again
+store_again:
         b       1f
         sd      $a1, 0($a0)
         break
 1:      jr      $ra
-        nop
+        li      $v0, 1
 
         .globl  reserved_instruction
 reserved_instruction:
@@ -36,8 +37,8 @@ unknown_call:
         jr      $ra
         nop
 
-        .globl  overflow
-overflow:
+        .globl  arithmetic
+arithmetic:
         lui     $v0, 0x7fff
         add     $v0, $v0, $v0
         jr      $ra

@@ -1,0 +1,10 @@
+# A flat program in ring 0: stack, main, then its result to the exit port.
+.section .text.start, "ax"
+.globl _start
+_start:
+    mov   $0x400000, %esp
+    call  main
+    mov   $0xf4, %edx
+finish:
+    out   %eax, %dx
+    jmp   finish

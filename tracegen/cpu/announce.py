@@ -1,0 +1,65 @@
+"""Announcements: what the guest tells the recorder by an instruction that does nothing, at no cost to itself."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from replay.jit import helper, inline
+from replay.trace.schema import Kind
+from tracegen.abi import Announce
+from tracegen.cpu import state as S
+from tracegen.cpu.recorder import event, extra, service_enter, service_exit, thread_begin, thread_switch
+from tracegen.cpu.state import Leave
+from tracegen.cpu.tables import TABLE_ALLOC, TABLE_LINK, TABLE_UNLINK, set_table
+
+ON = int(Leave.ON)
+SERVICE_ENTER, SERVICE_EXIT, THREAD_SWITCH, THREAD_SPACE, THREAD_NAME = (
+    np.uint64(Announce[name])
+    for name in ("SERVICE_ENTER", "SERVICE_EXIT", "THREAD_SWITCH", "THREAD_SPACE", "THREAD_NAME")
+)
+OWN_RULE = ("SERVICE_ENTER", "SERVICE_EXIT")
+KIND_OF = np.array(
+    [0] + [Kind[a.name] if a.name in Kind.__members__ and a.name not in OWN_RULE else 0 for a in Announce], np.uint64
+)
+"""Announcement -> the row that says it; 0 for those with a rule of their own."""
+THREAD_NAMES, THREADS = np.uint64(S.THREAD_NAMES), np.uint64(S.THREADS)
+ZERO = np.uint64(0)
+MASK32, MASK48 = np.uint64(0xFFFFFFFF), np.uint64((1 << 48) - 1)
+
+
+@inline
+def subject(core, code, a0, a1, a2, a3):
+    """(info, page) of an announcement's row, after its EXTRA rows."""
+    info, page = ZERO, a0
+    if code == TABLE_ALLOC:
+        info = a1
+    elif code == TABLE_LINK:
+        extra(core, a2 & MASK48)
+        extra(core, a1 & MASK48)
+        info = a3
+    elif code == THREAD_SWITCH:
+        info, page = a0, a1
+    elif code == THREAD_SPACE:
+        info = a1
+    return info, page & MASK32
+
+
+@helper
+def say(core, code, a0, a1, a2, a3):
+    """Do what one announcement with these arguments asks; unknown codes mean nothing.  THREAD_NAME's is physical."""
+    if code == SERVICE_ENTER:
+        service_enter(core, a0 & MASK32, ZERO)
+    elif code == SERVICE_EXIT:
+        service_exit(core)
+    elif code == THREAD_NAME:
+        if a0 < THREADS:
+            core.s[THREAD_NAMES + a0] = a1
+    elif code < np.uint64(KIND_OF.size) and KIND_OF[code] != ZERO:
+        info, page = subject(core, code, a0, a1, a2, a3)
+        event(core, KIND_OF[code], info, page)
+        if code >= TABLE_ALLOC and code <= TABLE_UNLINK:
+            set_table(core, code, a0, a1, a2, a3)
+        elif code == THREAD_SWITCH:
+            thread_switch(core, a0, a1)
+        elif code == THREAD_SPACE:
+            thread_begin(core, a0)

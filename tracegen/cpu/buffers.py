@@ -1,0 +1,49 @@
+"""The two row buffers of a recorded run: one fills while the sink reads the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from replay.trace.schema import Kind
+from tracegen.cpu import state as S
+from tracegen.cpu.state import Core
+
+Sink = Callable[[np.ndarray, np.ndarray], None]
+"""Takes (words u64, counts u8) of each filled chunk.  Two buffers alternate: a sink may read a chunk until its *next*
+call returns, so it can hand a chunk to a thread and wait for that thread in its next call."""
+
+
+class Buffers:
+    """The two row buffers of a recorded run, and the way to the sink."""
+
+    def __init__(self, core: Core, sink: Sink | None) -> None:
+        self.core, self._sink = core, sink
+        if sink:
+            self._other = (np.zeros_like(core.rows), np.zeros_like(core.counts))
+
+    def flush(self) -> None:
+        """Give the filled rows to the sink and go on in the other buffer."""
+        s = self.core.s
+        filled = int(s[S.POSITION])
+        s[S.POSITION] = 0
+        if self._sink is None or not filled:
+            return
+        rows, counts = self.core.rows, self.core.counts
+        self.core = self.core._replace(rows=self._other[0], counts=self._other[1])
+        self._other = (rows, counts)
+        self._sink(rows[:filled], counts[:filled])
+        # The loop writes n only where it is not 0, so a buffer starts out all zeroes.
+        self.core.counts[:] = 0
+
+    def finish(self, complete: bool) -> None:
+        """Append the END row and give the last rows to the sink."""
+        if self._sink is None:
+            return
+        s = self.core.s
+        at = int(s[S.POSITION])
+        self.core.rows[at] = int(Kind.END) | int(s[S.MODE]) << 12 | (not complete) << 16
+        self.core.counts[at] = int(s[S.COUNT] - s[S.LAST])
+        s[S.POSITION], s[S.LAST] = at + 1, s[S.COUNT]
+        self.flush()

@@ -1,0 +1,348 @@
+"""A machine: one CPU, memory, console, disk and a recorder, run from Python in bounded steps.
+
+What an architecture adds stands in its own folder: ``tracegen.mips64.machine``, ``tracegen.x86_64.machine``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from replay.errors import UserError
+from replay.trace.schema import Arrival, Kind, Mode
+from tracegen import abi
+from tracegen import disk as drive
+from tracegen.console import Console
+from tracegen.cpu import state as S
+from tracegen.cpu.block import Block
+from tracegen.cpu.buffers import Buffers, Sink
+from tracegen.cpu.state import Core, Stop, Views, clear_micro_tlbs, clear_write_tags
+from tracegen.elf import read_elf
+
+LONGEST_BLOCK = 128
+"""No lowered block retires more instructions."""
+STEP = 20_000_000
+"""Instructions between two returns to Python: 0.1 s at most, so that Ctrl-C works."""
+PAGE = abi.PAGE_BYTES
+MASK64 = (1 << 64) - 1
+
+
+class RunResult(NamedTuple):
+    """How a run ended."""
+
+    status: int | None  # what the guest stored to the exit register; None if it did not
+    instructions: int  # retired
+    console: bytes
+    reason: str  # "exit", or why the run ended without one
+    remedy: str = ""  # what to do about that
+
+
+class Machine(ABC):
+    """One guest on one CPU.
+
+    ``image`` is an ELF file's bytes; ``arguments`` reach the guest as one string in the last page of RAM, whose
+    physical address is in the first argument register at entry, with the size of RAM in the second; ``seed`` chooses
+    what hardware chooses at random; ``disk`` is what the disk holds at first, empty for a machine without one.  Raises
+    UserError if the image or the disk does not fit.
+    """
+
+    CPU: ClassVar[str]
+    """Its name on the command line and in a trace's metadata."""
+    WORD: ClassVar[str]
+    """numpy's type of a 64-bit word in the guest's byte order."""
+    MOST_MEMORY: ClassVar[int]
+    """Bytes of the largest RAM."""
+    KEPT_PAGES: ClassVar[int]
+    """Pages at the end of RAM that the machine fills: the image lies below."""
+    ARGUMENTS: ClassVar[tuple[int, int]]
+    """The first two argument registers."""
+
+    def __init__(
+        self,
+        image: bytes,
+        memory_bytes: int = abi.MEMORY_BYTES,
+        seed: int = 1,
+        arguments: tuple[str, ...] | list[str] = (),
+        on_console: Callable[[bytes], None] | None = None,
+        disk: bytes | bytearray = b"",
+    ) -> None:
+        least = (self.KEPT_PAGES + 1) * PAGE
+        if memory_bytes % PAGE or not least <= memory_bytes <= self.MOST_MEMORY:
+            raise UserError(
+                f"memory of {memory_bytes} bytes: give a multiple of {PAGE} from {least} to {self.MOST_MEMORY}"
+                f" ({self.MOST_MEMORY >> 20}M)"
+            )
+        self.memory_bytes = memory_bytes
+        self.core, self.views = self._new_core()
+        # Guest memory is held as 64-bit words of the host: a big-endian guest's bytes lie the other way round in them.
+        self._flip = 7 if self.WORD[0] == ">" else 0
+        self._console = Console()
+        self._on_console = on_console
+        self._ops_used = 1
+        self._coded: set[int] = set()
+        self._traced = False
+        self._end = MASK64
+        self._load(image)
+        self._start(arguments)
+        self._reset(seed)
+        self._insert(disk)
+
+    # -- what an architecture adds ---------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _new_core(self) -> tuple[Core, Views]:
+        """The arrays of a machine with ``memory_bytes`` of RAM."""
+
+    @abstractmethod
+    def _reset(self, seed: int) -> None:
+        """The CPU's own registers at power-on."""
+
+    @abstractmethod
+    def _load_loop(self, traced: bool) -> Callable[[Any, Any], None]:
+        """The compiled loop, recording or not."""
+
+    @abstractmethod
+    def _block_at(self, physical: int, left: int) -> Block:
+        """The block of code at a physical address, of at most ``left`` instructions; without micro-ops if none fits."""
+
+    @abstractmethod
+    def _enter(self, physical: int, at: int) -> int:
+        """Note that the block of a physical address starts at micro-op ``at``; gives the frame whose code it is."""
+
+    @abstractmethod
+    def _forget_page(self, frame: int) -> None:
+        """Drop the code lowered from a physical page."""
+
+    def _check_after_run(self) -> None:  # noqa: B027 - most have nothing to check
+        """Raise UserError if the guest asked for something that this machine does not have."""
+
+    # -- memory ----------------------------------------------------------------------------------------------------
+
+    def write(self, physical: int, data: bytes) -> None:
+        """Put bytes into guest memory (over code that has run: call ``forget_code`` too)."""
+        places = np.arange(physical, physical + len(data)) ^ self._flip
+        self.views.ram1[places] = np.frombuffer(data, np.uint8)
+
+    def read(self, physical: int, size: int) -> bytes:
+        """Bytes of guest memory."""
+        return bytes(self.views.ram1[np.arange(physical, physical + size) ^ self._flip])
+
+    def _page(self, frame: int) -> bytes:
+        """The bytes of a physical page."""
+        return self.core.ram8[frame << 9 : (frame + 1) << 9].astype(self.WORD).tobytes()
+
+    def _load(self, image: bytes) -> None:
+        self._entry, segments = read_elf(image, self.CPU)
+        for segment in segments:
+            if segment.physical + segment.size > self.memory_bytes - self.KEPT_PAGES * PAGE:
+                need = segment.physical + segment.size + self.KEPT_PAGES * PAGE
+                raise UserError(f"guest image needs {need} bytes of memory, the machine has {self.memory_bytes}")
+            self.write(segment.physical, segment.data)
+
+    def _insert(self, disk: bytes | bytearray) -> None:
+        if len(disk) % PAGE or len(disk) > drive.BLOCKS * PAGE:
+            raise UserError(f"a disk of {len(disk)} bytes: give a multiple of {PAGE}, at most {drive.BLOCKS * PAGE}")
+        self._disk = np.frombuffer(disk, self.WORD).astype(np.uint64)
+        self.core.s[S.DISK_BLOCKS], self.core.s[S.DISK_AT] = len(disk) // PAGE, S.NEVER
+        self.core.ram8[self.memory_bytes + abi.DISK_BLOCKS >> 3] = len(disk) // PAGE
+
+    def disk_image(self) -> bytes:
+        """What the disk holds now."""
+        return self._disk.astype(self.WORD).tobytes()
+
+    def _start(self, arguments: tuple[str, ...] | list[str]) -> None:
+        s, r = self.core.s, self.core.r
+        text = " ".join(arguments).encode() + b"\0"
+        if len(text) > PAGE:
+            raise UserError(f"the guest's arguments take {len(text)} bytes; at most {PAGE} fit")
+        self.write(self.memory_bytes - PAGE, text)
+        first, second = self.ARGUMENTS
+        r[first], r[second] = self.memory_bytes - PAGE, self.memory_bytes
+        s[S.PC], s[S.ARRIVE] = self._entry, Arrival.TRAP
+        s[S.MODE], s[S.SPACE] = Mode.KERNEL, S.UNANNOUNCED_SPACE
+        s[S.MEMORY_BYTES], s[S.ROW_LIMIT] = self.memory_bytes, S.ROWS
+        s[S.NEXT_PAGE] = s[S.NEXT_SITE] = 1
+
+    # -- running ---------------------------------------------------------------------------------------------------
+
+    def run(
+        self,
+        sink: Sink | None = None,
+        max_instructions: int | None = None,
+        progress: Callable[[int], None] | None = None,
+        interrupted: Callable[[], str] | None = None,
+    ) -> RunResult:
+        """Run until the guest stores to the exit register, ``max_instructions`` more have retired, or it cannot go on.
+
+        MIPS: a branch and its delay slot retire together; where only one more instruction may, they do not.
+        With a ``sink`` the run is recorded, from power-on to the END row.  ``progress`` is told the instructions
+        retired so far after each step, ``interrupted`` says after each why to end the run, or nothing.  Raises
+        UserError if the guest needs something that this machine does not have.
+        """
+        s = self.core.s
+        self._set_traced(sink is not None)
+        loop = self._load_loop(self._traced)
+        self._end = MASK64 if max_instructions is None else int(s[S.COUNT]) + max_instructions
+        buffers = Buffers(self.core, sink)
+        self._begin_stretch()
+        end: tuple[str, str] | None = None
+        while end is None:
+            s[S.LIMIT] = 0
+            loop(buffers.core, self.views)
+            end = self._attend(Stop(int(s[S.STATUS_CODE])), buffers)
+            if progress:
+                progress(int(s[S.COUNT]))
+            if interrupted and end is None and (why := interrupted()):
+                end = why, "run it again"
+        if self._near_end():
+            self.forget_code()
+        reason, remedy = end
+        self._drain_console()
+        buffers.finish(complete=reason == "exit" and not s[S.EXIT_VALUE])
+        self._check_after_run()
+        status = int(s[S.EXIT_VALUE]) if reason == "exit" else None
+        return RunResult(status, int(s[S.COUNT]), self._console.text(), reason, remedy)
+
+    def restart(self, pc: int) -> None:
+        """Go on from ``pc`` after the guest's exit, with memory, registers and lowered code as they are."""
+        self.core.s[S.PC], self.core.s[S.ARRIVE], self.core.s[S.SLOT] = pc, Arrival.TRAP, 0
+
+    def _near_end(self) -> bool:
+        return self._end - self.instructions <= LONGEST_BLOCK
+
+    def _begin_stretch(self) -> None:
+        """Choose when the loop returns; close to the end after every block, lowered then no longer than is left."""
+        if self._near_end():
+            self.forget_code()
+            self.core.s[S.BUDGET_END] = self.instructions + 1
+        else:
+            self.core.s[S.BUDGET_END] = min(self._end - LONGEST_BLOCK, self.instructions + STEP)
+
+    def _attend(self, stop: Stop, buffers: Buffers) -> tuple[str, str] | None:
+        """Do what the loop stopped for; (reason, remedy) if the run is to end."""
+        s = self.core.s
+        if stop is Stop.LOWER:
+            if not self._lower(int(s[S.LOWER_AT])):
+                return self._limit_reached()
+        elif stop is Stop.ROWS_FULL:
+            buffers.flush()
+        elif stop is Stop.DISK:
+            self._transfer()
+        elif stop is Stop.EXIT:
+            return "exit", ""
+        elif stop is Stop.STUCK:
+            return (
+                f"the guest takes exceptions for ever without executing an instruction at pc {int(s[S.PC]):#x}",
+                "mend the guest's exception vectors",
+            )
+        elif stop is Stop.WAITS_FOREVER:
+            return (
+                f"the guest waits with its interrupts masked before pc {int(s[S.PC]):#x}: nothing can wake it",
+                "let the guest unmask its timer before it waits",
+            )
+        elif stop is Stop.SHUTDOWN:
+            return (
+                f"the CPU shut down: a fault while it delivered a double fault, at pc {int(s[S.PC]):#x}",
+                "mend the guest's exception handlers and their stacks",
+            )
+        elif stop is Stop.BUDGET:
+            if self.instructions >= self._end:
+                return self._limit_reached()
+            self._begin_stretch()
+        if stop not in (Stop.LOWER, Stop.DISK):
+            self._drain_console()
+        if s[S.IDS_USED] > S.IDS_LIMIT:
+            raise UserError(f"the guest used more than {S.IDS_LIMIT} virtual pages; use a smaller workload")
+        return None
+
+    def _limit_reached(self) -> tuple[str, str]:
+        return f"{self.instructions} instructions ran without the guest's exit", "allow more with --max-instructions"
+
+    def _set_traced(self, traced: bool) -> None:
+        s = self.core.s
+        if traced != self._traced:
+            self.forget_code()
+            self._traced = traced
+            clear_micro_tlbs(self.core.tags)
+        s[S.RECORDING] = traced
+        if traced and not s[S.COUNT]:
+            s[S.STACK], s[S.DEPTH] = abi.Service.BOOT, 1
+            mode = int(Mode.KERNEL) << 12
+            self.core.rows[0] = int(Kind.SERVICE_ENTER) | mode | int(abi.Service.BOOT) << 32
+            s[S.POSITION] = 1
+        elif traced:
+            s[S.LAST] = s[S.COUNT]
+
+    def _drain_console(self) -> None:
+        s = self.core.s
+        length = int(s[S.CONSOLE_LENGTH])
+        if length:
+            data = s[S.CONSOLE : S.CONSOLE + length].astype(np.uint8).tobytes()
+            s[S.CONSOLE_LENGTH] = 0
+            self._console.add(data)
+            if self._on_console:
+                self._on_console(data)
+
+    # -- lowered code ----------------------------------------------------------------------------------------------
+
+    def _lower(self, physical: int) -> bool:
+        """Lower the block at a physical address; False if not one instruction of it fits before the end of the run."""
+        block = self._block_at(physical, self._end - self.instructions)
+        if not block.words:
+            return False
+        if self._ops_used + len(block.words) > S.OPS_LIMIT:
+            self.forget_code()
+        at = self._ops_used
+        self._ops_used = end = at + len(block.words)
+        self.views.ops[at:end] = block.words
+        self.views.imms[at:end] = block.imms
+        self._mark_code(self._enter(physical, at), block.lines)
+        return True
+
+    def _mark_code(self, frame: int, lines: int) -> None:
+        """Note that code was lowered from ``lines`` of a physical page: stores there must be seen."""
+        core = self.core
+        before = int(core.frames[4 * frame + S.FRAME_CODE_LINES])
+        core.frames[4 * frame + S.FRAME_CODE_LINES] = before | lines
+        if not before:
+            self._coded.add(frame)
+            clear_write_tags(core.tags)
+
+    def _transfer(self) -> None:
+        """Move the block of the disk's finished request by DMA, if it did not fail."""
+        s, ram = self.core.s, self.core.ram8
+        if ram[self.memory_bytes + abi.DISK_STATUS >> 3] != abi.Disk.DONE:
+            return
+        frame, block = int(s[S.REQUEST_FRAME]) << 9, int(s[S.REQUEST_BLOCK]) << 9
+        if s[S.REQUEST_COMMAND] == abi.Disk.READ:
+            ram[frame : frame + 512] = self._disk[block : block + 512]
+            self._forget_page(frame >> 9)
+        else:
+            self._disk[block : block + 512] = ram[frame : frame + 512]
+
+    def forget_code(self) -> None:
+        """Drop all lowered code, as after memory was written from outside."""
+        for frame in self._coded:
+            self._forget_page(frame)
+        self._coded.clear()
+        self._ops_used = 1
+
+    # -- looking inside --------------------------------------------------------------------------------------------
+
+    @property
+    def instructions(self) -> int:
+        """Instructions retired since power-on."""
+        return int(self.core.s[S.COUNT])
+
+    @property
+    def pc(self) -> int:
+        """Address of the next instruction."""
+        return int(self.core.s[S.PC])
+
+    @property
+    def statistics(self) -> dict[str, int]:
+        """Counts kept by the machine itself, recorded or not."""
+        return {name.lower(): int(self.core.s[getattr(S, name)]) for name in ("EXCEPTIONS", "INTERRUPTS", "IDLE_UNITS")}

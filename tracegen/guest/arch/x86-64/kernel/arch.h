@@ -1,0 +1,68 @@
+// What the kernel asks of CPU and machine, beside page tables (pte.h) and exceptions (trapframe.h): on x86-64.
+#pragma once
+#include "cpu.h"
+#include "memlayout.h"
+
+#define ELF_MAGIC 0x464c457f // of a program, as a word
+#define ELF_MACHINE 62
+
+// Devices have ports.
+#define DISK_BLOCK PORT_DISK_BLOCK
+#define DISK_FRAME PORT_DISK_FRAME
+#define DISK_COMMAND PORT_DISK_COMMAND
+#define DISK_STATUS PORT_DISK_STATUS
+#define DISK_ACKNOWLEDGE PORT_DISK_ACKNOWLEDGE
+#define DISK_BLOCKS PORT_DISK_BLOCKS
+#define DEVICE_EXIT PORT_EXIT
+
+static inline u64 device_read(u16 port) {
+    return read_port32(port);
+}
+
+static inline void device_write(u16 port, u64 value) {
+    write_port32(port, (u32)value);
+}
+
+static inline void console_write(u8 byte) {
+    write_port8(PORT_CONSOLE, byte);
+}
+
+// The clock: the time-stamp counter, against the deadline of the local interrupt controller's timer.
+typedef u64 count_t;
+typedef i64 count_difference_t;
+
+#define TICK_COUNTS 2000000UL // timer period: 10 ms
+#define COUNT_NS 5            // one unit of the counter at the nominal 200 MHz
+
+static inline void clock_init(void) {
+    write_msr(MSR_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
+    write_msr(MSR_LVT_TIMER, LVT_DEADLINE | VECTOR_TIMER);
+}
+
+static inline count_t clock_read(void) {
+    return read_tsc();
+}
+
+static inline void clock_alarm(count_t at) {
+    write_msr(MSR_TSC_DEADLINE, at);
+}
+
+// Where an exception or a system call from user mode starts its trap frame.
+struct cpu {
+    u64 user_stack;
+    u32 unused;
+    struct [[gnu::packed]] {
+        u32 reserved0;
+        u64 stack[3]; // by ring that is entered
+        u64 reserved1, interrupt_stack[7], reserved2;
+        u16 reserved3, port_map;
+    } task;
+};
+
+static_assert(__builtin_offsetof(struct cpu, task.stack) == CPU_KERNEL_STACK, "cpu.h agrees with arch.h");
+
+extern struct cpu cpu;
+
+static inline void stack_use(u64 top) {
+    cpu.task.stack[0] = top;
+}

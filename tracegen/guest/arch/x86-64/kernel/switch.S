@@ -1,0 +1,26 @@
+// From one kernel thread to another.
+        .text
+
+        .macro  exchange register, offset
+        mov     %\register, \offset(%rdi)
+        mov     \offset(%rsi), %\register
+        .endm
+
+// void context_switch(struct context *from, const struct context *to): returns on the other stack, in the caller of
+// the context_switch that left it; or, the first time, where context_begin says with rsp at its trap frame.
+        .globl  context_switch
+context_switch:
+        exchange rbx, 0
+        exchange rbp, 8
+        exchange r12, 16
+        exchange r13, 24
+        exchange r14, 32
+        exchange r15, 40
+        exchange rsp, 48
+        ret
+
+// Where the first process begins, with rsp at its trap frame: in C, then to user mode like every other.
+        .globl  thread_first
+thread_first:
+        call    proc_first
+        jmp     trap_return

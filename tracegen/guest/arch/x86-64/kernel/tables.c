@@ -1,0 +1,122 @@
+// Page tables: the kernel's own, and those of spaces, which come and go with what they map.
+#include "announce.h"
+#include "space.h"
+
+#define KERNEL_ROOT_INDEX ((KERNEL_BASE >> LEVEL_SHIFT(3)) % TABLE_ENTRIES)
+
+extern char text_end[]; // kernel.ld
+
+static pte_t kernel_tables[LEVELS][TABLE_ENTRIES] __attribute__((aligned(PAGE_BYTES))); // level 0 stays unused
+
+// Says that a page, all zeroes, is the table of `level` on the way to `va`.  The kernel's are those of space 0.
+static void announce_table(u64 page, u64 space, u64 va, u64 level) {
+    u64 pages = LEVEL_SHIFT(level + 1) - PAGE_SHIFT;
+    ANNOUNCE2(ANNOUNCE_TABLE_ALLOC, page >> PAGE_SHIFT, level);
+    ANNOUNCE4(ANNOUNCE_TABLE_LINK, page >> PAGE_SHIFT, space, va >> PAGE_SHIFT >> pages << pages, level);
+}
+
+// Maps all of RAM at KERNEL_BASE; the pages behind the kernel's text are not executable.
+void tables_init(u64 memory_bytes) {
+    pte_t *directory = kernel_tables[1];
+    for (u64 level = LEVELS - 1; level > 0; level--) {
+        page_zero(PHYSICAL(kernel_tables[level]));
+        announce_table(PHYSICAL(kernel_tables[level]), 0, level == LEVELS - 1 ? 0 : KERNEL_BASE, level);
+    }
+    for (u64 level = LEVELS - 1; level > 1; level--)
+        kernel_tables[level][(KERNEL_BASE >> LEVEL_SHIFT(level)) % TABLE_ENTRIES] =
+            PHYSICAL(kernel_tables[level - 1]) | PTE_PRESENT | PTE_WRITABLE | PTE_ACCESSED;
+    for (u64 at = 0; at < memory_bytes; at += 1UL << LEVEL_SHIFT(1))
+        *directory++ = at | PTE_KERNEL | (at < PHYSICAL(text_end) ? 0 : PTE_NO_EXECUTE);
+    use_root(PHYSICAL(kernel_tables[LEVELS - 1]));
+}
+
+// The space gets a root, which leads to the kernel's tables.  0, or -1 when memory is out.
+int tables_create(struct space *space, u64) {
+    u64 page = space->tables.root = page_alloc_zeroed();
+    if (!page)
+        return -1;
+    ANNOUNCE1(ANNOUNCE_SERVICE_ENTER, SERVICE_TABLE_UPDATE);
+    announce_table(page, space->id, 0, LEVELS - 1);
+    ((pte_t *)KERNEL(page))[KERNEL_ROOT_INDEX] = kernel_tables[LEVELS - 1][KERNEL_ROOT_INDEX];
+    ANNOUNCE0(ANNOUNCE_SERVICE_EXIT);
+    return 0;
+}
+
+// Gives `*entry` a table of `level` on the way to `va`.  0, or -1 when memory is out.
+static int grow(const struct space *space, pte_t *entry, u64 va, u64 level) {
+    u64 page = page_alloc_zeroed();
+    if (!page)
+        return -1;
+    ANNOUNCE1(ANNOUNCE_SERVICE_ENTER, SERVICE_TABLE_UPDATE);
+    announce_table(page, space->id, va, level);
+    *entry = page | PTE_TABLE;
+    ANNOUNCE0(ANNOUNCE_SERVICE_EXIT);
+    return 0;
+}
+
+static void table_free(u64 page) {
+    ANNOUNCE1(ANNOUNCE_TABLE_UNLINK, page >> PAGE_SHIFT);
+    ANNOUNCE1(ANNOUNCE_TABLE_FREE, page >> PAGE_SHIFT);
+    ANNOUNCE0(ANNOUNCE_SERVICE_EXIT);
+    page_free(page);
+}
+
+// Frees the table to which `*entry` leads.
+static void cut(pte_t *entry) {
+    u64 page = pte_page(*entry);
+    ANNOUNCE1(ANNOUNCE_SERVICE_ENTER, SERVICE_TABLE_UPDATE);
+    *entry = 0;
+    table_free(page);
+}
+
+// Gives the 2 MiB from i << TABLE_SHIFT up a table of their own, and the tables above it that are missing.  Returns it, or
+// 0 when memory is out.
+pte_t *table_create(struct space *space, u64 i) {
+    u64 va = i << TABLE_SHIFT;
+    for (u64 level = LEVELS - 1; level > 0; level--) {
+        pte_t *entry = entry_at(&space->tables, va, level);
+        if (!*entry && grow(space, entry, va, level - 1))
+            return 0;
+    }
+    return table_at(&space->tables, i);
+}
+
+// Frees table `i`, which maps nothing that is in use.
+void table_destroy(struct space *space, u64 i) {
+    cut(entry_at(&space->tables, i << TABLE_SHIFT, 1));
+}
+
+// Frees the tables above those, and the root.  If the hardware used it, it uses the kernel's from here on.
+void tables_destroy(struct space *space) {
+    if (!space->tables.root)
+        return;
+    if (space == space_current)
+        use_root(PHYSICAL(kernel_tables[LEVELS - 1]));
+    for (u64 level = 2; level < LEVELS; level++)
+        for (u64 va = 0; va < USER_TOP; va += 1UL << LEVEL_SHIFT(level)) {
+            pte_t *entry = entry_at(&space->tables, va, level);
+            if (entry && *entry)
+                cut(entry);
+        }
+    ANNOUNCE1(ANNOUNCE_SERVICE_ENTER, SERVICE_TABLE_UPDATE);
+    table_free(space->tables.root);
+    space->tables.root = 0;
+}
+
+// Makes the TLB forget what the entry of `va` was.  It holds entries of the current space only.
+void entry_changed(const struct space *space, u64 va, const pte_t *) {
+    if (space == space_current)
+        invalidate_page(va);
+}
+
+// The TLB holds no entry that was not present.
+void entry_added(const struct space *, u64, const pte_t *) {
+}
+
+// User addresses mean those of `space` from here on.
+void space_use(struct space *space) {
+    if (space == space_current)
+        return;
+    space_current = space;
+    use_root(space->tables.root);
+}

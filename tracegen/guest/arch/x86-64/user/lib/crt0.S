@@ -1,0 +1,42 @@
+// Where a user program starts (rsp at the top of its stack), and the stubs of the system calls: number in rax, arguments
+// where the caller put them, result in rax.
+#include "abi.h"
+
+        .section .text.entry, "ax"
+        .globl  _start
+_start:
+        call    start
+
+        .text
+        .macro  stub name, number
+        .globl  \name
+\name:  mov     $\number, %eax
+        syscall
+        ret
+        .endm
+
+        stub    sys_exit, SYS_EXIT
+        stub    sys_write, SYS_WRITE
+        stub    sys_sbrk, SYS_SBRK
+        stub    sys_time, SYS_TIME
+        stub    sys_yield, SYS_YIELD
+        stub    sys_getarg, SYS_GETARG
+        stub    sys_fork, SYS_FORK
+        stub    sys_exec, SYS_EXEC
+        stub    sys_wait, SYS_WAIT
+        stub    sys_getpid, SYS_GETPID
+        stub    sys_kill, SYS_KILL
+        stub    sys_sleep, SYS_SLEEP
+        stub    sys_pipe, SYS_PIPE
+        stub    sys_read, SYS_READ
+        stub    sys_close, SYS_CLOSE
+        stub    sys_dup, SYS_DUP
+        stub    sys_freepages, SYS_FREEPAGES
+        stub    sys_open, SYS_OPEN
+        stub    sys_unlink, SYS_UNLINK
+        stub    sys_stat, SYS_STAT
+        stub    sys_seek, SYS_SEEK
+        stub    sys_sync, SYS_SYNC
+        stub    sys_rename, SYS_RENAME
+        stub    sys_dup2, SYS_DUP2
+        stub    sys_freeblocks, SYS_FREEBLOCKS

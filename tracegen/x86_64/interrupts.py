@@ -1,0 +1,111 @@
+"""The local interrupt controller in x2APIC mode, with its TSC-deadline timer: what is pending, what may be delivered.
+
+Two sources: the timer (an edge, with the vector that the guest chose) and the disk (a level, VECTOR_DISK).  Of the
+sources that are up the one with the higher vector goes first, if its priority class, the vector's high four bits, is
+above those of the task priority and of what is in service.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from replay.jit import inline
+from tracegen.abi_x86_64 import VECTOR_DISK
+from tracegen.cpu.clock import NEVER
+from tracegen.cpu.disk import LINE_UP as DISK_UP
+from tracegen.x86_64 import state as S
+
+TIMER_UP = np.uint64(1 << 15)
+"""The timer's bit of LINES."""
+FLAG_IF = np.uint64(1 << 9)
+SOFTWARE_ENABLED, LVT_MASKED, LVT_MODE, LVT_DEADLINE = (np.uint64(n) for n in (1 << 8, 1 << 16, 3 << 17, 2 << 17))
+DISK_VECTOR, BYTE, FOUR = np.uint64(VECTOR_DISK), np.uint64(0xFF), np.uint64(4)
+ZERO, NONE, LOWEST, FAR = np.uint64(0), np.uint64(0), np.uint64(16), np.uint64(1 << 62)
+
+
+@inline
+def highest(s, sources):
+    """The highest vector of some sources, bits of LINES; NONE for none."""
+    timer = s[S.LVT_TIMER] & BYTE if sources & TIMER_UP else NONE
+    disk = DISK_VECTOR if sources & DISK_UP else NONE
+    return max(timer, disk)
+
+
+@inline
+def priority(s):
+    """The class above which an interrupt is delivered now."""
+    return max(s[S.CR8], highest(s, s[S.IN_SERVICE]) >> FOUR)
+
+
+@inline
+def may_interrupt(s, vector):
+    """Whether the controller hands a vector to the CPU; those below 16 it never does."""
+    return s[S.SPURIOUS] & SOFTWARE_ENABLED != ZERO and vector >= LOWEST and vector >> FOUR > priority(s)
+
+
+@inline
+def deliverable(s):
+    """Whether an interrupt is to be taken now."""
+    if s[S.LINES] == ZERO or s[S.RFLAGS] & FLAG_IF == ZERO or s[S.COUNT] < s[S.SHADOW]:
+        return False
+    return may_interrupt(s, highest(s, s[S.LINES]))
+
+
+@inline
+def accept(s):
+    """Take the interrupt that goes first: it is in service from here on.  Gives its vector."""
+    vector = highest(s, s[S.LINES])
+    if s[S.LINES] & TIMER_UP and vector == s[S.LVT_TIMER] & BYTE:
+        s[S.LINES] &= ~TIMER_UP
+        s[S.IN_SERVICE] |= TIMER_UP
+    else:
+        s[S.IN_SERVICE] |= DISK_UP
+    return vector
+
+
+@inline
+def end_of_interrupt(s):
+    """A write to the EOI register: what goes first of what is in service is over."""
+    if s[S.IN_SERVICE] & TIMER_UP and highest(s, s[S.IN_SERVICE]) == s[S.LVT_TIMER] & BYTE:
+        s[S.IN_SERVICE] &= ~TIMER_UP
+    else:
+        s[S.IN_SERVICE] &= ~DISK_UP
+
+
+@inline
+def set_limit(s):
+    """Choose the COUNT at which the loop next asks ``attend``: now if an interrupt is due, soon if one is shadowed."""
+    limit = min(s[S.BUDGET_END], s[S.TIMER_AT], s[S.DISK_AT])
+    if s[S.COUNT] < s[S.SHADOW] and s[S.LINES]:
+        limit = min(limit, s[S.SHADOW])
+    if deliverable(s) or s[S.CONSOLE_LENGTH] >= S.CONSOLE_FLUSH:
+        limit = ZERO
+    s[S.LIMIT] = limit
+
+
+@inline
+def expire_timer(s):
+    """Raise the timer's interrupt if the clock has reached its deadline; one that is masked is lost."""
+    if s[S.COUNT] >= s[S.TIMER_AT]:
+        s[S.TIMER_AT], s[S.DEADLINE] = NEVER, ZERO
+        if s[S.LVT_TIMER] & LVT_MASKED == ZERO:
+            s[S.LINES] |= TIMER_UP
+
+
+@inline
+def set_deadline(s, deadline):
+    """Write the timer's deadline; 0 disarms it, and in another mode than TSC-deadline it is ignored."""
+    if s[S.LVT_TIMER] & LVT_MODE != LVT_DEADLINE:
+        return
+    s[S.DEADLINE] = deadline
+    now = s[S.COUNT] + s[S.TIME_BASE]
+    s[S.TIMER_AT] = NEVER if deadline == ZERO else s[S.COUNT] + (min(deadline - now, FAR) if deadline > now else ZERO)
+
+
+@inline
+def can_wake(s):
+    """Whether a wait for an interrupt can end: one that is under way will be delivered."""
+    if s[S.RFLAGS] & FLAG_IF == ZERO:
+        return False
+    timer = s[S.TIMER_AT] != NEVER and s[S.LVT_TIMER] & LVT_MASKED == ZERO and may_interrupt(s, s[S.LVT_TIMER] & BYTE)
+    return timer or (s[S.DISK_AT] != NEVER and may_interrupt(s, DISK_VECTOR))

@@ -1,0 +1,1 @@
+"""From x86-64 instructions to micro-ops."""

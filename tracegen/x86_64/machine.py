@@ -1,0 +1,93 @@
+"""An x86-64 machine: one CPU in long mode, its devices at ports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+
+from tracegen.abi_x86_64 import BOOT_TABLES, KERNEL_BASE, VECTOR_DISK, Pte
+from tracegen.cpu.block import Block
+from tracegen.cpu.machine import PAGE, Machine
+from tracegen.interpreter import load_loop
+from tracegen.x86_64 import state as S
+from tracegen.x86_64.flags import EXPLICIT
+from tracegen.x86_64.lower.block import lower_block
+from tracegen.x86_64.places import FLAG_KIND, RDI, REGISTERS, RSI, RSP
+from tracegen.x86_64.state import Core, Views, new_core
+
+KERNEL_CODE = 0x08
+"""CS at the first instruction; there is no descriptor table yet that it could name."""
+CR0_AT_BOOT = 1 << 31 | 1 << 4 | 1
+"""Paging, the extension type that is always set, protection."""
+CR4_AT_BOOT = 1 << 5
+"""Physical addresses of more than 32 bits."""
+EFER_AT_BOOT = 1 << 10 | 1 << 8
+"""Long mode, enabled and active."""
+LARGE_PAGE = 2 << 20
+
+
+class X86Machine(Machine):
+    """See ``Machine``; nothing is left to chance, so the seed has no effect."""
+
+    CPU: ClassVar[str] = "x86-64"
+    WORD: ClassVar[str] = "<u8"
+    MOST_MEMORY: ClassVar[int] = 1 << 30
+    KEPT_PAGES: ClassVar[int] = 1 + BOOT_TABLES
+    ARGUMENTS: ClassVar[tuple[int, int]] = (RDI, RSI)
+
+    def _new_core(self) -> tuple[Core, Views]:
+        return new_core(self.memory_bytes, REGISTERS, self.memory_bytes // PAGE, PAGE)
+
+    def _load_loop(self, traced: bool) -> Callable[[Any, Any], None]:
+        return load_loop(self.CPU, traced)
+
+    def _reset(self, seed: int) -> None:  # noqa: ARG002 - a MIPS has random replacement
+        s, r = self.core.s, self.core.r
+        tables = self.memory_bytes - self.KEPT_PAGES * PAGE
+        self._write_boot_tables(tables)
+        s[S.CR0], s[S.CR3], s[S.CR4], s[S.EFER] = CR0_AT_BOOT, tables, CR4_AT_BOOT, EFER_AT_BOOT
+        s[S.SPACE] = S.UNANNOUNCED_SPACE + tables // PAGE
+        s[S.SEGMENTS + 1] = KERNEL_CODE
+        s[S.CONTEXT] = 1 << 11
+        s[S.TIMER_AT], s[S.DISK_VECTOR] = S.NEVER, VECTOR_DISK
+        r[FLAG_KIND] = EXPLICIT
+        r[RSP] = tables
+
+    def _write_boot_tables(self, at: int) -> None:
+        """Root, two tables that the root's first and last entry name, and one of 2 MB pages that both share."""
+        words = self.core.ram8[at >> 3 : (at >> 3) + 512 * BOOT_TABLES].reshape(BOOT_TABLES, 512)
+        flags = Pte.PRESENT | Pte.WRITABLE
+        root, low, high, pages = words
+        root[0], root[511] = at + PAGE | flags, at + 2 * PAGE | flags
+        low[0] = high[KERNEL_BASE >> 30 & 511] = at + 3 * PAGE | flags
+        pages[:] = np.arange(512, dtype=np.uint64) * LARGE_PAGE + (flags | Pte.LARGE)
+
+    # -- lowered code ----------------------------------------------------------------------------------------------
+
+    def _block_at(self, physical: int, left: int) -> Block:
+        next_page = int(self.core.s[S.LOWER_NEXT])
+        following = self.read(next_page & ~(PAGE - 1), 16) if next_page else b""
+        page, place = self._page(physical >> 12), physical & PAGE - 1
+        block = lower_block(page, following, place, self._traced)
+        return block if block.retired <= left else lower_block(page, following, place, self._traced, left)
+
+    def _enter(self, physical: int, at: int) -> int:
+        self.core.entries[physical] = at
+        return physical >> 12
+
+    def _forget_page(self, frame: int) -> None:
+        self.core.frames[4 * frame + S.FRAME_CODE_LINES] = 0
+        self.core.entries[frame << 12 : (frame + 1) << 12] = 0
+
+    # -- looking inside --------------------------------------------------------------------------------------------
+
+    @property
+    def registers(self) -> list[int]:
+        """General registers in hardware's numbering."""
+        return [int(v) for v in self.core.r[:16]]
+
+    def system(self, place: int) -> int:
+        """A system register by its name in ``tracegen.x86_64.state``."""
+        return int(self.core.s[place])
