@@ -31,13 +31,13 @@ from replay import model
 from replay.cpu import exits, translation_cache
 from replay.cpu.translation_cache import TranslationCache
 from replay.hw import paging
-from replay.jit import inline
+from replay.jit import helper, inline
 from replay.kernel import COMPLETED, FETCH, USER, add, bind, tick
 from replay.mmu import shadow
 from replay.mmu.shadow import Shadow
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared, Sites
-from replay.trace.schema import Kind, Mode, Segment, Sensitive, ServiceClass
+from replay.trace.schema import Kind, Mode, Sensitive, ServiceClass
 
 # -- parameters -------------------------------------------------------------------------------------------------------
 
@@ -129,7 +129,7 @@ REACTIONS = (
 
 # -- state and hooks --------------------------------------------------------------------------------------------------
 
-DEVICE, TO_USER, FIRST_STORE = int(Segment.DEVICE), int(Mode.USER), np.uint8(Kind.STORE1)
+TO_USER, FIRST_STORE = int(Mode.USER), np.uint8(Kind.STORE1)
 TRANSLATED, DROPPED = np.uint64(counter(EVENTS, "translated_instruction")), counter(EVENTS, "dropped_line")
 LOOKUPS, CALLOUTS, RESUMED = (counter(EVENTS, c) for c in ("indirect_lookup", "callout", "direct_resume"))
 INVLPG_CALLOUTS, MMIO_CALLOUTS = counter(EVENTS, "invlpg_callout"), counter(EVENTS, "mmio_callout")
@@ -149,7 +149,6 @@ class VMware(NamedTuple):
     counts: np.ndarray
     cache: TranslationCache
     mmu: Shadow
-    segment: np.ndarray  # u8 by page id
     site_tick: np.ndarray  # u8[2 * sites]: counter of an instruction in the kernel, then in user mode
 
 
@@ -159,7 +158,6 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
         counts=counts,
         cache=translation_cache.make_translation_cache(prepared, settings),
         mmu=shadow.make_shadow(prepared, settings, counts, FIRST, flush_on_entry=False),
-        segment=prepared.pages.segment,
         site_tick=_site_ticks(prepared.sites),
     )
 
@@ -187,13 +185,13 @@ def reference(m, at, ref):
     if paging.faulted(at):
         shadow.fault(m.mmu, at, ref)
     elif not shadow.hit(m.mmu, at, ref):
-        if m.segment[np.uint64(ref.page)] == DEVICE:
+        if paging.is_device(m.mmu.paging, ref):
             tick(m.counts, at, MMIO_CALLOUTS)
         else:
             shadow.miss(m.mmu, at, ref)
 
 
-@inline
+@helper
 def run(m, at, ref):
     """The kernel goes on at another place of the code cache."""
     end_run(m, at)
