@@ -50,8 +50,8 @@ LOOP_IMPORTS = """\
 from tracegen.x86_64.access import load_slow, probe_write, store_slow
 from tracegen.x86_64.exceptions import attend, take
 from tracegen.x86_64.flags import (
-    add, add_carry, condition, decrement, increment, keep, logic, multiply_signed, rotated_left, set_product, sext, shift_left,
-    shift_right, shift_right_signed, subtract, subtract_carry, take_bit, CARRIES, SUBTRACTION,
+    add, add_carry, condition, decrement, increment, keep, logic, multiply_signed, rotated_left, set_product, sext,
+    shift_left, shift_right, shift_right_signed, subtract, subtract_carry, take_bit, CARRIES, SUBTRACTION,
 )
 from tracegen.x86_64.integer import swapped
 from tracegen.x86_64.translation import fetch_value
@@ -66,7 +66,7 @@ from tracegen.x86_64.crossing import cross, locked_load, locked_store
 from tracegen.x86_64.exceptions import raise_exception
 from tracegen.x86_64.integer import (
     change_carry, divide, divide_signed, load_flags, multiply, rotate, rotate_carry_left, rotate_carry_right,
-    scan_bits, set_direction, shift_double, store_flags,
+    scan_bits, set_direction, set_zero_flag, shift_double, store_flags,
 )
 from tracegen.x86_64.strings import compare_strings, load_string, move_string, scan_string, store_string
 """
