@@ -144,6 +144,8 @@ def write_control(core, number, value):
 @helper
 def read_debug(core, d, number):
     """MOV from a debug register."""
+    if number >= EIGHT:
+        return selector_fault(core.s, UD, ZERO)
     if not is_system(core):
         return refuse(core)
     sensitive(core, MOV_DR, number, ZERO)
@@ -154,6 +156,8 @@ def read_debug(core, d, number):
 @helper
 def write_debug(core, number, value):
     """MOV to a debug register: there are no breakpoints."""
+    if number >= EIGHT:
+        return selector_fault(core.s, UD, ZERO)
     if not is_system(core):
         return refuse(core)
     sensitive(core, MOV_DR, number, CHANGED if core.s[DEBUG + number] != value else ZERO)
