@@ -54,6 +54,13 @@ BUILT_IN = {
         "hypothetical",
         "faithful",
     ),
+    "ept": Entry(
+        "models.ept:MODEL",
+        "extended page tables: the hardware walks in two dimensions (VT-x of the second generation)",
+        (),
+        "hypothetical",
+        "faithful",
+    ),
     "disco": Entry(
         "models.disco:MODEL",
         "Disco: trap and emulate, software TLB over a pmap (Bugnion et al., SOSP 1997)",
