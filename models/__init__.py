@@ -54,6 +54,13 @@ BUILT_IN = {
         "hypothetical",
         "faithful",
     ),
+    "ept": Entry(
+        "models.ept:MODEL",
+        "extended page tables: the hardware walks in two dimensions (VT-x of the second generation)",
+        (),
+        "hypothetical",
+        "faithful",
+    ),
     "disco": Entry(
         "models.disco:MODEL",
         "Disco: trap and emulate, software TLB over a pmap (Bugnion et al., SOSP 1997)",
@@ -75,11 +82,19 @@ BUILT_IN = {
         "hypothetical",
         "faithful",
     ),
+    "trap-emulate": Entry(
+        "models.trap_emulate:MODEL",
+        "classic full virtualization: a deprivileged kernel over shadow page tables, every trap emulated",
+        ("classic",),
+        "hypothetical",
+        "hypothetical",
+    ),
 }
 
 BY_ARCHITECTURE: dict[str, dict[str, str]] = {
     "native": {"x86-64": "native-walk"},
     "bare": {"mips64": "native", "x86-64": "native-walk"},
+    "full": {"mips64": "trap-emulate"},
 }
 """Word -> architecture of a trace -> the model that it means there; elsewhere it is a model's name, or unknown."""
 
