@@ -1,4 +1,4 @@
-"""Speed of the emulated CPU on user code beside un-hooked Unicorn."""
+"""Speed of the emulated CPUs on user code beside un-hooked Unicorn."""
 
 from __future__ import annotations
 
@@ -8,46 +8,75 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import unicorn
 from unicorn import mips_const as mc
 
 from benchmarks.result import Result
 from tracegen.elf import read_elf
-from tracegen.mips64.machine import Mips64Machine
+from tracegen.machine import Machine, make
 
 HERE = Path(__file__).resolve().parent
 PROGRAMS = HERE.parent / "tests" / "lockstep" / "programs"
 MEMORY = 16 << 20
 FLAGS = (
-    "-target mips64-freestanding -mcpu=mips4 -mno-abicalls -msoft-float -G0 -O2 -g0 -fomit-frame-pointer "
-    "-ffreestanding -fno-stack-protector -fno-sanitize=all -fno-pic -fno-pie -nostdlib -static "
-    "-Wl,--no-gc-sections -Wl,-e,_start"
+    "-O2 -g0 -fomit-frame-pointer -ffreestanding -fno-stack-protector -fno-sanitize=all -fno-pic -fno-pie -nostdlib "
+    "-static -Wl,--no-gc-sections -Wl,-e,_start"
 ).split()
 RUNS = 5
-LEAST = {"plain": 1.3, "traced": 1.15}
-"""Speed over Unicorn's that each variant is to reach."""
 
 
-def build() -> bytes:
+class Guest(NamedTuple):
+    """One CPU's program: the same C, another compiler target."""
+
+    target: str  # of the compiler
+    start: str  # the file that calls main
+    script: str  # of the linker
+    finish: int  # bytes from the entry to where main has returned
+    least: dict[str, float]  # speed over Unicorn's that each variant is to reach
+
+
+GUESTS = {
+    "mips64": Guest(
+        "-target mips64-freestanding -mcpu=mips4 -mno-abicalls -msoft-float -G0",
+        "start.S",
+        "flat.ld",
+        16,
+        {"plain": 1.3, "traced": 1.15},
+    ),
+    "x86-64": Guest(
+        "-target x86_64-freestanding -mcpu=x86_64-sse-sse2-mmx-x87+soft_float -mno-red-zone",
+        "start_x86_64.S",
+        "flat_x86_64.ld",
+        15,
+        {"plain": 1.2, "traced": 1.2},
+    ),
+}
+
+
+def build(guest: Guest) -> bytes:
     """The benchmark's ELF image."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "cpu"
-        sources = [str(PROGRAMS / "start.S"), str(HERE / "cpu.c"), "-o", str(output)]
-        script = f"-Wl,-T,{PROGRAMS / 'flat.ld'}"
-        subprocess.run([sys.executable, "-m", "ziglang", "cc", *FLAGS, script, *sources], check=True)
+        sources = [str(PROGRAMS / guest.start), str(HERE / "cpu.c"), "-o", str(output)]
+        flags = [*guest.target.split(), *FLAGS, f"-Wl,-T,{PROGRAMS / guest.script}"]
+        subprocess.run([sys.executable, "-m", "ziglang", "cc", *flags, *sources], check=True)
         return output.read_bytes()
 
 
-def reference(image: bytes) -> unicorn.Uc:
+def reference(cpu: str, image: bytes) -> unicorn.Uc:
     """Unicorn ready to run the image, without hooks."""
-    uc = unicorn.Uc(unicorn.UC_ARCH_MIPS, unicorn.UC_MODE_MIPS64 | unicorn.UC_MODE_BIG_ENDIAN)
-    uc.ctl_set_cpu_model(mc.UC_CPU_MIPS64_5KC)
+    if cpu == "mips64":
+        uc = unicorn.Uc(unicorn.UC_ARCH_MIPS, unicorn.UC_MODE_MIPS64 | unicorn.UC_MODE_BIG_ENDIAN)
+        uc.ctl_set_cpu_model(mc.UC_CPU_MIPS64_5KC)
+        uc.mem_map(0x1F000000, 4096)
+        uc.reg_write(mc.UC_MIPS_REG_CP0_STATUS, 0xE0)
+    else:
+        uc = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64)
     uc.mem_map(0, MEMORY)
-    uc.mem_map(0x1F000000, 4096)
-    for segment in read_elf(image).segments:
+    for segment in read_elf(image, cpu).segments:
         uc.mem_write(segment.physical, segment.data)
-    uc.reg_write(mc.UC_MIPS_REG_CP0_STATUS, 0xE0)
     return uc
 
 
@@ -58,7 +87,7 @@ def seconds_of_unicorn(uc: unicorn.Uc, entry: int, finish: int) -> float:
     return time.thread_time() - start
 
 
-def seconds_of_ours(machine: Mips64Machine, entry: int, traced: bool) -> tuple[float, int]:
+def seconds_of_ours(machine: Machine, entry: int, traced: bool) -> tuple[float, int]:
     """(CPU seconds, instructions) of one run from ``entry``; code stays lowered from run to run."""
     machine.restart(entry)
     before = machine.instructions
@@ -67,15 +96,16 @@ def seconds_of_ours(machine: Mips64Machine, entry: int, traced: bool) -> tuple[f
     return time.thread_time() - start, machine.instructions - before
 
 
-def measure(runs: int) -> dict[str, float]:
+def measure(cpu: str, runs: int) -> dict[str, float]:
     """Median guest instructions per second of each way."""
-    image = build()
-    entry = read_elf(image).entry
-    uc = reference(image)
-    machines = {"plain": Mips64Machine(image, MEMORY), "traced": Mips64Machine(image, MEMORY)}
+    guest = GUESTS[cpu]
+    image = build(guest)
+    entry = read_elf(image, cpu).entry
+    uc = reference(cpu, image)
+    machines = {name: make(cpu, image, MEMORY) for name in guest.least}
     speeds: dict[str, list[float]] = {"unicorn": [], "plain": [], "traced": []}
     for run in range(runs + 1):
-        took = {"unicorn": seconds_of_unicorn(uc, entry, entry + 16)}
+        took = {"unicorn": seconds_of_unicorn(uc, entry, entry + guest.finish)}
         for name, machine in machines.items():
             took[name], instructions = seconds_of_ours(machine, entry, name == "traced")
         if run:  # the first run translates and lowers
@@ -85,10 +115,13 @@ def measure(runs: int) -> dict[str, float]:
 
 
 def results() -> list[Result]:
-    """Guest instructions per second of both loops beside Unicorn's: medians of interleaved runs."""
-    speed = measure(RUNS)
-    labels = {"plain": "emulated CPU, user code", "traced": "emulated CPU, trace in memory"}
-    return [
-        Result(labels[name], speed[name] / 1e6, "M instr/s", "Unicorn, no hooks", speed["unicorn"] / 1e6, least)
-        for name, least in LEAST.items()
-    ]
+    """Guest instructions per second of both loops of each CPU beside Unicorn's: medians of interleaved runs."""
+    found: list[Result] = []
+    for cpu, guest in GUESTS.items():
+        speed = measure(cpu, RUNS)
+        labels = {"plain": f"emulated {cpu}, user code", "traced": f"emulated {cpu}, trace in memory"}
+        found += [
+            Result(labels[name], speed[name] / 1e6, "M instr/s", "Unicorn, no hooks", speed["unicorn"] / 1e6, least)
+            for name, least in guest.least.items()
+        ]
+    return found

@@ -54,10 +54,10 @@ BUILT_IN = {
         "hypothetical",
         "faithful",
     ),
-    "shadow": Entry(
-        "models.shadow:MODEL",
-        "shadow page tables on virtualization hardware without nested ones (Adams and Agesen, ASPLOS 2006)",
-        ("shadow-paging",),
+    "ept": Entry(
+        "models.ept:MODEL",
+        "extended page tables: the hardware walks in two dimensions (VT-x of the second generation)",
+        (),
         "hypothetical",
         "faithful",
     ),
@@ -81,6 +81,20 @@ BUILT_IN = {
         ("bt",),
         "hypothetical",
         "ported",
+    ),
+    "shadow": Entry(
+        "models.shadow:MODEL",
+        "shadow page tables on virtualization hardware without nested ones (Adams and Agesen, ASPLOS 2006)",
+        ("shadow-paging",),
+        "hypothetical",
+        "faithful",
+    ),
+    "trap-emulate": Entry(
+        "models.trap_emulate:MODEL",
+        "classic full virtualization: a deprivileged kernel over shadow page tables, every trap emulated",
+        ("classic",),
+        "hypothetical",
+        "hypothetical",
     ),
 }
 

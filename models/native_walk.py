@@ -3,8 +3,8 @@
 Mechanism     Two levels of TLB: the first split into one for instructions and one for data, with entries for 4 KB and
               for 2 MB pages, the second shared.  A reference that neither holds walks four levels of tables, three for
               a 2 MB page; page-walk caches skip the upper ones.  A base switch empties the TLBs of all but global
-              pages, unless entries keep their address space (``tlb.tagged``).  A page fault leaves no translation of
-              its page behind.  Everything else runs directly.
+              pages, unless entries keep their address space (``tlb.tagged``).  A page fault
+              walks, and leaves no translation of its page behind.  Everything else runs directly.
 Not modelled  Where in the caches a page table lies: each reference of a walk costs the same.  Two walks at a time, and
               walks ahead of need.  A walk that ends in a fault is taken to reach the last table.  Setting accessed and
               dirty bits.  Writes of CR0 and CR4 cost what any instruction does, as do instructions that are sensitive
@@ -115,10 +115,10 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
 @inline
 def reference(m, at, ref):
     """A reference that the first-level TLB holds costs nothing more."""
-    if not paging.hit(m.paging, at, ref):
-        miss(m, at, ref)
     if paging.faulted(at):
-        paging.drop_fault(m.paging, at, ref)
+        fault(m, at, ref)
+    elif not paging.hit(m.paging, at, ref):
+        miss(m, at, ref)
 
 
 @helper
@@ -129,9 +129,22 @@ def miss(m, at, ref):
     elif paging.second(m.paging, at, ref):
         tick(m.counts, at, STLB_HITS)
     else:
-        tick(m.counts, at, PAGE_WALKS)
-        add(m.counts, at, WALK_REFERENCES, paging.walk(m.paging, at, ref.page))
+        walk(m, at, ref)
         paging.fill(m.paging, at, ref)
+
+
+@helper
+def fault(m, at, ref):
+    """A walk finds out that the access may not be made, and no translation of its page is left behind."""
+    walk(m, at, ref)
+    paging.drop_fault(m.paging, at, ref)
+
+
+@inline
+def walk(m, at, ref):
+    """Walk the page tables for the page of ``ref``."""
+    tick(m.counts, at, PAGE_WALKS)
+    add(m.counts, at, WALK_REFERENCES, paging.walk(m.paging, at, ref.page))
 
 
 @inline

@@ -178,22 +178,15 @@ def happen(m, at, row):
             shadow.enter(m.mmu, at.vcpu)
     elif row.kind == Kind.TLB_PROBE:
         if shadow.probe_invalidates(m.mmu, at.vcpu):
-            invalidate_pair(m, at, np.uint64(row.page))
+            tick(m.counts, at, INVLPG_EXITS)
+            shadow.enter(m.mmu, at.vcpu)
+            shadow.invalidate_pair(m.mmu, at, row.page)
     elif row.kind == Kind.IDLE:
         add(m.counts, at, IDLE_UNITS, np.int64(row.page))
     else:
         if row.kind == Kind.BASE_SWITCH:
             shadow.enter(m.mmu, at.vcpu)
         shadow.change(m.mmu, at, row)
-
-
-@inline
-def invalidate_pair(m, at, page):
-    """The INVLPG that a MIPS guest's TLB probe stands for."""
-    tick(m.counts, at, INVLPG_EXITS)
-    shadow.enter(m.mmu, at.vcpu)
-    shadow.invalidate_page(m.mmu, at, page)
-    shadow.invalidate_page(m.mmu, at, page ^ np.uint64(1))
 
 
 bind(ShadowPaging, access=reference, event=happen)

@@ -25,6 +25,9 @@ Settings = dict[str, int | str]
 SOFTWARE_REFILLED = ("mips64",)
 """Architectures whose kernels refill the TLB, so that a trace holds refills of the recording machine's."""
 
+SUPPLIED = ("translation", "crossing", "privilege", "device")
+"""Groups of rows that a rule can stand in for, see ``replay.synthesize``."""
+
 GROUP_EVENTS = {
     "access": "fetches, loads and stores",
     "translation": "page-table stores, base switches, invalidations",
@@ -58,6 +61,8 @@ class Counts:
     timeline: Timeline
     unfinished: str = ""
     """Why the recorded guest did not finish; empty where it did."""
+    synthesized: str = ""
+    """The rule that stands in for events that the trace lacks; empty where none does."""
 
     def total(self, counter: str) -> int:
         """``counter`` summed over vCPUs and places."""
@@ -128,6 +133,7 @@ def count(
         classes=tuple(ServiceClass(k) for k in classes),
         timeline=watch.timeline,
         unfinished=prepared.unfinished,
+        synthesized=prepared.synthesized,
     )
 
 
@@ -185,7 +191,10 @@ def refuse_unfit(model: Model, meta: TraceMeta) -> None:
     lacking = [group for group in model.needs if group not in meta.groups]
     if lacking:
         what = ", ".join(f"{group} events ({GROUP_EVENTS[group]})" for group in lacking)
-        raise UserError(f"model {model.name} needs the trace's {what}, which it lacks; record one with `tracegen run`")
+        rule = ", or let a rule stand in: --synthesize first-touch" if set(lacking) <= set(SUPPLIED) else ""
+        raise UserError(
+            f"model {model.name} needs the trace's {what}, which it lacks; record a guest with `tracegen run`{rule}"
+        )
     if ServiceClass.REFILL in model.replaces and meta.architecture in SOFTWARE_REFILLED:
         _refuse_without_refill(model, meta)
 

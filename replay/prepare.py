@@ -64,6 +64,8 @@ class Prepared(NamedTuple):
     digest: str
     unfinished: str = ""
     """Why the recorded guest did not finish; empty where it did."""
+    synthesized: str = ""
+    """The rule that stands in for events that the trace lacks, and what it says; empty where none does."""
 
 
 STORED = {

@@ -274,6 +274,7 @@ def _trace(counts: Counts) -> dict[str, Any]:
         "vcpus": meta.vcpus,
         "digest": counts.digest,
         "unfinished": counts.unfinished,
+        "synthesized": counts.synthesized,
     }
 
 

@@ -53,9 +53,10 @@ def heading(document: Document) -> str:
 
 
 def unfinished(document: Document) -> list[str]:
-    """A warning where the recorded guest did not do all its work."""
-    why = document["trace"].get("unfinished")
-    return [f"This trace is incomplete, and so are its costs: {why}."] if why else []
+    """A warning where the recorded guest did not do all its work, or where not all is recorded."""
+    why, rule = (document["trace"].get(what) for what in ("unfinished", "synthesized"))
+    said = [f"This trace is incomplete, and so are its costs: {why}."] if why else []
+    return said + ([f"What the trace lacks is synthesized by the rule {rule}."] if rule else [])
 
 
 def label(document: Document) -> list[str]:

@@ -73,6 +73,7 @@ def _complete_cpu(incomplete: str) -> list[str]:
     short_help="Run a workload and record its trace.",
     epilog=shell.examples(
         "tracegen run radix -o radix.arrow",
+        "tracegen run pmake --cpu x86-64",
         "tracegen run gups --memory 128M --seed 7",
         "tracegen run radix keys=65536 --json",
     ),

@@ -29,6 +29,12 @@ COMPARE_EXAMPLES = shell.examples(
     "replay compare radix.arrow", "replay compare radix.arrow --set tlb.entries=128 --json"
 )
 
+Synthesis = Annotated[
+    str | None,
+    typer.Option(
+        "--synthesize", help="Let a rule stand in for what an imported trace lacks: first-touch.", metavar="RULE"
+    ),
+]
 Trace = Annotated[Path, typer.Argument(help="A trace file.", metavar="TRACE", show_default=False)]
 MachineName = Annotated[
     str | None,
@@ -67,6 +73,7 @@ def run(
     machine: MachineName = None,
     settings: Settings = None,
     prices: Prices = None,
+    synthesis: Synthesis = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Also save counts, prices and manifest in this folder.")
     ] = None,
@@ -94,7 +101,7 @@ def run(
     from replay.price import primitives
 
     models.check(model)
-    prepared = prepare(trace, cache=cache)
+    prepared = prepare(trace, synthesis, cache=cache)
     chosen = models.load(model, prepared.meta.architecture)
     hardware = hardware_for(chosen, prepared, machine)
     primitives(hardware, prepared.meta, paid)  # refuses a wrong price before anything is counted
@@ -137,6 +144,7 @@ def compare(
     machine: MachineName = None,
     settings: Settings = None,
     prices: Prices = None,
+    synthesis: Synthesis = None,
     json: Json = False,
     cache: Cache = True,
 ) -> None:
@@ -144,7 +152,7 @@ def compare(
     given, paid = pairs("--set", settings), pairs("--price", prices)
     from replay import compare as comparison
 
-    prepared = prepare(trace, cache=cache)
+    prepared = prepare(trace, synthesis, cache=cache)
     entrants, left_out = _entrants(prepared, machine)
     if not entrants:
         raise UserError(f"{trace}: no model can be charged with it; {left_out[0]['reason']}")
@@ -186,12 +194,14 @@ def _as_asked(document: dict[str, Any], architecture: str) -> dict[str, Any]:
     return document | {role: models.word(document[role], architecture) for role in ("model", "baseline")}
 
 
-def prepare(trace: Path, *, cache: bool) -> Prepared:
-    """The trace, ready to be counted; shows how far that is.  Raises UserError."""
+def prepare(trace: Path, rule: str | None = None, *, cache: bool) -> Prepared:
+    """The trace, ready to be counted, what it lacks synthesized by ``rule``.  Raises UserError."""
     from replay import prepare as preparation
+    from replay.synthesize import synthesize
 
     with shell.Progress(f"preparing {trace.name}") as progress:
-        return preparation.prepare(str(trace), use_cache=cache, progress=progress)
+        prepared = preparation.prepare(str(trace), use_cache=cache, progress=progress)
+    return synthesize(prepared, rule) if rule else prepared
 
 
 def hardware_for(model: Model, prepared: Prepared, machine: str | None) -> Machine:

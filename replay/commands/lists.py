@@ -98,10 +98,10 @@ def machines(
         parameters, prices = (_records(what, document[f"{what}s"]) for what in ("parameter", "price"))
         shell.show(f"{document['name']}: {document['summary']}", parameters, prices)
         return
-    table = shell.table("machine", "what it is")
-    for machine in found:
-        table.add_row(machine.name, machine.summary)
-    shell.show(table)
+    table = shell.table("machine", ">clock", "what it is")
+    for machine in sorted(found, key=lambda machine: machine.name.rpartition("-")[2]):
+        table.add_row(machine.name, f"{machine.parameters['clock'].value:,.0f} MHz", machine.summary)
+    shell.show(table, "Oldest first. All values of one, with their sources: replay machines MACHINE")
 
 
 def _machine(machine: Machine) -> dict[str, Any]:

@@ -31,3 +31,21 @@ def of_classes(sites: Sites, classes: tuple[Sensitive, ...]) -> np.ndarray:
     found: np.ndarray = np.isin(sites.klass, [int(klass) for klass in classes])
     found[0] = False
     return found
+
+
+PASSED_THROUGH = (0x10, 0x81, 0x82, 0x84, 0x100, 0x101, 0x102, 0x174, 0x175, 0x176)
+"""Low 16 bits of the model-specific registers that hardware switches with the guest: time-stamp counter, STAR, LSTAR,
+SFMASK, FS and GS base and the other GS base, SYSENTER's."""
+
+END_OF_INTERRUPT = 0x80B
+
+
+def model_specific(sites: Sites, *, apic_virtual: bool) -> np.ndarray:
+    """By site: whether its access to a model-specific register (of a MIPS guest: to its timer) exits; bool.
+
+    With ``apic_virtual`` the hardware itself ends an interrupt in the local controller.
+    """
+    own = (*PASSED_THROUGH, END_OF_INTERRUPT) if apic_virtual else PASSED_THROUGH
+    specific = of_classes(sites, (Sensitive.RDMSR, Sensitive.WRMSR)) & ~np.isin(sites.register, own)
+    found: np.ndarray = specific | naming(sites, {Sensitive.MTC0: (MIPS_COMPARE,)})
+    return found

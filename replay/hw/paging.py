@@ -129,7 +129,7 @@ def faulted(at):
     return FIRST_FAULT <= at.cut_off and at.cut_off <= LAST_FAULT
 
 
-@helper
+@inline
 def drop_fault(paging, at, ref):
     """After a page fault: no translation of its page is left that the restarted access could use.
 

@@ -63,6 +63,12 @@ def insert(sets, vcpu, key):
 
 
 @inline
+def push(sets, vcpu, key):
+    """As ``insert``, of a key that is not held."""
+    push_in(sets.tags, vcpu * sets.entries + np.uint64(sets.home[key]), sets.ways, key)
+
+
+@inline
 def drop(sets, vcpu, key):
     """Forget ``key``."""
     drop_in(sets.tags, vcpu * sets.entries + np.uint64(sets.home[key]), sets.ways, key)

@@ -355,7 +355,7 @@ def _forget_table(s, row):
 # -- synchronizing ----------------------------------------------------------------------------------------------------
 
 
-@helper
+@inline
 def invalidate_page(s, at, page):
     """INVLPG: the TLB loses ``page``, and its entry is compared if the table is unsynchronized."""
     if s.guest.state[guest_tables.leaf_of(s.guest, page)] == UNSYNCHRONIZED:
@@ -363,6 +363,13 @@ def invalidate_page(s, at, page):
         if s.entry[page] & OLD:
             _follow(s, at, page)
     _drop_page(s, at.vcpu, page)
+
+
+@helper
+def invalidate_pair(s, at, page):
+    """The INVLPG that a MIPS guest's TLB probe stands for: of ``page`` and of the other half of its pair."""
+    invalidate_page(s, at, np.uint64(page))
+    invalidate_page(s, at, np.uint64(page) ^ ONE)
 
 
 @inline

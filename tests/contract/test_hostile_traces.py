@@ -69,14 +69,14 @@ def victim(root: Path) -> Iterator[Victim]:
 
 
 def test_the_unaltered_trace_gives_a_result(victim: Victim) -> None:
-    """The trace that the others are made from is valid, so that what is refused is refused for its change."""
-    assert ["result"] == victim.charge([[]])
+    """The traces that others are made from are valid for every model: what is refused is refused for its change."""
+    assert ["result"] * 6 == victim.charge([[]] * 6)
 
 
 @PATIENT
 @given(batch=BATCH)
 def test_altered_rows_give_a_result_or_one_line(victim: Victim, batch: list[Any]) -> None:
-    """Rows changed, dropped and repeated at will are charged by every model or refused in one line."""
+    """Rows changed, dropped and repeated at will are charged or refused in one line."""
     assert {"result", "refused"} >= set(victim.charge(batch))
 
 

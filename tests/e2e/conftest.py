@@ -1,4 +1,4 @@
-"""Fixtures: the project as a user has it, a wheel installed outside the checkout."""
+"""Fixtures: the project as a user has it, a wheel installed outside the checkout; and the guest, booted in this one."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ import subprocess
 import sys
 import sysconfig
 import venv
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pytest
+
+from tracegen import build, filesystem
+from tracegen.machine import make
+from tracegen.writer import unpack
 
 SECONDS = 300
 """No command of these tests takes longer."""
@@ -82,3 +89,28 @@ def small_trace(installation: Path, tmp_path_factory: pytest.TempPathFactory) ->
     done = Installed(installation, folder).run("tracegen", "run", "radix", "keys=2000", "radix=64", "-o", "small.arrow")
     assert done.returncode == 0, done.stderr
     return folder / "small.arrow"
+
+
+class Run(NamedTuple):
+    """How the guest's run ended, its rows, and what it left on the disk."""
+
+    status: int | None
+    console: str
+    rows: dict[str, np.ndarray]
+    disk: bytes
+
+
+@pytest.fixture(scope="session")
+def boot_on() -> Callable[..., Run]:
+    """Boots the guest on a CPU with a boot argument string and runs it to its end."""
+
+    def run(cpu: str, line: str, memory_bytes: int = 64 << 20, *, disk_bytes: int = 2 << 20, seed: int = 1) -> Run:
+        image, chunks = build.image(cpu), list[dict[str, np.ndarray]]()
+        disk = filesystem.fit(image.disk, disk_bytes)
+        machine = make(cpu, image.data, memory_bytes, seed, line.split(), disk=disk)
+        result = machine.run(sink=lambda words, counts: chunks.append(unpack(words, counts)))
+        rows = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+        assert result.reason == "exit"
+        return Run(result.status, result.console.decode(), rows, machine.disk_image())
+
+    return run

@@ -13,6 +13,8 @@ from replay.trace.schema import (
     CAUSE_MASK,
     ENTRY_FRAME_SHIFT,
     ENTRY_PRESENT,
+    ENTRY_REFERENCED,
+    ENTRY_SIZE_SHIFT,
     EVENT_FIRST,
     REQUEST_WRITE,
     Cause,
@@ -24,6 +26,11 @@ from tracegen.machine import make
 from tracegen.writer import unpack
 
 MEBI = 1 << 20
+TABLE_ENTRIES = abi.PAGE_BYTES // abi.PTE_BYTES
+NO_EXECUTE = 1 << 63
+UPPER_HALF = (1 << 52) - (1 << 35)
+"""The bits of a virtual page number that are equal: set for the kernel's pages, clear for a process's."""
+SPACES = {Kind.SPACE_CREATE, Kind.SPACE_DESTROY, Kind.BASE_SWITCH, Kind.INVALIDATE_PAGE}
 
 
 class Row(NamedTuple):
@@ -36,14 +43,30 @@ class Row(NamedTuple):
     extra: tuple[int, ...]
 
 
-@pytest.fixture(scope="module")
-def events() -> list[Row]:
+class Recorded(NamedTuple):
+    """A run's events, and what was in memory at its end."""
+
+    cpu: str
+    events: list[Row]
+    memory: bytes
+
+
+@pytest.fixture(scope="module", params=build.CPUS)
+def recorded(request: pytest.FixtureRequest) -> Recorded:
     """The events of the guest's own tests on a small machine, in order, where memory and disk run out."""
-    image, chunks = build.image(), list[dict[str, np.ndarray]]()
-    machine = make("mips64", image.data, 8 * MEBI, 1, ["usertests"], disk=filesystem.fit(image.disk, 2 * MEBI))
+    cpu, chunks = str(request.param), list[dict[str, np.ndarray]]()
+    image = build.image(cpu)
+    machine = make(cpu, image.data, 8 * MEBI, 1, ["usertests"], disk=filesystem.fit(image.disk, 2 * MEBI))
     result = machine.run(sink=lambda words, counts: chunks.append(keep_events(unpack(words, counts))))
     assert 0 == result.status
-    return list(rows_of({name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}))
+    columns = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+    return Recorded(cpu, list(rows_of(columns)), machine.read(0, 8 * MEBI))
+
+
+@pytest.fixture
+def events(recorded: Recorded) -> list[Row]:
+    """The events alone."""
+    return recorded.events
 
 
 def keep_events(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -63,15 +86,36 @@ def rows_of(rows: dict[str, np.ndarray]) -> Iterator[Row]:
             extra = ()
 
 
+class Table(NamedTuple):
+    """A page-table page: its level, its entries that are present, and what it was said to map."""
+
+    level: int
+    entries: dict[int, int]  # index -> frame that the entry maps, or of the table below
+    link: list[int]  # space and first virtual page, once it is linked
+
+
+def first_page(table: Table, index: int) -> tuple[int, int]:
+    """Space and number of the first virtual page that an entry maps; those of the upper half are space 0's."""
+    space, first = table.link
+    page = first + (index << 9 * table.level)
+    return (0, page | UPPER_HALF) if page & UPPER_HALF else (space, page)
+
+
 class Memory:
     """Which frames are page tables, what their entries map, and what is known of the others."""
 
     def __init__(self) -> None:
-        self.tables: dict[int, dict[int, int]] = {}  # frame of a table -> index -> frame that the entry maps
+        self.tables: dict[int, Table] = {}  # by frame
         self.mapped = Counter[int]()  # frame -> entries
         self.zeroed: set[int] = set()  # and neither freed nor made a table since
         self.freed: set[int] = set()  # and not put to a known use since
         self.copies = 0  # made into frames that no row names, and not mapped since
+        self.pages: dict[int, tuple[int, int]] = {0: (0, 0)}  # page id -> space and virtual page
+        self.spaces = {0}  # that there are; 0 is the kernel's
+        self.old: set[int] = set()  # page ids whose entry was usable and changed, and not invalidated since
+        self.base = 0  # the space in use
+        self.deepest = 0  # level of a table
+        self.invalidations = 0
 
     def follow(self, row: Row) -> None:
         """One event: what it says must be possible."""
@@ -86,17 +130,54 @@ class Memory:
             self.use(row.extra[2])
         elif row.kind == Kind.SERVICE_ENTER:
             self.copies += row.page == abi.Service.PAGE_COPY
-        elif row.kind == Kind.TABLE_ALLOC:
-            assert row.page in self.zeroed, "a table of unknown content"
-            self.zeroed.remove(row.page)
-            self.tables[row.page] = {}
-        elif row.kind == Kind.TABLE_FREE:
-            for frame in self.tables.pop(row.page).values():
-                self.forget(frame)
+        elif row.kind == Kind.PAGE:
+            low, high = row.extra
+            self.pages[row.page] = high >> 4, low | (high & 15) << 48
         elif row.kind == Kind.ENTRY:
-            self.enter(row.info & 511, *row.extra)
+            self.enter(row)
         elif row.kind == Kind.RETURN and row.info == Mode.USER:
             assert self.freed.isdisjoint(self.mapped), "a process maps a freed frame"
+        elif row.kind in SPACES:
+            self.follow_space(row)
+        else:
+            self.follow_table(row)
+
+    def follow_table(self, row: Row) -> None:
+        """Tables come and go."""
+        if row.kind == Kind.TABLE_ALLOC:
+            assert row.page in self.zeroed, "a table of unknown content"
+            self.zeroed.remove(row.page)
+            self.tables[row.page] = Table(row.info, {}, [])
+            self.deepest = max(self.deepest, row.info)
+        elif row.kind == Kind.TABLE_LINK:
+            assert row.info == self.tables[row.page].level, "a table of two levels"
+            first, space = row.extra
+            self.tables[row.page].link[:] = space, first | (UPPER_HALF if first & UPPER_HALF else 0)  # 48 bits of 52
+            assert space in self.spaces, "a table of no space"
+        elif row.kind == Kind.TABLE_UNLINK:
+            self.tables[row.page].link.clear()
+        elif row.kind == Kind.TABLE_FREE:
+            table = self.tables.pop(row.page)
+            assert not table.link, "a linked table is freed"
+            if table.level == 0:
+                for frame in table.entries.values():
+                    self.forget(frame)
+            upper = (other for other in self.tables.values() if other.level and other.link[0])
+            assert not any(row.page in other.entries.values() for other in upper), "an entry leads to a freed table"
+
+    def follow_space(self, row: Row) -> None:
+        """Spaces come and go, and one is in use; what the hardware knows of entries goes with a change of it."""
+        if row.kind == Kind.SPACE_CREATE:
+            assert row.page not in self.spaces
+            self.spaces.add(row.page)
+        elif row.kind == Kind.SPACE_DESTROY:
+            self.spaces.remove(row.page)
+        elif row.kind == Kind.BASE_SWITCH:
+            self.base = row.page
+            self.old.clear()
+        elif row.kind == Kind.INVALIDATE_PAGE:
+            self.old.discard(row.page)
+            self.invalidations += 1
 
     def use(self, frame: int) -> None:
         """A frame gets a new content, or gives its own to the disk."""
@@ -110,30 +191,78 @@ class Memory:
         if not self.mapped[frame]:
             del self.mapped[frame]
 
-    def enter(self, index: int, old: int, new: int, table: int) -> None:
-        """A store of an entry: the old one is what was there, the new one maps a frame with a content."""
-        held = self.tables[table].pop(index, None)
+    def enter(self, row: Row) -> None:
+        """A store of an entry: the old one is what was there, the new one maps a frame with a content, or a table."""
+        index, level = row.info & 511, row.info >> 12
+        old, new, at = row.extra
+        table = self.tables[at]
+        assert table.level == level
+        assert self.pages[row.page] == first_page(table, index), "an entry of another page"
+        held = table.entries.pop(index, None)
         assert held == (old >> ENTRY_FRAME_SHIFT if old & ENTRY_PRESENT else None), "an entry changed unseen"
-        if held is not None:
+        if held is not None and level == 0:
             self.forget(held)
-        if new & ENTRY_PRESENT:
-            frame = new >> ENTRY_FRAME_SHIFT
-            assert frame not in self.tables, "a table is mapped"
-            self.tables[table][index] = frame
-            self.mapped[frame] += 1
-            if frame in self.freed:
-                self.freed.remove(frame)
-                self.copies -= 1
-                assert self.copies >= 0, "a free frame is mapped"
+        if old & ENTRY_PRESENT and old & ENTRY_REFERENCED and old != new and table.link[0] == self.base:
+            self.old.add(row.page)
+        if not new & ENTRY_PRESENT:
+            return
+        frame = table.entries[index] = new >> ENTRY_FRAME_SHIFT
+        if level:
+            self.lead(table, index, frame, new >> ENTRY_SIZE_SHIFT & 3)
+        else:
+            self.hold(frame)
+
+    def lead(self, table: Table, index: int, frame: int, size: int) -> None:
+        """An entry of an upper table leads to a table of the level below, linked for the same pages, or maps them."""
+        if size:
+            assert size == table.level == 1
+            return
+        below = self.tables[frame]
+        assert below.level == table.level - 1
+        assert first_page(table, index) == tuple(below.link), "a table of another space or for other pages"
+
+    def hold(self, frame: int) -> None:
+        """An entry maps a frame: it has a content."""
+        assert frame not in self.tables, "a table is mapped"
+        self.mapped[frame] += 1
+        if frame in self.freed:
+            self.freed.remove(frame)
+            self.copies -= 1
+            assert self.copies >= 0, "a free frame is mapped"
 
 
-def test_frames_are_what_was_announced(events: list[Row]) -> None:
+def in_memory(recorded: Recorded, frame: int) -> dict[int, int]:
+    """A table as it is in the guest's memory: index -> frame, where present."""
+    order = ">u8" if build.TARGETS[recorded.cpu].order == "big" else "<u8"
+    words = np.frombuffer(recorded.memory, order, TABLE_ENTRIES, frame * abi.PAGE_BYTES).tolist()
+    return {index: word % NO_EXECUTE >> abi.PAGE_SHIFT for index, word in enumerate(words) if word & 1}
+
+
+LEVELS = {"mips64": 1, "x86-64": 4}
+
+
+def test_frames_are_what_was_announced(recorded: Recorded) -> None:
     """A table is zeroed first, no process maps a freed frame or a table, and each entry's old value is the latest."""
     memory = Memory()
-    for row in events:
+    for row in recorded.events:
         memory.follow(row)
 
-    assert len(memory.mapped) < 100 < sum(row.kind == Kind.TABLE_FREE for row in events)
+    assert len(memory.mapped) < 100 < sum(row.kind == Kind.TABLE_FREE for row in recorded.events)
+    assert LEVELS[recorded.cpu] == memory.deepest + 1
+    assert {frame: table.entries for frame, table in memory.tables.items()} == {
+        frame: in_memory(recorded, frame) for frame in memory.tables
+    }
+
+
+def test_x86_entries_that_change_are_invalidated(recorded: Recorded) -> None:
+    """Where hardware walks the tables, no process goes on with the old of an entry that was usable and changed."""
+    memory = Memory()
+    for row in recorded.events:
+        memory.follow(row)
+        if recorded.cpu == "x86-64" and row.kind == Kind.RETURN and row.info == Mode.USER:
+            assert set() == memory.old
+
+    assert (memory.invalidations > 1000) == (recorded.cpu == "x86-64")
 
 
 def test_services_nest(events: list[Row]) -> None:

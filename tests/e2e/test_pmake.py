@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -29,25 +30,32 @@ class Run(NamedTuple):
     files: dict[str, bytes]
 
 
-def boot(jobs: int, disk_bytes: int = abi.DISK_BYTES) -> Run:
-    """Run the workload with so many jobs, on a disk of that size."""
-    image, rows = build.image(), Counter[int]()
+@cache
+def boot(cpu: str, jobs: int, disk_bytes: int = abi.DISK_BYTES) -> Run:
+    """Run the workload on a CPU with so many jobs, on a disk of that size."""
+    image, rows = build.image(cpu), Counter[int]()
 
     def sink(words: np.ndarray, counts: np.ndarray) -> None:
         rows.update(dict(enumerate(np.bincount(unpack(words, counts)["kind"]).tolist())))
 
     line = find("pmake").command_line({"jobs": jobs}).split()
-    machine = make("mips64", image.data, arguments=line, disk=filesystem.fit(image.disk, disk_bytes))
+    machine = make(cpu, image.data, arguments=line, disk=filesystem.fit(image.disk, disk_bytes))
     result = machine.run(sink=sink)
     assert "exit" == result.reason
     files = filesystem.read(machine.disk_image())
     return Run(result.status, result.console.decode(), result.instructions, rows, files)
 
 
+@pytest.fixture(scope="module", params=build.CPUS)
+def cpu(request: pytest.FixtureRequest) -> str:
+    """Each CPU that there is a guest for."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def run() -> Run:
+def run(cpu: str) -> Run:
     """The workload as it runs by default."""
-    return boot(2)
+    return boot(cpu, 2)
 
 
 def test_program_is_built_and_right(run: Run) -> None:
@@ -75,18 +83,26 @@ def test_work_is_many_short_processes(run: Run) -> None:
     assert commands >= 45
 
 
-def test_jobs_change_the_order_only(run: Run) -> None:
+def test_jobs_change_the_order_only(cpu: str, run: Run) -> None:
     """With one job at a time the same commands run, and leave the same files."""
-    alone = boot(1)
+    alone = boot(cpu, 1)
 
     assert sorted(alone.console.splitlines()) == sorted(run.console.splitlines())
     assert alone.files == run.files
 
 
-def test_full_disk_ends_the_build() -> None:
+def test_each_cpu_builds_the_same_files() -> None:
+    """Objects, program and output are the same bytes on each CPU: their format is nobody's order of bytes."""
+    programs = set(build.programs())
+    built = [{name: file for name, file in boot(on, 2).files.items() if name not in programs} for on in build.CPUS]
+
+    assert built[0] == built[1]
+
+
+def test_full_disk_ends_the_build(cpu: str) -> None:
     """On a disk without room for the objects the build says for what, ends with NO_SPACE and leaves no piece."""
-    room = -(-len(build.image().disk) // abi.PAGE_BYTES) + 8
-    full = boot(1, room * abi.PAGE_BYTES)
+    room = -(-len(build.image(cpu).disk) // abi.PAGE_BYTES) + 8
+    full = boot(cpu, 1, room * abi.PAGE_BYTES)
     lines = full.console.splitlines()
     command = next(line for line in lines if line.startswith("pmake: '")).split("'")[1].split()
 

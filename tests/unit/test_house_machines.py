@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+import models
 from replay.errors import UserError
 from replay.machine import load_machine, load_prices, machine_names
+from replay.trace.schema import ServiceClass
 
 RECORD = 'unit = "cycles"\nlow = 0\nhigh = 9999\n'
 
@@ -68,3 +70,37 @@ def test_a_file_is_named_after_what_it_describes(name: str) -> None:
     assert name == machine.name
     assert machine.summary
     assert load_prices(machine.price_set) == machine.prices
+
+
+EXITS = {"penryn-2008": 1266, "nehalem-2009": 1009, "westmere-2010": 761, "sandybridge-2011": 784}
+"""Cycles of an exit and the entry after it, hardware alone, as published."""
+
+RECALLED = ("ivybridge-2012", "haswell-2013", "broadwell-2014")
+"""Generations whose exits nobody at hand published."""
+
+
+@pytest.mark.parametrize("name", EXITS)
+def test_published_exits_are_cited(name: str) -> None:
+    """The generations whose round trip is printed have it as their price of an exit, with its source."""
+    record = load_prices(name)["vm_exit"]
+
+    assert (EXITS[name], True) == (record.value, record.source.startswith("cited: Agesen"))
+
+
+@pytest.mark.parametrize("name", RECALLED)
+def test_recalled_exits_are_assumed(name: str) -> None:
+    """What is known from memory alone, or by other sources' word, is marked assumed and says so."""
+    prices = load_prices(name)
+
+    assert {"assumed"} == {record.source for record in prices.values()}
+    assert prices["vm_exit"].low < prices["vm_exit"].value < prices["vm_exit"].high
+
+
+@pytest.mark.parametrize("name", [*EXITS, *RECALLED])
+@pytest.mark.parametrize("model", ["native-walk", "shadow"])
+def test_generations_price_exits_of_any_kind(name: str, model: str) -> None:
+    """Each generation's price set prices all that bare hardware and a monitor with shadow page tables do."""
+    prices = load_prices(name)
+    costs = models.load(model).costs.values()
+
+    assert set() == {part for cost in costs for part in cost.names(ServiceClass.OTHER)} - {*prices, "device_unit"}

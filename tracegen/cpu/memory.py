@@ -16,7 +16,7 @@ def _pointer(context: Any, builder: Any, signature: Any, values: Any, place: Any
 
 
 def _load(size: int) -> Callable[..., Any]:
-    def load(typing: Any, array: Any, address: Any) -> Any:
+    def load(typing: Any, array: Any, address: Any) -> Any:  # noqa: ARG001 - numba matches their names
         def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
             place = context.get_value_type(getattr(types, f"uint{8 * size}"))
             value = builder.load(_pointer(context, builder, signature, values, place), align=1)
@@ -28,7 +28,7 @@ def _load(size: int) -> Callable[..., Any]:
 
 
 def _store(size: int) -> Callable[..., Any]:
-    def store(typing: Any, array: Any, address: Any, value: Any) -> Any:
+    def store(typing: Any, array: Any, address: Any, value: Any) -> Any:  # noqa: ARG001 - as above
         def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
             place = context.get_value_type(getattr(types, f"uint{8 * size}"))
             narrow = values[2] if size == 8 else builder.trunc(values[2], place)
@@ -40,8 +40,14 @@ def _store(size: int) -> Callable[..., Any]:
     return store
 
 
-load1, load2, load4, load8 = (intrinsic(_load(size)) for size in (1, 2, 4, 8))
+load1: Any = intrinsic(_load(1))
+load2: Any = intrinsic(_load(2))
+load4: Any = intrinsic(_load(4))
+load8: Any = intrinsic(_load(8))
 """(array, byte address) -> the value there, zero-extended."""
 
-store1, store2, store4, store8 = (intrinsic(_store(size)) for size in (1, 2, 4, 8))
+store1: Any = intrinsic(_store(1))
+store2: Any = intrinsic(_store(2))
+store4: Any = intrinsic(_store(4))
+store8: Any = intrinsic(_store(8))
 """(array, byte address, value): the value's low bytes go there."""

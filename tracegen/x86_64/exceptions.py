@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from replay.jit import helper, inline
-from replay.trace.schema import TOUCH_SHIFT, Cause, Kind
+from replay.trace.schema import TOUCH_SHIFT, Cause, Kind, Mode
 from tracegen.cpu import disk
 from tracegen.cpu.recorder import BY_EXCEPTION, close_exception, event, mapped_page_id, service_enter
 from tracegen.cpu.services import (
@@ -63,7 +63,7 @@ CONTRIBUTORY = np.zeros(32, np.bool_)
 """Exceptions of which two make a double fault, as does one of them while a page fault is delivered."""
 CONTRIBUTORY[[Vector.DE, Vector.TS, Vector.NP, Vector.SS, Vector.GP]] = True
 
-ZERO, ONE = np.uint64(0), np.uint64(1)
+ZERO, ONE, KERNEL_MODE = np.uint64(0), np.uint64(1), np.uint64(Mode.KERNEL)
 ACCUMULATOR, LOW32 = np.uint64(RAX), np.uint64(0xFFFFFFFF)
 
 
@@ -89,6 +89,7 @@ def open_exception(core, cause, service, page, touch):
     s = core.s
     s[S.LAST_CAUSE], s[S.LAST_THREAD] = cause + ONE, s[S.THREAD]
     event(core, EXCEPTION, cause | touch << np.uint64(TOUCH_SHIFT), page)
+    s[S.MODE] = KERNEL_MODE
     service_enter(core, service, BY_EXCEPTION)
     s[S.EXCEPTIONS] += ONE
 

@@ -17,9 +17,7 @@ from tracegen.cpu.arithmetic import sra
 from tracegen.x86_64 import places
 
 ADDITION, SUBTRACTION, CARRIES, EXPLICIT = (np.uint64(n) for n in range(4))
-KIND, A, B, RESULT = (
-    np.uint64(p) for p in (places.FLAG_KIND, places.FLAG_A, places.FLAG_B, places.FLAG_RESULT)
-)
+KIND, A, B, RESULT = (np.uint64(p) for p in (places.FLAG_KIND, places.FLAG_A, places.FLAG_B, places.FLAG_RESULT))
 
 CF, PF, AF, ZF, SF, OF = (np.uint64(1 << bit) for bit in (0, 2, 4, 6, 7, 11))
 ARITHMETIC = CF | PF | AF | ZF | SF | OF

@@ -50,8 +50,8 @@ LOOP_IMPORTS = """\
 from tracegen.x86_64.access import load_slow, probe_write, store_slow
 from tracegen.x86_64.exceptions import attend, take
 from tracegen.x86_64.flags import (
-    add, add_carry, condition, decrement, increment, keep, logic, multiply_signed, rotated_left, set_product, sext, shift_left,
-    shift_right, shift_right_signed, subtract, subtract_carry, take_bit, CARRIES, SUBTRACTION,
+    add, add_carry, condition, decrement, increment, keep, logic, multiply_signed, rotated_left, set_product, sext,
+    shift_left, shift_right, shift_right_signed, subtract, subtract_carry, take_bit, CARRIES, SUBTRACTION,
 )
 from tracegen.x86_64.integer import swapped
 from tracegen.x86_64.translation import fetch_value

@@ -39,6 +39,7 @@ from tracegen.x86_64.descriptors import (
 from tracegen.x86_64.flags import ZF, arithmetic, assign
 from tracegen.x86_64.places import FS_BASE
 from tracegen.x86_64.privilege import is_system, refuse
+from tracegen.x86_64.state import Vector
 from tracegen.x86_64.translation import canonical
 
 LGDT, LIDT, LLDT, LTR, SGDT, SIDT, SLDT, STR, LAR, LSL, VERR, VERW = (
@@ -51,9 +52,10 @@ LGDT, LIDT, LLDT, LTR, SGDT, SIDT, SLDT, STR, LAR, LSL, VERR, VERW = (
 MOV_SEGMENT, PUSH_SEGMENT, POP_SEGMENT = (
     np.uint64(k) for k in (Sensitive.MOV_SEGMENT, Sensitive.PUSH_SEGMENT, Sensitive.POP_SEGMENT)
 )
+UD = np.uint64(Vector.UD)
 LOAD2, STORE2 = np.uint64(Kind.LOAD2), np.uint64(Kind.STORE2)
 ZERO, ONE, TWO, THREE, FOUR, EIGHT, SIXTEEN, U32, U40 = (np.uint64(n) for n in (0, 1, 2, 3, 4, 8, 16, 32, 40))
-SEGMENTS, STACK_SEGMENT, FS_BASE_PLACE = np.uint64(S.SEGMENTS), np.uint64(2), np.uint64(FS_BASE)
+SEGMENTS, CODE_SEGMENT, STACK_SEGMENT, FS_BASE_PLACE = (np.uint64(n) for n in (S.SEGMENTS, 1, 2, FS_BASE))
 TYPE, LOCAL_TABLE, TASK, CALL_GATE = np.uint64(0x1F), np.uint64(0x02), np.uint64(0x09), np.uint64(0x0C)
 BUSY, BUSY_BIT = np.uint64(0x0B), np.uint64(1 << 41)
 RIGHTS = np.uint64(0xFFFF00)
@@ -308,6 +310,8 @@ def load_segment(core, which, selector, by_stack):
     """MOV (``by_stack`` 0) or POP to segment register ``which``, not CS: FS and GS take the descriptor's base."""
     s, r = core.s, core.r
     base = ZERO
+    if which == CODE_SEGMENT:
+        return selector_fault(s, UD, ZERO)
     if which == STACK_SEGMENT:
         leave = check_stack_segment(core, selector, s[S.CPL])
         if leave != ON:

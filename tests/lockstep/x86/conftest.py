@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import unicorn
-from unicorn import x86_const as xc
 
 from tracegen.elf import read_elf
 from tracegen.machine import Machine, make
@@ -55,7 +54,7 @@ class Dice(random.Random):
         self.index, self.fixed, self.plain, self.reserved = 0, dict[str, int](), False, frozenset[str]()
 
     def begin(self, index: int) -> None:
-        """The next case.  A plain one uses no register that takes a REX prefix, so that %ah and its like may be used."""
+        """The next case.  A plain one uses no register that takes a REX prefix, so that %ah may be used."""
         self.index, self.fixed, self.plain, self.reserved = index, {}, index % 5 == 4, frozenset()
 
     def value(self) -> int:

@@ -177,7 +177,9 @@ def address(d: Any) -> Any:
 def short_address(d: Any) -> Any:
     """An address of 32 bits: what lies above in the registers does not count."""
     size, at = d.size(*SIZES), 0xA00000 + 512 * d.index + d.randrange(64, 400)
-    text = d.choice((f"mov{SUFFIXES[size]} 8(%r9d,%r10d,2), {d.register(size, 'rax', 'rcx')}", "lea 8(%r9d,%r10d,2), %r8"))
+    text = d.choice(
+        (f"mov{SUFFIXES[size]} 8(%r9d,%r10d,2), {d.register(size, 'rax', 'rcx')}", "lea 8(%r9d,%r10d,2), %r8")
+    )
     if d.plain and "mov" in text:
         text = f"movl 8(%r9d,%r10d,2), {d.register(4, 'rax', 'rcx')}"
     return d.case(text, r9=d.value() >> 32 << 32 | at - 14, r10=d.value() >> 32 << 32 | 3)
@@ -234,7 +236,8 @@ def producer(d: Any) -> str:
     return d.choice((
         "", f"cmp{suffix} {first}, {second}\n", f"cmp{suffix} {d.number(size)}, {first}\n",
         f"cmp{suffix} {third}, {memory}\n", f"cmp{suffix} {memory}, {third}\n",
-        f"test{suffix} {first}, {second}\n", f"test{suffix} {first}, {first}\n", f"test{suffix} {d.number(size)}, {first}\n",
+        f"test{suffix} {first}, {second}\n", f"test{suffix} {first}, {first}\n",
+        f"test{suffix} {d.number(size)}, {first}\n",
         f"add{suffix} {first}, {second}\n", f"sub{suffix} {first}, {second}\n", f"and{suffix} {first}, {second}\n",
         f"inc{suffix} {first}\n", f"dec{suffix} {first}\n", f"shl{suffix} $1, {first}\n", f"neg{suffix} {first}\n",
         f"cmp{suffix} {first}, {first}\n", f"adc{suffix} {first}, {second}\n", f"xor{suffix} {first}, {first}\n",
@@ -283,7 +286,8 @@ TABLE: dict[str, Form] = {
     **{f"{op}_{by}": shift(op, by) for op in ("shl", "shr", "sar", "rol", "ror", "rcl", "rcr")
        for by in ("one", "number", "cl")},
     **{f"{op}_{by}": double_shift(op, by) for op in ("shld", "shrd") for by in ("number", "cl")},
-    **{f"{op}_{kind}": bit(op, kind) for op in ("bt", "bts", "btr", "btc") for kind in ("number", "register", "string")},
+    **{f"{op}_{kind}": bit(op, kind) for op in ("bt", "bts", "btr", "btc")
+       for kind in ("number", "register", "string")},
     **{f"lock_{op}": bit(op, "string", lock=True) for op in ("bts", "btr", "btc")},
     "bsf": scan("bsf"), "bsr": scan("bsr"), "bswap": swap,
     "widen": plain("cbw", "cwde", "cdqe", "cwd", "cdq", "cqo"), "xlat": lambda d: d.case("xlatb", rbx=0xA00000),
@@ -298,7 +302,7 @@ TABLE: dict[str, Form] = {
 
 @pytest.mark.parametrize("form", TABLE)
 def test_instruction_matches_unicorn_on_generated_operands(bench, form) -> None:  # type: ignore[no-untyped-def]
-    """Registers, defined flags and memory are Unicorn's after each of 200 cases, edges and page crossings among them."""
+    """Registers, defined flags and memory are Unicorn's after each of 200 cases, edges and crossings among them."""
     expected, actual, same_memory = bench(TABLE).run(form)
     assert expected == actual
     assert same_memory

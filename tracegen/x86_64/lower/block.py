@@ -12,8 +12,8 @@ from functools import lru_cache
 from replay.trace.schema import Arrival
 from tracegen.abi import PAGE_BYTES
 from tracegen.cpu.block import Block
-from tracegen.x86_64.lower import effects, flow, integer, system
-from tracegen.x86_64.lower.code import Code, Undefined, halves
+from tracegen.x86_64.lower import bits, effects, flow, integer, system
+from tracegen.x86_64.lower.code import Code, Lowering, UndefinedError, halves
 from tracegen.x86_64.lower.decode import CHUNK, LONGEST, Instruction, Special, decode
 from tracegen.x86_64.microops import ARRIVAL_SHIFT, STAY, STYLE_SHIFT, MicroOp
 from tracegen.x86_64.ops.branch import FAR
@@ -24,7 +24,7 @@ BLOCK_INSTRUCTIONS = 64
 KEPT = 8192
 """Blocks remembered by content, with a page each: at most 32 MiB."""
 
-LOWERINGS = {**integer.TABLE, **flow.TABLE, **system.TABLE}
+LOWERINGS = {**integer.TABLE, **bits.TABLE, **flow.TABLE, **system.TABLE}
 FLOATING = {*range(0xD8, 0xE0), 0x9B}
 """First bytes of floating-point instructions."""
 INVALID = Instruction("ud2", 0, 1, (), locked=False, repeat=0, wide=False, short=False, opcode=0)
@@ -48,8 +48,7 @@ class _Builder:
     def at(self, place: int) -> Instruction | None:
         """The instruction at a place of this page; None where its bytes are not all known."""
         if place not in self.decoded:
-            for found in decode(self.bytes[place : place + CHUNK], place):
-                self.decoded[found.place] = found
+            self.decoded |= {one.place: one for one in decode(self.bytes[place : place + CHUNK], place)}
         found = self.decoded.get(place)
         if found is None and len(self.bytes) - place >= LONGEST:
             found = self.decoded[place] = INVALID._replace(place=place)
@@ -179,13 +178,13 @@ def lower(instruction: Instruction, flags: bool, known: str) -> tuple[list[Micro
     code = Code(instruction, flags, known)
     try:
         lowering(instruction)(code)
-    except Undefined:
+    except UndefinedError:
         code = Code(instruction, flags, known)
         system.undefined(code)
     return code.ops, effects.known_after(instruction, flags, known)
 
 
-def lowering(instruction: Instruction) -> integer.Lowering:
+def lowering(instruction: Instruction) -> Lowering:
     """How an instruction is lowered, by its name and by the kind of its operands."""
     name, operands = instruction.name, instruction.operands
     if instruction.opcode in FLOATING or any(isinstance(o, Special) and o.size >= 8 and is_vector(o) for o in operands):
@@ -211,5 +210,3 @@ def lower_block(page: bytes, following: bytes, place: int, traced: bool, most: i
     micro-ops if that is none.
     """
     return _Builder(page, following, place, traced, most).block()
-
-

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from replay.trace.schema import Kind
 from tracegen.x86_64 import places
 from tracegen.x86_64.lower.decode import Immediate, Instruction, Memory, Operand, Register
-from tracegen.x86_64.microops import KIND_SHIFT, LENGTH_SHIFT, NARROW_SHIFT, OPERATIONS, SCALE_SHIFT, SPAN_SHIFT, MicroOp
+from tracegen.x86_64.microops import (
+    KIND_SHIFT,
+    LENGTH_SHIFT,
+    NARROW_SHIFT,
+    OPERATIONS,
+    SCALE_SHIFT,
+    SPAN_SHIFT,
+    MicroOp,
+)
 from tracegen.x86_64.ops import rare
 from tracegen.x86_64.places import FS_BASE, GS_BASE, SINK, TEMPORARY, ZERO
 
 BASES = {"fs": FS_BASE, "gs": GS_BASE}
 LOG2 = {1: 0, 2: 1, 4: 2, 8: 3}
-LOW32 = (1 << 32) - 1
+LOW32, ALL = (1 << 32) - 1, (1 << 64) - 1
 SPECIALISED = {8: "64", 4: "32"}
 RARE = {*rare.TABLE, *rare.SYSTEM}
 
 
-class Undefined(Exception):
+class UndefinedError(Exception):
     """The CPU does not have this instruction."""
 
 
@@ -33,7 +42,7 @@ class Place(NamedTuple):
     """The address of a memory operand, as the fields of a micro-op."""
 
     base: int
-    index: int
+    indexed: int
     scale: int
     displacement: int
 
@@ -59,7 +68,7 @@ class Code:
     def __init__(self, instruction: Instruction, flags: bool, known: str) -> None:
         self.instruction, self.flags = instruction, flags
         self.known = known
-        """What set the flags last: "subtraction", "logic", "result" where zero and sign follow from FLAG_RESULT, or ""."""
+        """What set the flags last: "subtraction", "logic", "result" (zero and sign follow from FLAG_RESULT), or ""."""
         self.ops: list[MicroOp] = []
         self._temporaries = iter(TEMPORARY)
 
@@ -104,7 +113,7 @@ class Code:
         """Where a memory operand is; without its segment's base if ``plain``."""
         base = ZERO if m.base is None else places.PAGE if isinstance(m.base, str) else m.base
         displacement = m.displacement + (self.instruction.end if m.base == "rip" else 0)
-        index = ZERO if m.index is None else m.index
+        index = ZERO if m.indexed is None else m.indexed
         found = Place(base, index, m.scale, displacement)
         if not fits(displacement):
             found = Place(self.copy(Value(base, displacement)), index, m.scale, 0)
@@ -113,9 +122,9 @@ class Code:
         segment = None if plain else BASES.get(m.segment)
         if segment is None:
             return found
-        if found.index != ZERO:
+        if found.indexed != ZERO:
             found = Place(self.address(found), ZERO, 0, 0)
-        return found._replace(index=segment, scale=0)
+        return found._replace(indexed=segment, scale=0)
 
     def address(self, at: Place, op: str = "LEA") -> int:
         """A temporary that holds an address."""
@@ -123,27 +132,27 @@ class Code:
 
     def address_to(self, d: int, at: Place, op: str) -> int:
         """The same in d."""
-        return self.emit(op, d, at.base, at.index, at.displacement, at.scale << SCALE_SHIFT)
+        return self.emit(op, d, at.base, at.indexed, at.displacement, at.scale << SCALE_SHIFT)
 
     def load(self, at: Place, size: int, d: int | None = None, op: str = "LD{}") -> int:
         """Load ``size`` bytes into d, or into a temporary: zero-extended, or as ``op`` says."""
         fields = at.scale << SCALE_SHIFT | Kind.LOAD1 + LOG2[size] << KIND_SHIFT | size - 1 << SPAN_SHIFT
         d = self.temporary() if d is None else d
-        return self.emit(op.format(size), d, at.base, at.index, at.displacement, fields)
+        return self.emit(op.format(size), d, at.base, at.indexed, at.displacement, fields)
 
     def load_to_change(self, at: Place, size: int) -> int:
         """Load what will be stored to; refused before anything happens if that is not permitted."""
         if not self.instruction.locked:
             return self.load(at, size, op="MOD{}")
         fields = at.scale << SCALE_SHIFT | Kind.LOAD1 + LOG2[size] << KIND_SHIFT
-        return self.emit("LOCKED_LOAD", self.temporary(), at.base, at.index, at.displacement, fields)
+        return self.emit("LOCKED_LOAD", self.temporary(), at.base, at.indexed, at.displacement, fields)
 
     def store(self, at: Place, size: int, value: Value, op: str = "ST{}") -> None:
         """Store the low ``size`` bytes of a value."""
         register = value.register if fits(value.number) else self.copy(value)
         imm = halves(value.number if fits(value.number) else 0, at.displacement)
         fields = at.scale << SCALE_SHIFT | Kind.STORE1 + LOG2[size] << KIND_SHIFT | size - 1 << SPAN_SHIFT
-        self.emit(op.format(size), register, at.base, at.index, imm, fields)
+        self.emit(op.format(size), register, at.base, at.indexed, imm, fields)
 
     def store_changed(self, at: Place, size: int, register: int) -> None:
         """Store to what ``load_to_change`` loaded."""
@@ -151,7 +160,7 @@ class Code:
             self.store(at, size, Value(register))
             return
         fields = at.scale << SCALE_SHIFT | Kind.STORE1 + LOG2[size] << KIND_SHIFT
-        self.emit("LOCKED_STORE", register, at.base, at.index, at.displacement, fields)
+        self.emit("LOCKED_STORE", register, at.base, at.indexed, at.displacement, fields)
 
     # -- operands --------------------------------------------------------------------------------------------------
 
@@ -162,7 +171,7 @@ class Code:
         if isinstance(operand, Memory):
             return Value(self.load(self.place(operand), operand.size))
         if not isinstance(operand, Register):
-            raise Undefined
+            raise UndefinedError
         if operand.high:
             return Value(self.emit("SHR", self.temporary(), operand.number, ZERO, 8))
         return Value(operand.number)
@@ -191,4 +200,29 @@ class Code:
         elif isinstance(operand, Memory):
             self.store(self.place(operand), operand.size, value)
         else:
-            raise Undefined
+            raise UndefinedError
+
+
+Lowering = Callable[[Code], None]
+Change = Callable[[Code, int, int], int]
+"""(code, register with the old value, register for the new one) -> register with the new one."""
+
+
+def change(code: Code, operand: Operand, how: Change) -> None:
+    """Replace an operand by what ``how`` computes from it."""
+    if isinstance(operand, Memory):
+        at = code.place(operand)
+        old = code.load_to_change(at, operand.size)
+        code.store_changed(at, operand.size, how(code, old, code.temporary()))
+        return
+    if not isinstance(operand, Register) or code.instruction.locked:
+        raise UndefinedError
+    code.put(operand, how(code, code.read(operand).register, code.target(operand)))
+
+
+def extend_register(code: Code, d: int, register: int, size: int, target_size: int) -> None:
+    """d = a register sign-extended from ``size`` bytes."""
+    if size >= target_size:
+        code.emit("ADD" if target_size == 8 else "ADD32", d, register)
+    else:
+        code.emit(f"SEXT{8 * size}" + ("_32" if target_size == 4 else ""), d, register)

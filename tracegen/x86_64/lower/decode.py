@@ -36,10 +36,10 @@ class Immediate(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """A memory operand: registers by number, None for none; ``base`` is "rip" for addresses relative to the next one."""
+    """A memory operand: registers by number, None for none; ``base`` is "rip" for the next instruction."""
 
     base: int | str | None
-    index: int | None
+    indexed: int | None  # the register that is scaled
     scale: int  # log2
     displacement: int
     segment: str  # "fs", "gs" or none that counts
@@ -143,9 +143,7 @@ def _instruction(found: capstone.CsInsn) -> Instruction:
     name = name or found.mnemonic.split()[-1]
     wide, short = bool(found.rex & 8), 0x66 in prefix
     repeat = prefix[0] if prefix[0] in (0xF2, 0xF3) else 0
-    return Instruction(
-        name, found.address, found.size, operands, prefix[0] == 0xF0, repeat, wide, short, opcode
-    )
+    return Instruction(name, found.address, found.size, operands, prefix[0] == 0xF0, repeat, wide, short, opcode)
 
 
 def decode(code: bytes, place: int) -> list[Instruction]:

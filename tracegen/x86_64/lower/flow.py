@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from replay.trace.schema import Arrival
 from tracegen.abi import PAGE_BYTES
-from tracegen.x86_64.lower.code import BASES, LOG2, Code, Place, Undefined, Value, halves
+from tracegen.x86_64.lower.code import BASES, LOG2, Code, Lowering, Place, UndefinedError, Value, halves
 from tracegen.x86_64.lower.conditions import AFTER_LOGIC, AFTER_SUBTRACTION, CODES, emit_condition, test_of
 from tracegen.x86_64.lower.decode import Immediate, Instruction, Memory, Register
 from tracegen.x86_64.microops import ARRIVAL_SHIFT, NARROW_SHIFT, STYLE_SHIFT
 from tracegen.x86_64.ops.branch import COMPARE, FAR, NEAR, REGISTER, TEST
 from tracegen.x86_64.places import PAGE, RBP, RCX, RSP, SINK, ZERO
-
-Lowering = Callable[[Code], None]
 
 DIRECTIONS = {f"j{name}": name for name in CODES}
 """Conditional jumps -> their conditions."""
@@ -29,7 +25,7 @@ def target_of(instruction: Instruction) -> int:
     """Where a direct branch goes, in bytes from the page's start."""
     (target,) = instruction.operands
     if not isinstance(target, Immediate):
-        raise Undefined
+        raise UndefinedError
     return target.value
 
 
@@ -162,12 +158,12 @@ def pop(code: Code) -> None:
         code.emit("ADD", RSP, RSP, ZERO, size)
         code.write(target._replace(size=size), value)
     else:
-        raise Undefined
+        raise UndefinedError
 
 
 def moved(code: Code, at: Place, by: int) -> Place:
     """A place whose address was computed already, some bytes on."""
-    return Place(code.emit("ADD", code.temporary(), at.base, ZERO, by), at.index, at.scale, at.displacement)
+    return Place(code.emit("ADD", code.temporary(), at.base, ZERO, by), at.indexed, at.scale, at.displacement)
 
 
 def leave(code: Code) -> None:
@@ -181,7 +177,7 @@ def enter(code: Code) -> None:
     """enter without nesting."""
     size, level = code.instruction.operands
     if not isinstance(size, Immediate) or not isinstance(level, Immediate) or level.value & 31:
-        raise Undefined
+        raise UndefinedError
     push_value(code, Value(RBP))
     code.emit("ADD", RBP, RSP)
     code.emit("SUB", RSP, RSP, ZERO, size.value & 0xFFFF)
@@ -216,7 +212,7 @@ def string(op: str, repeats: dict[int, int]) -> Lowering:
     def lower(code: Code) -> None:
         memory = [o for o in code.instruction.operands if isinstance(o, Memory)]
         if any(m.short for m in memory):
-            raise Undefined  # a counter and addresses of 32 bits: left out
+            raise UndefinedError  # a counter and addresses of 32 bits: left out
         base = next((BASES[m.segment] for m in memory if m.segment in BASES), ZERO)
         code.emit(op, SINK, ZERO, base, LOG2[memory[0].size] | repeats[code.instruction.repeat] << 8)
 
@@ -236,4 +232,3 @@ TABLE: dict[str, Lowering] = {
     "pushf": push_flags, "pushfq": push_flags, "popf": pop_flags, "popfq": pop_flags,
     **{name: string(op, STRINGS[op]) for name, op in STRING_NAMES.items()},
 }  # fmt: skip
-

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from tracegen.abi_x86_64 import ANNOUNCE_MAGIC
-from tracegen.x86_64.lower.code import Code, Place, Undefined, Value
+from tracegen.x86_64.lower.code import Code, Lowering, Place, UndefinedError, Value
 from tracegen.x86_64.lower.decode import SEGMENTS, Immediate, Memory, Operand, Register, Special
 from tracegen.x86_64.places import RAX, RDX, RSP, SINK, ZERO
-
-Lowering = Callable[[Code], None]
 
 UNDEFINED = 6
 """Vector of the exception that an undefined opcode raises."""
@@ -44,7 +40,7 @@ def announcement(operands: tuple[Operand, ...]) -> int | None:
     if len(operands) != 1 or not isinstance(operands[0], Memory):
         return None
     m = operands[0]
-    if (m.base, m.index, m.size, m.displacement & ANNOUNCE_MASK) != (RAX, None, 4, ANNOUNCE_MAGIC):
+    if (m.base, m.indexed, m.size, m.displacement & ANNOUNCE_MASK) != (RAX, None, 4, ANNOUNCE_MAGIC):
         return None
     return m.displacement - ANNOUNCE_MAGIC
 
@@ -53,7 +49,7 @@ def interrupt(code: Code) -> None:
     """int n."""
     (vector,) = code.instruction.operands
     if not isinstance(vector, Immediate):
-        raise Undefined
+        raise UndefinedError
     code.emit("INT", imm=vector.value & 0xFF)
 
 
@@ -69,12 +65,12 @@ def port_access(code: Code) -> None:
 def special(operand: Operand) -> tuple[str, int]:
     """("segment", "cr" or "dr"; its number) of a register that is no general one."""
     if not isinstance(operand, Special):
-        raise Undefined
+        raise UndefinedError
     if operand.name in SEGMENTS:
         return "segment", SEGMENTS.index(operand.name)
     kind, number = operand.name[:2], operand.name[2:]
     if kind not in ("cr", "dr") or not number.isdigit():
-        raise Undefined
+        raise UndefinedError
     return kind, int(number)
 
 
@@ -90,6 +86,8 @@ def move(code: Code) -> None:
         if isinstance(source, Memory):
             source = source._replace(size=2)
         register = code.read(source).register
+        if target.name == "cs":
+            raise UndefinedError
         if kind == "segment":
             code.emit("LOAD_SEGMENT", SINK, register, imm=number | MOV << 32)
         else:
@@ -109,7 +107,7 @@ def push_segment(code: Code) -> None:
     kind, number = special(code.instruction.operands[0])
     size = 2 if code.instruction.short else 8
     if kind != "segment":
-        raise Undefined
+        raise UndefinedError
     code.emit("PROBE", size, RSP, imm=-size)
     value = code.emit("READ_SEGMENT", code.temporary(), imm=number | STACK << 32)
     code.store(Place(RSP, ZERO, 0, -size), size, Value(value))
@@ -121,7 +119,7 @@ def pop_segment(code: Code) -> None:
     kind, number = special(code.instruction.operands[0])
     size = 2 if code.instruction.short else 8
     if kind != "segment":
-        raise Undefined
+        raise UndefinedError
     value = code.load(Place(RSP, ZERO, 0, 0), size)
     code.emit("LOAD_SEGMENT", SINK, value, imm=number | STACK << 32)
     code.emit("ADD", RSP, RSP, ZERO, size)
@@ -133,7 +131,7 @@ def at_address(op: str, imm: int = 0) -> Lowering:
     def lower(code: Code) -> None:
         (operand,) = code.instruction.operands
         if not isinstance(operand, Memory):
-            raise Undefined
+            raise UndefinedError
         at = code.place(operand, plain=op == "INVLPG")
         code.emit(op, SINK, code.address(at), imm=imm or offset_bytes(operand.size))
 
@@ -151,7 +149,7 @@ def table(op: str, which: int) -> Lowering:
     def lower(code: Code) -> None:
         (operand,) = code.instruction.operands
         if not isinstance(operand, Memory):
-            raise Undefined
+            raise UndefinedError
         code.emit(op, SINK, code.address(code.place(operand)), imm=which)
 
     return lower
@@ -191,7 +189,7 @@ def examine(op: str) -> Lowering:
     def lower(code: Code) -> None:
         target, source = code.instruction.operands
         if not isinstance(target, Register):
-            raise Undefined
+            raise UndefinedError
         if isinstance(source, Memory):
             source = source._replace(size=2)
         selector = code.read(source).register
@@ -237,7 +235,7 @@ CUTS = {
     *("STI", "CLTS", "POP_FLAGS", "IN", "OUT", "WRMSR", "WRITE_CONTROL", "LOAD_TABLE", "LMSW", "INVLPG"),
     *("LOAD_SEGMENT", "MOVS", "STOS", "LODS", "CMPS", "SCAS", "SWAPGS", "CLI"),
 }
-"""Micro-ops after which the loop must look up again: where it is, how many rows there are, whether an interrupt came."""
+"""Micro-ops after which the loop must look up where it is, how many rows there are, whether an interrupt came."""
 
 ENDS = {"SYSCALL", "SYSRET", "IRET", "INT", "INT3", "HLT", "FAR_JUMP", "FAR_CALL", "FAR_RETURN", "RAISE", "FLOAT"}
 """Micro-ops that never go on to the next instruction."""

@@ -72,8 +72,10 @@ FLAGS: dict[str, Entry] = {
     "IMUL_F64": ("product = x * y; set_product(r, product, mulh(x, y) == sra(product, M63))", "product"),
     "IMUL_F": f"multiply_signed(r, x, y, {NARROW})",
     "MUL64": ("r[RDX] = mulhu(x, y); set_product(r, x * y, r[RDX] == ZERO)", "x * y"),
-    "MUL32": ("product = (x & LOW32) * (y & LOW32); r[RDX] = product >> M32;"
-              " set_product(r, sext32(product), r[RDX] == ZERO)", "product & LOW32"),
+    "MUL32": (
+        "product = (x & LOW32) * (y & LOW32); r[RDX] = product >> M32; set_product(r, sext32(product), r[RDX] == ZERO)",
+        "product & LOW32",
+    ),
     "IMUL64": ("product = x * y; r[RDX] = mulh(x, y); set_product(r, product, r[RDX] == sra(product, M63))", "product"),
     "BT_F": ("take_bit(r, x, y & (M63 - (" + NARROW + ")))", "x"),
 }

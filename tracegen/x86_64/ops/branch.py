@@ -22,7 +22,7 @@ TABLE = {
     "J_ANY": "condition(r, imm >> M32) != ZERO",
     "JUMP": "True",
 }
-"""p and q are registers a and b.  J_ANY looks at the flags for the condition whose code is the immediate's high half."""
+"""p and q are registers a and b.  J_ANY asks for the condition whose code is the immediate's high half."""
 
 LINE = {"LINE": "fetch row"}
 """Fetching enters another line (recording loop only; lowered in front of the instruction)."""

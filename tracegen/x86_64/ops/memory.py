@@ -6,7 +6,7 @@ store's displacement is the low half.
 
 from __future__ import annotations
 
-LOADS = {
+LOADS: dict[str, str | tuple[str, str]] = {
     "LD8": "load8(ram, p)",
     "LD4": "load4(ram, p)",
     "LD1": "load1(ram, p)",
@@ -18,7 +18,7 @@ LOADS = {
 }
 """The value that goes to register d; S extends the sign."""
 
-STORES = {
+STORES: dict[str, str | tuple[str, str]] = {
     "ST8": "store8(ram, p, w)",
     "ST4": "store4(ram, p, w)",
     "ST1": "store1(ram, p, w)",

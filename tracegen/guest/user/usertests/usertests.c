@@ -126,6 +126,11 @@ static void fatal_jump(void) {
     ((void (*)(void))HOLE)();
 }
 
+// Zeroes are instructions to some CPUs: those run to the page's end.
+static void fatal_data(void) {
+    ((void (*)(void))allocate(PAGE_BYTES))();
+}
+
 static void fatal_stack(void) {
     depth(1000000);
 }
@@ -211,7 +216,7 @@ static const struct {
     {"memory", fatal_memory},     {"reserved", reserved_instruction},
     {"break", break_instruction}, {"privileged", privileged_instruction},
     {"arithmetic", arithmetic},   {"deadlock", fatal_deadlock},
-    {"exit", fatal_exit},
+    {"exit", fatal_exit},         {"data", fatal_data},
 };
 
 // What must be there again after a test.  A page of the buffer cache counts as free when the disk has it, too.

@@ -1,0 +1,86 @@
+"""The guest on MIPS64, whose kernel fills the TLB and keeps the reference and dirty bits: refills and soft faults."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from replay.trace.schema import CAUSE_MASK, Cause, Kind, Mode
+from tracegen import build, template
+
+Boot = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def boot(boot_on: Boot) -> Boot:
+    """Boots the guest on MIPS64 with a boot argument string and runs it to its end."""
+    return partial(boot_on, "mips64")
+
+
+def victims(run: Any) -> list[int]:
+    """What each TLB write's row says: its index, and whether hardware chose it."""
+    return list(run.rows["info"][run.rows["kind"] == Kind.TLB_WRITE])
+
+
+class Crossing(NamedTuple):
+    """An exception, what its code did until it was left, and the row that left it: RETURN, or another EXCEPTION."""
+
+    cause: Cause
+    left_by: Kind
+    instructions: int
+    lines: int
+    sensitive: int
+
+
+def crossings(rows: dict[str, np.ndarray]) -> Iterator[Crossing]:
+    """Each exception of a recording, up to the next or to its return."""
+    cause, retired, seen = None, 0, Counter[int]()
+    for kind, n, info in zip(*(rows[name].tolist() for name in ("kind", "n", "info")), strict=True):
+        retired += n
+        seen[kind] += 1
+        if kind in {Kind.EXCEPTION, Kind.RETURN}:
+            if cause is not None:
+                yield Crossing(cause, Kind(kind), retired, seen[Kind.FETCH], seen[Kind.SENSITIVE])
+            cause, retired, seen = (Cause(info & CAUSE_MASK) if kind == Kind.EXCEPTION else None), 0, Counter()
+
+
+def test_machine_executes_what_the_template_says(boot: Boot) -> None:
+    """Each refill does what the template says, in full or up to the nested miss, and so does each nested one."""
+    says = template.refill_template(build.image())
+    ways = {
+        "full": (Cause.REFILL, Kind.RETURN),
+        "aborted": (Cause.REFILL, Kind.EXCEPTION),
+        "nested": (Cause.NESTED_REFILL, Kind.RETURN),
+    }
+    expected = {
+        Crossing(*way, says[name]["instructions"], says[name]["lines"], sum(says[name]["sensitive"].values()))
+        for name, way in ways.items()
+    }
+    refills = {c for c in crossings(boot("radix 20000 256").rows) if c.cause in {Cause.REFILL, Cause.NESTED_REFILL}}
+
+    assert expected == refills
+
+
+def test_a_first_touch_and_a_first_store_are_faults(boot: Boot) -> None:
+    """Once the program runs, each soft fault writes one entry, and so does each page that was not there."""
+    rows = boot("gups 65536 1000").rows
+    in_user_mode = int(np.argmax((rows["kind"] == Kind.RETURN) & (rows["info"] == Mode.USER)))
+    written = int((rows["kind"][in_user_mode:] == Kind.ENTRY).sum())
+    causes = rows["info"][rows["kind"] == Kind.EXCEPTION] & CAUSE_MASK
+    faults = {cause: int((causes == cause).sum()) for cause in (Cause.SOFT_REFERENCE, Cause.SOFT_DIRTY)}
+
+    assert min(faults.values()) > 0
+    assert int((causes == Cause.NOT_PRESENT).sum()) + sum(faults.values()) == written
+
+
+def test_another_seed_chooses_other_victims(boot: Boot) -> None:
+    """The seed decides which TLB entries fall victim, and no answer."""
+    first, other = (boot("radix 3000 1024", seed=seed) for seed in (5, 6))
+
+    assert first.console == other.console
+    assert victims(first) != victims(other)
