@@ -75,13 +75,6 @@ BUILT_IN = {
         "hypothetical",
         "ported",
     ),
-    "vmware": Entry(
-        "models.vmware:MODEL",
-        "VMware: binary translation of the kernel, shadow page tables (Adams and Agesen, ASPLOS 2006)",
-        ("bt",),
-        "hypothetical",
-        "ported",
-    ),
     "shadow": Entry(
         "models.shadow:MODEL",
         "shadow page tables on virtualization hardware without nested ones (Adams and Agesen, ASPLOS 2006)",
@@ -96,10 +89,18 @@ BUILT_IN = {
         "hypothetical",
         "hypothetical",
     ),
+    "vmware": Entry(
+        "models.vmware:MODEL",
+        "VMware: binary translation of the kernel, shadow page tables (Adams and Agesen, ASPLOS 2006)",
+        ("bt",),
+        "hypothetical",
+        "ported",
+    ),
 }
 
 BY_ARCHITECTURE: dict[str, dict[str, str]] = {
     "native": {"x86-64": "native-walk"},
+    "full": {"mips64": "trap-emulate", "x86-64": "vmware"},
     "bare": {"mips64": "native", "x86-64": "native-walk"},
 }
 """Word -> architecture of a trace -> the model that it means there; elsewhere it is a model's name, or unknown."""

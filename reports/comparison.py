@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -43,27 +43,27 @@ def _models(documents: Sequence[Document], *, wide: bool) -> rich.table.Table:
     """Overhead by model, those of one machine together below the machine without a monitor."""
     absolute = [">cycles", ">seconds"] if wide else []
     made = table("machine and model", "label", *absolute, ">overhead", "bounds", "what it adds most")
-    groups = groupby(sorted(documents, key=_machine), key=_machine)
-    for (machine, bare), group in groups:
+    labels = {document["model"]: document["fidelity"] for document in documents}
+    for (_, machine, bare), group in groupby(sorted(documents, key=_machine), key=_machine):
         members = list(group)
-        made.add_row(*_bare_row(machine, bare, members, wide=wide), style="bold")
+        made.add_row(*_bare_row(machine, bare, labels.get(bare, ""), members[0], wide=wide), style="bold")
         for document in members:
             if not is_bare(document):
                 made.add_row(*_row(document, wide=wide))
     return made
 
 
-def _machine(document: Document) -> tuple[str, str]:
-    return document["machine"], document["baseline"]
+def _machine(document: Document) -> tuple[str, str, str]:
+    """Machines in the order of the years that they are named after, and which bare machine is meant."""
+    machine = document["machine"]
+    return machine.rpartition("-")[2], machine, document["baseline"]
 
 
-def _bare_row(machine: str, bare: str, members: Iterable[Document], *, wide: bool) -> list[str]:
-    """The bare machine; it rests on the same prices as its models, so it is shown as finely as the first of them."""
-    documents = sorted(members, key=lambda document: not is_bare(document))
-    first, total = documents[0], documents[0]["total"]
+def _bare_row(machine: str, bare: str, label: str, model: Document, *, wide: bool) -> list[str]:
+    """The bare machine; it rests on the same prices as a model of it, so it is shown as finely."""
+    total = model["total"]
     scale = total["native"] / total["cycles"] if total["cycles"] else 1.0
     cells = _absolute(total, total["native"], total["native_seconds"], scale) if wide else []
-    label = first["fidelity"] if is_bare(first) else ""
     return [machine, label, *cells, "1", "", f"bare hardware, the model {bare}"]
 
 

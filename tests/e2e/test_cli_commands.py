@@ -79,6 +79,28 @@ def test_comparison_and_single_charges_agree(installed: Any, small_trace: Path) 
     assert [single] == [charged for charged in compared if charged["model"] == "disco"]
 
 
+def test_every_model_is_compared(installed: Any, small_trace: Path) -> None:
+    """`replay compare` charges every model that `replay models` lists, and leaves none out."""
+    compared = document(installed.run("replay", "compare", str(small_trace), "--json"))
+    listed = document(installed.run("replay", "models", "--json"))["models"]
+
+    assert {model["name"] for model in listed} == {charged["model"] for charged in compared["models"]}
+    assert [] == compared["left_out"]
+
+
+def test_rows_are_explained(installed: Any, small_trace: Path) -> None:
+    """`replay explain MODEL --trace T --rows A:B` tells rows of the file, with what each ticked and what that cost."""
+    command = ("replay", "explain", "native", "--trace", str(small_trace), "--rows", "20000:20100")
+    told = document(installed.run(*command, "--json"))
+
+    assert ("native", "flash-1997", "faithful") == (told["model"], told["machine"], told["fidelity"])
+    assert 0 < len(told["rows"]) <= 100
+    assert all(20000 <= row["row"] < 20100 and row["event"] for row in told["rows"])
+    ticked = sum(tick["n"] for row in told["rows"] for tick in row["ticks"])
+    assert 0 < ticked == sum(total["n"] for total in told["totals"])
+    assert "what happened" in installed.run(*command).stdout
+
+
 def test_settings_change_counts_and_prices_do_not(installed: Any, small_trace: Path) -> None:
     """A smaller TLB misses more; another price leaves every count as it was, and only less or more time to wait."""
 
