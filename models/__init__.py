@@ -89,10 +89,18 @@ BUILT_IN = {
         "hypothetical",
         "hypothetical",
     ),
+    "vmware": Entry(
+        "models.vmware:MODEL",
+        "VMware: binary translation of the kernel, shadow page tables (Adams and Agesen, ASPLOS 2006)",
+        ("bt",),
+        "hypothetical",
+        "ported",
+    ),
 }
 
 BY_ARCHITECTURE: dict[str, dict[str, str]] = {
     "native": {"x86-64": "native-walk"},
+    "full": {"mips64": "trap-emulate", "x86-64": "vmware"},
     "bare": {"mips64": "native", "x86-64": "native-walk"},
     "full": {"mips64": "trap-emulate"},
 }
