@@ -174,7 +174,7 @@ def test_predictions_come_out_or_are_named() -> None:
 
 
 def test_whole_exits_follow_from_the_tables() -> None:
-    """Exit and entry on a page fault are rows of Table 1, on both machines; ten accesses to the structure join them."""
+    """Exit and entry on a page fault are rows of Table 1 on both machines; ten accesses to the structure join them."""
     published_cycles = {"pentium4-2005": (1931 + 2409, 178), "core2-2006": (1186 + 937, 52)}
     for name, expected in published_cycles.items():
         prices = load_prices(name)
