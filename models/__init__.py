@@ -89,6 +89,13 @@ BUILT_IN = {
         "hypothetical",
         "hypothetical",
     ),
+    "agile": Entry(
+        "models.agile:MODEL",
+        "agile paging: shadow tables above a switch level, nested ones below (Gandhi et al., ISCA 2016)",
+        (),
+        "hypothetical",
+        "faithful",
+    ),
 }
 
 BY_ARCHITECTURE: dict[str, dict[str, str]] = {
