@@ -40,7 +40,7 @@ CR0_FIXED = CR0_PE | CR0_PG
 CR0_KNOWN = np.uint64(0xE005003F)
 CR4_PAE, CR4_PGE = np.uint64(1 << 5), np.uint64(1 << 7)
 CR4_KNOWN = np.uint64(0x1FC)
-"""TSD, DE, PSE, PAE, MCE, PGE, PCE: this CPU has no use for most, and offers no more."""
+"""TSD, DE, PSE, PAE, MCE, PGE, PCE; DE, PSE, MCE and PCE have no effect."""
 CR8_KNOWN = np.uint64(15)
 STATUS_WORD = np.uint64(0xF)
 TABLE_ROOT, LEVEL_MASK = np.uint64(S.TABLE_IS | S.TABLE_LINKED | 3 << 8), np.uint64(0xF00 | S.TABLE_IS | S.TABLE_LINKED)

@@ -60,8 +60,8 @@ HAS_ERROR = np.zeros(32, np.uint64)
 HAS_ERROR[[Vector.DF, Vector.TS, Vector.NP, Vector.SS, Vector.GP, Vector.PF]] = 1
 
 CONTRIBUTORY = np.zeros(32, np.bool_)
-"""Exceptions of which two make a double fault, as does one of them while a page fault is delivered.  So does the machine
-check of tables beyond RAM, which would otherwise repeat for ever."""
+"""Exceptions of which two make a double fault, as does one of them while a page fault is delivered.  The machine check
+of tables beyond RAM is one, too: it would otherwise repeat for ever."""
 CONTRIBUTORY[[Vector.DE, Vector.TS, Vector.NP, Vector.SS, Vector.GP, Vector.MC]] = True
 
 ZERO, ONE, KERNEL_MODE = np.uint64(0), np.uint64(1), np.uint64(Mode.KERNEL)
