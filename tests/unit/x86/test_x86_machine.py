@@ -13,6 +13,8 @@ from tracegen import abi
 from tracegen.abi import Announce
 from tracegen.abi_x86_64 import ANNOUNCE_MAGIC
 from tracegen.cpu.state import UNANNOUNCED_SPACE
+from tracegen.ending import state_of
+from tracegen.symbols import Symbol
 from tracegen.x86_64.machine import X86Machine
 
 MEMORY = 4 << 20
@@ -207,3 +209,15 @@ def test_memory_that_is_not_there_is_a_machine_check(x86) -> None:  # type: igno
     assert [(18, 0)] == x86(body).vectors
     ran = x86(f"body: movabs $0xffff000000, %rax\n mov %rax, %cr3\n{HANDLED}")
     assert ran.result.reason.startswith("the CPU shut down")
+
+
+def test_a_run_that_ends_early_tells_where_the_guest_was(x86) -> None:  # type: ignore[no-untyped-def]
+    """The state names pc by the nearest symbol, the mode, and the last exception with cause, place and address."""
+    ran = x86("body: to_user 2\nhandler: jmp .\non_syscall: ud2\n", "nop; movb %al, 0x14008", limit=5000)
+    symbols = [Symbol("program:start", 0x10000), Symbol("_start", 0xFFFFFFFF80001000)]
+    state = state_of(ran.machine, ran.result, symbols)
+    crossing = state.crossing
+    assert ("kernel", f"(_start+{ran.machine.pc - 0xFFFFFFFF80001000:#x})") == (state.mode, state.place)
+    assert crossing is not None
+    assert ("NOT_PRESENT", "0x10001", "0x14008") == (crossing.cause, crossing.pc, crossing.address)
+    assert "allow more with --max-instructions" == state.remedy
