@@ -54,12 +54,12 @@ BUILT_IN = {
         "hypothetical",
         "faithful",
     ),
-    "ept": Entry(
-        "models.ept:MODEL",
-        "extended page tables: the hardware walks in two dimensions (VT-x of the second generation)",
-        (),
+    "trap-emulate": Entry(
+        "models.trap_emulate:MODEL",
+        "classic full virtualization: a deprivileged kernel over shadow page tables, every trap emulated",
+        ("classic",),
         "hypothetical",
-        "faithful",
+        "hypothetical",
     ),
     "npt": Entry(
         "models.npt:MODEL",
@@ -75,6 +75,13 @@ BUILT_IN = {
         "faithful",
         "hypothetical",
     ),
+    "vmware": Entry(
+        "models.vmware:MODEL",
+        "VMware: binary translation of the kernel, shadow page tables (Adams and Agesen, ASPLOS 2006)",
+        ("bt",),
+        "hypothetical",
+        "ported",
+    ),
     "xen": Entry(
         "models.xen:MODEL",
         "Xen: paravirtual guest, direct page tables with validated updates (Barham et al., SOSP 2003)",
@@ -89,11 +96,26 @@ BUILT_IN = {
         "hypothetical",
         "faithful",
     ),
+    "ept": Entry(
+        "models.ept:MODEL",
+        "extended page tables: the hardware walks in two dimensions (VT-x of the second generation)",
+        (),
+        "hypothetical",
+        "faithful",
+    ),
+    "agile": Entry(
+        "models.agile:MODEL",
+        "agile paging: shadow tables above a switch level, nested ones below (Gandhi et al., ISCA 2016)",
+        (),
+        "hypothetical",
+        "faithful",
+    ),
 }
 
 BY_ARCHITECTURE: dict[str, dict[str, str]] = {
     "native": {"x86-64": "native-walk"},
     "bare": {"mips64": "native", "x86-64": "native-walk"},
+    "full": {"mips64": "trap-emulate", "x86-64": "vmware"},
 }
 """Word -> architecture of a trace -> the model that it means there; elsewhere it is a model's name, or unknown."""
 

@@ -7,89 +7,14 @@ from typing import Any
 
 from replay.prepare import Prepared
 
+from .walker import Walker
+
 DEVICE, UNMAPPED, UNCACHED = 3, 1, 2
 VALID, ACCESSED, DIRTY = "valid", "accessed", "dirty"
 Table = tuple[str, int, int]
 ROWS = {24: "entry", 26: "table_free", 27: "table_link", 31: "base_switch", 33: "tlb_probe"} | {
     34: "invalidate_page", 35: "invalidate_space", 36: "invalidate_all", 40: "sensitive", 48: "exception", 79: "idle",
 }  # fmt: skip
-
-
-class Lru:
-    """Sets of keys, least recently used first."""
-
-    def __init__(self, entries: int, ways: int) -> None:
-        self.ways = min(entries, ways)
-        self.count = entries // self.ways if entries else 1
-        self.held: dict[int, list[Any]] = defaultdict(list)
-
-    def look(self, key: Any, number: int) -> bool:
-        if key not in self.held[number % self.count]:
-            return False
-        self.put(key, number)
-        return True
-
-    def put(self, key: Any, number: int) -> None:
-        keys = self.held[number % self.count]
-        keys[:] = [k for k in keys if k != key] + [key]
-        del keys[: max(len(keys) - self.ways, 0)]
-
-    def drop(self, key: Any) -> None:
-        for keys in self.held.values():
-            keys[:] = [k for k in keys if k != key]
-
-    def keep(self, wanted: Any) -> None:
-        for keys in self.held.values():
-            keys[:] = [k for k in keys if wanted(k)]
-
-
-class NaiveHardware:
-    """TLBs and walk caches of one vCPU; keys are (space, vpn)."""
-
-    def __init__(self, settings: dict[str, Any]) -> None:
-        self.first = {side: Lru(settings[side + "tlb.entries"], settings[side + "tlb.ways"]) for side in ("i", "d")}
-        self.second = Lru(settings["stlb.entries"], settings["stlb.ways"])
-        self.caches = [Lru(settings[f"pwc.{n}_entries"], 1 << 16) for n in ("leaf", "middle", "upper")]
-        self.tagged, self.base = settings["tlb.tagged"], 0
-
-    def walk(self, key: tuple[int, int]) -> int:
-        regions = [(key[0], key[1] >> 9 * level) for level in (1, 2, 3)]
-        skipped = next((level for level in range(3) if self.caches[level].look(regions[level], 0)), 3)
-        for level in range(skipped):
-            self.caches[level].put(regions[level], 0)
-        return skipped + 1
-
-    def fill(self, side: str, key: tuple[int, int]) -> None:
-        self.second.put(key, key[1])
-        self.first[side].put(key, key[1])
-
-    def drop(self, key: tuple[int, int]) -> None:
-        self._keep(lambda k: k != key)
-
-    def drop_fault(self, key: tuple[int, int]) -> None:
-        for one in (*self.first.values(), self.second):
-            one.drop(key)
-        for level, cache in enumerate(self.caches):
-            cache.drop((key[0], key[1] >> 9 * (level + 1)))
-
-    def flush(self) -> None:
-        self._keep(lambda _key: False)
-
-    def flush_space(self, space: int) -> None:
-        self._keep(lambda key: key[0] != space)
-
-    def switch(self, space: int) -> None:
-        if not self.tagged:
-            self._keep(lambda key: key[0] == 0)
-        elif self.base == space:
-            self.flush_space(space)
-        self.base = space
-
-    def _keep(self, wanted: Any) -> None:
-        for one in (*self.first.values(), self.second):
-            one.keep(wanted)
-        for cache in self.caches:
-            cache.keep(lambda _key: False)
 
 
 class NaiveShadow:
@@ -105,7 +30,7 @@ class NaiveShadow:
         pages = prepared.pages
         self.keys = list(zip(pages.space.tolist(), pages.vpn.tolist(), strict=True))
         self.ids = range(2, len(self.keys))
-        self.hardware = [NaiveHardware(settings) for _ in range(prepared.meta.vcpus)]
+        self.hardware = [Walker(settings) for _ in range(prepared.meta.vcpus)]
         self.guest: dict[int, set[str]] = {page: {VALID, ACCESSED, DIRTY} for page in range(len(self.keys))}
         self.known: set[int] = set()
         self.large = {self.table(0, page) for page in self.ids if pages.segment[page] in (UNMAPPED, UNCACHED)}
@@ -144,7 +69,7 @@ class NaiveShadow:
                 continue
             if kind < 16 and kept:
                 self.tick("references")
-                self.access("d" if kind else "i", kind >= 5, page)
+                self.access(int(kind != 0), kind >= 5, page)
             elif kind in (50, 51):
                 self.place[self.cpu] = page
                 self.tick("invocations", kind == 50 and classes[page] != "REFILL")
@@ -169,7 +94,7 @@ class NaiveShadow:
         elif cause > 3:
             self.tick("other_exception")
         if touch and cause != 2:
-            side = "i" if touch == 1 else "d"
+            side = int(touch != 1)
             if fault:
                 self.true_fault(side, page)
             else:
@@ -206,34 +131,33 @@ class NaiveShadow:
 
     def enter(self) -> None:
         if self.flushed_on_entry and not self.settings["tlb.vm_tagged"]:
-            self.hardware[self.cpu].flush()
+            self.hardware[self.cpu].flush(lambda _held: True)
 
     # -- references
 
-    def access(self, side: str, store: bool, page: int) -> None:
+    def access(self, side: int, store: bool, page: int) -> None:
         if self.p.pages.segment[page] == DEVICE:
             self.tick("mmio_exit")
             self.enter()
             return
         key, hardware = self.keys[page], self.hardware[self.cpu]
         permitted = page in self.shadow and (self.shadow[page] or not store)
-        if hardware.first[side].look(key, key[1]) and permitted:
+        if hardware.hit(side, *key) and permitted:
             return
         if permitted:
-            if hardware.second.look(key, key[1]):
+            if hardware.serve(side, *key, False):
                 self.tick("stlb_hit")
-                hardware.first[side].put(key, key[1])
                 return
         else:
             if page not in self.shadow:
                 self.walk(key)
             self.hidden(page, store)
         self.walk(key)
-        hardware.fill(side, key)
+        hardware.fill(side, *key, False)
 
     def walk(self, key: tuple[int, int]) -> None:
         self.tick("page_walk")
-        self.tick("walk_reference", self.hardware[self.cpu].walk(key))
+        self.tick("walk_reference", len(self.hardware[self.cpu].caches.walk(*key, False)))
 
     def read_guest(self, page: int) -> None:
         self.tick("guest_walk_reference", 3 if self.table(0, page) in self.large else 4)
@@ -261,12 +185,11 @@ class NaiveShadow:
         self.shadow[page] = DIRTY in self.guest[page]
         self.old.discard(page)
 
-    def true_fault(self, side: str, page: int) -> None:
+    def true_fault(self, side: int, page: int) -> None:
         key, hardware = self.keys[page], self.hardware[self.cpu]
-        if not hardware.first[side].look(key, key[1]):
-            if hardware.second.look(key, key[1]):
+        if not hardware.hit(side, *key):
+            if hardware.serve(side, *key, False):
                 self.tick("stlb_hit")
-                hardware.first[side].put(key, key[1])
             else:
                 self.walk(key)
         self.enter()
@@ -274,13 +197,15 @@ class NaiveShadow:
         if page in self.old:
             self.tick("entry_compared")
             self.follow(page)
-        hardware.drop_fault(key)
+        hardware.drop(*key)
+        hardware.caches.forget(*key)
 
     # -- tables
 
     def drop_translation(self, page: int) -> None:
         for hardware in self.hardware:
-            hardware.drop(self.keys[page])
+            hardware.drop(*self.keys[page])
+            hardware.caches.clear()
 
     def follow(self, page: int) -> None:
         self.old.discard(page)
@@ -403,7 +328,8 @@ class NaiveShadow:
             self.tick("entry_compared")
             if page in self.old:
                 self.follow(page)
-        self.hardware[self.cpu].drop(self.keys[page])
+        self.hardware[self.cpu].drop(*self.keys[page])
+        self.hardware[self.cpu].caches.clear()
 
     def tlb_probe(self, info: int, page: int) -> None:
         if self.revoked[self.cpu]:
@@ -415,8 +341,36 @@ class NaiveShadow:
 
     def invalidate_space(self, info: int, space: int) -> None:
         self.synchronize(self.root(space)[1])
-        self.hardware[self.cpu].flush_space(space)
+        self.hardware[self.cpu].flush(lambda held: held == space)
 
     def invalidate_all(self, info: int, page: int) -> None:
         self.synchronize(self.root(self.current[self.cpu])[1])
-        self.hardware[self.cpu].flush()
+        self.hardware[self.cpu].flush(lambda _held: True)
+
+
+RENAMED = {"mmio_exit": "programmed_io", "cr3_exit": "cr3_emulation", "interrupt_exit": "interrupt"}
+
+
+class NaiveTrapEmulate(NaiveShadow):
+    """The same over a kernel in user mode: exceptions and privileged instructions are emulated, no TLB is flushed."""
+
+    flushed_on_entry = False
+
+    def tick(self, counter: str, n: int = 1) -> None:
+        if counter != "invlpg_exit":  # a TLB probe, which has trapped already
+            super().tick(RENAMED.get(counter, counter), n)
+
+    def sensitive(self, info: int, site: int) -> None:
+        klass, register = int(self.p.sites.klass[site]), int(self.p.sites.register[site])
+        if klass in (19, 20, 21, 22):
+            self.tick("programmed_io")
+        elif klass in (7, 18):
+            self.tick("wait_emulation")
+        elif klass in (32, 33):
+            self.tick("invlpg_emulation")
+        elif klass in (6, 38, 39):
+            self.tick("eret_emulation")
+        elif klass < 64:
+            self.tick("other_emulation", klass != 24 or register != 3)
+        elif klass != 81:
+            self.tick("missed_sensitive", self.mode != 0 or klass <= 68)
