@@ -68,10 +68,17 @@ def struct(value: Any, *more: int) -> Any:
     return (ctypes.c_uint64 * len(words))(*words)
 
 
+def lengths(name: str, state: Any) -> tuple[int, ...]:
+    """Lengths of arrays that the C structure of a model's state ends with."""
+    if name == "disco":
+        return state.pmap.machine.size, state.runs.shape[1], state.probed.size
+    return (state.mmu.frames.spaces.size,) if name == "ept" else ()
+
+
 def twins(name: str, prepared: Prepared, functions: dict[str, Any]) -> dict[str, Run]:
     """Ways to count by name, numba's first: each makes a fresh state, walks the trace, returns (seconds, counts)."""
     model = models.load(name)
-    settings = settle(model, load_machine("flash-1997"), prepared.meta, {})
+    settings = settle(model, load_machine(model.machine[prepared.meta.architecture]), prepared.meta, {})
     rows = prepared.columns.kind.size
 
     def fresh() -> tuple[Any, Any]:
@@ -86,8 +93,7 @@ def twins(name: str, prepared: Prepared, functions: dict[str, Any]) -> dict[str,
 
     def in_c(function: Any) -> tuple[float, np.ndarray]:
         state, engine = fresh()
-        more = (state.pmap.machine.size, state.runs.shape[1], state.probed.size) if name == "disco" else ()
-        arguments = struct(state, *more), struct(engine), struct(prepared.columns)
+        arguments = struct(state, *lengths(name, state)), struct(engine), struct(prepared.columns)
         start = time.perf_counter()
         function(*arguments, ctypes.c_uint64(0), ctypes.c_uint64(rows))
         return time.perf_counter() - start, engine.counts
@@ -120,7 +126,7 @@ def results() -> list[Result]:
     with tempfile.TemporaryDirectory() as folder:
         for workload in ("pmake", "radix", "gups"):
             prepared = prepare(str(record(workload, output=Path(folder) / f"{workload}.arrow").path), use_cache=False)
-            for name in models.BUILT_IN:
+            for name in sorted(path.stem for path in (HERE / "c").glob("*.c")):
                 functions = {c: build(name, how, Path(folder) / f"{name}-{c}.so") for c, how in compilers().items()}
                 speed = measure(name, prepared, functions)
                 for compiler in functions:

@@ -61,6 +61,13 @@ BUILT_IN = {
         "hypothetical",
         "hypothetical",
     ),
+    "npt": Entry(
+        "models.npt:MODEL",
+        "nested page tables: the hardware walks in two dimensions (AMD; Bhargava et al., ASPLOS 2008)",
+        (),
+        "hypothetical",
+        "faithful",
+    ),
     "disco": Entry(
         "models.disco:MODEL",
         "Disco: trap and emulate, software TLB over a pmap (Bugnion et al., SOSP 1997)",

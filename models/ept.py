@@ -171,7 +171,7 @@ def reference(m, at, ref):
         miss(m, at, ref)
 
 
-@helper
+@inline
 def miss(m, at, ref):
     """The second-level TLB serves it, or a walk in two dimensions does; device registers exit."""
     if paging.is_device(m.mmu.paging, ref):
@@ -184,14 +184,14 @@ def miss(m, at, ref):
         paging.fill(m.mmu.paging, at, ref)
 
 
-@helper
+@inline
 def fault(m, at, ref):
     """A walk finds out that the access may not be made; the fault is the guest's own business."""
     walk(m, at, ref)
     paging.drop_fault(m.mmu.paging, at, ref)
 
 
-@inline
+@helper
 def walk(m, at, ref):
     """Walk in two dimensions; what the nested tables lack is mapped."""
     done = nested.walk(m.mmu, at, ref.page)

@@ -24,7 +24,7 @@ import numpy as np
 from replay import model
 from replay.hw import paging
 from replay.hw.paging import Paging
-from replay.jit import helper, inline
+from replay.jit import inline
 from replay.kernel import add, bind, tick
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared
@@ -121,7 +121,7 @@ def reference(m, at, ref):
         miss(m, at, ref)
 
 
-@helper
+@inline
 def miss(m, at, ref):
     """The second-level TLB serves it, or a walk does; device registers are in no TLB."""
     if paging.is_device(m.paging, ref):
@@ -133,7 +133,7 @@ def miss(m, at, ref):
         paging.fill(m.paging, at, ref)
 
 
-@helper
+@inline
 def fault(m, at, ref):
     """A walk finds out that the access may not be made, and no translation of its page is left behind."""
     walk(m, at, ref)

@@ -5,7 +5,7 @@ struct l2tlb { u32 *tags, *home; u64 entries, ways; };
 struct pmap { u32 *machine, *backmaps, *mapped, *entry, *allocated; };
 struct state {
     i64 *counts; struct tlb tlb; struct l2tlb l2; struct pmap pmap;
-    u32 *table; u8 *segment; u32 *space, *direct; u8 *site_tick; u32 *handler; u64 *probed; i64 *runs; i64 quantum;
+    u32 *table; u8 *segment; u32 *space, *direct; u8 *site_tick; u32 *handler; u64 *probed; u32 *base; i64 *runs; i64 quantum;
     u64 frames, counters, vcpus;  // sizes that the arrays themselves know in Python
 };
 #define TICK(counter) (m->counts[at->base + (counter)]++)
@@ -96,7 +96,7 @@ static void forward(const struct state *m, const struct at *at, u64 pair) {
     }
 }
 
-static inline void access_page(const struct state *m, const struct at *at, u32 page) {
+static inline void access_page(const struct state *m, const struct at *at, u8 kind, u32 page) {
     u64 pair = page >> 1;
     if (hit(&m->tlb, at, pair)) return;
     if (m->segment[page] == DEVICE) TICK(C_programmed_io);
@@ -155,6 +155,7 @@ static void event(const struct state *m, const struct at *at, const struct row *
         drop(&m->tlb, at->vcpu, row->page >> 1);
         l2_drop(&m->l2, at->vcpu, row->page >> 1);
         break;
+    case BASE_SWITCH: if (!set_base(m->base, at->vcpu, row->page)) break;  // else as the next
     case INVALIDATE_SPACE:
         flush_space(&m->tlb, at->vcpu, m->space, row->page);
         l2_flush_space(&m->l2, at->vcpu, m->space, row->page);

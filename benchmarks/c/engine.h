@@ -3,7 +3,7 @@
 
 typedef uint8_t u8; typedef uint16_t u16; typedef uint32_t u32; typedef uint64_t u64; typedef int64_t i64;
 
-enum { FETCH = 0, EXTRA = 16, ENTRY = 24, TLB_WRITE = 32, TLB_PROBE, INVALIDATE_PAGE, INVALIDATE_SPACE, INVALIDATE_ALL,
+enum { FETCH = 0, LOAD8 = 4, STORE8 = 8, COMPLETED = 255, EXTRA = 16, ENTRY = 24, BASE_SWITCH = 31, TLB_WRITE = 32, TLB_PROBE, INVALIDATE_PAGE, INVALIDATE_SPACE, INVALIDATE_ALL,
        SENSITIVE = 40, EXCEPTION = 48, RETURN, SERVICE_ENTER, SERVICE_EXIT, IDLE = 79, ZEROED = 88, FREED = 91, EVENT_FIRST = 16 };
 enum { MAPPED, UNMAPPED, UNCACHED, DEVICE };
 enum { KEPT, REPLACED, REPLACED_REFILL };
@@ -16,7 +16,7 @@ struct engine {
     u64 *payload; i64 *retired, *slice_end; u64 counters, places, refill, pairs;
 };
 struct tlb { u16 *slot; u32 *pair; u64 *stamp, *random, *order; u64 pairs, entries, wired, lru; };
-struct at { u64 vcpu, lane, base, refill, now; u8 skip, recorded_refill; };
+struct at { u64 vcpu, lane, base, refill, now; u8 skip, recorded_refill, cut_off; };
 struct row { u8 kind; u16 info; u32 page; const u64 *payload; };
 
 static inline int hit(const struct tlb *t, const struct at *at, u64 pair) {
@@ -69,4 +69,9 @@ static void flush(const struct tlb *t, u64 vcpu) {
 static void flush_space(const struct tlb *t, u64 vcpu, const u32 *space_of, u32 space) {
     for (u64 s = first_entry(t, vcpu); s < first_entry(t, vcpu) + t->entries; s++)
         if (t->pair[s] && space_of[(u64)t->pair[s] << 1] == space) empty(t, vcpu, s);
+}
+static int set_base(u32 *base, u64 vcpu, u32 space) {
+    int again = base[vcpu] == space && space != 0;
+    base[vcpu] = space;
+    return again;
 }

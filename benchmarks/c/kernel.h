@@ -37,7 +37,7 @@ void count_rows(const struct state *state, const struct engine *engine, const st
             refill = (vcpu * e.places + e.refill) * e.counters;
         }
         left -= c.n[i];
-        struct at at = {vcpu, lane, base, refill, i << 10, skip, 0};
+        struct at at = {vcpu, lane, base, refill, i << 10, skip, 0, COMPLETED};
         if (left <= 0) {
             settle(&e, context, base, skip, left, references);
             references = 0;
@@ -73,8 +73,10 @@ void count_rows(const struct state *state, const struct engine *engine, const st
             if (kind != EXTRA && e.payload[PENDING]) for (int k = 0; k <= PENDING; k++) e.payload[k] = 0;
             if (kind != EXCEPTION || (info >> 5 & 3) == 0 || (info & 31) == NESTED_REFILL) continue;
             at.recorded_refill = (info & 31) == REFILL;
+            at.cut_off = info & 31;
+            kind = (info >> 5 & 3) == 1 ? FETCH : (info >> 5 & 3) == 2 ? LOAD8 : STORE8;
         }
-        access_page(&m, &at, page);
+        access_page(&m, &at, kind, page);
     }
     settle(&e, context, base, skip, left, references);
 }

@@ -1,7 +1,7 @@
 // models/native.py once more in C.
 #include "engine.h"
 
-struct state { i64 *counts; struct tlb tlb; u32 *table; u8 *segment; u32 *space; u64 *probed; i64 *handler; };
+struct state { i64 *counts; struct tlb tlb; u32 *table; u8 *segment; u32 *space; u64 *probed; u32 *base; i64 *handler; };
 
 static void refill(const struct state *m, const struct at *at, u64 pair) {
     m->counts[at->base + C_invocations]++;
@@ -17,7 +17,7 @@ static void refill(const struct state *m, const struct at *at, u64 pair) {
     }
 }
 
-static inline void access_page(const struct state *m, const struct at *at, u32 page) {
+static inline void access_page(const struct state *m, const struct at *at, u8 kind, u32 page) {
     u64 pair = page >> 1;
     if (hit(&m->tlb, at, pair)) return;
     if (m->segment[page] == DEVICE) { m->counts[at->base + C_device_access]++; return; }
@@ -47,6 +47,7 @@ static void event(const struct state *m, const struct at *at, const struct row *
     case TLB_WRITE: write_entry(m, at, row); break;
     case TLB_PROBE: m->probed[at->vcpu] = row->info ? row->page >> 1 : 0; break;
     case INVALIDATE_PAGE: drop(&m->tlb, at->vcpu, row->page >> 1); break;
+    case BASE_SWITCH: if (!set_base(m->base, at->vcpu, row->page)) break;  // else as the next
     case INVALIDATE_SPACE: flush_space(&m->tlb, at->vcpu, m->space, row->page); break;
     case INVALIDATE_ALL: flush(&m->tlb, at->vcpu); break;
     case IDLE: m->counts[at->base + C_idle] += row->page; break;

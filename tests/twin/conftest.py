@@ -255,7 +255,7 @@ class NaiveDisco(NaiveMachine):
         return self.segment(page) == UNMAPPED and self.p.pages.frame[page] == frame + 1
 
 
-MODELS = {"native": NaiveNative, "native-walk": NaiveWalk, "ept": NaiveEpt, "disco": NaiveDisco}
+MODELS = {"native": NaiveNative, "native-walk": NaiveWalk, "ept": NaiveEpt, "npt": NaiveEpt, "disco": NaiveDisco}
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ from replay.trace.schema import (
 
 from .walker import held_by
 
-pytestmark = pytest.mark.parametrize("name", ["disco", "native", "native-walk"])
+pytestmark = pytest.mark.parametrize("name", ["disco", "ept", "native", "native-walk", "npt"])
 RELAXED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 PAGES = [
     *((vpn, space, Segment.MAPPED) for space in (1, 2) for vpn in (*range(10), 600, 601, 4096, 9000)),
@@ -214,7 +214,7 @@ def test_structures_equal_the_twins(
         assert [pair for one in twin.tlbs for pair in one.held] == state.tlb.pair[2:].tolist()
     else:
         for vcpu, one in enumerate(twin.tlbs):
-            assert one.state(prepared) == held_by(state.paging, prepared, vcpu)
+            assert one.state(prepared) == held_by(getattr(state, "mmu", state).paging, prepared, vcpu)
     if name == "disco":
         ways, entries = values["l2tlb.ways"], values["l2tlb.entries"]
         held = {(v, at // ways): [] for v in range(2) for at in range(0, entries, ways)}
