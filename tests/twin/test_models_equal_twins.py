@@ -32,7 +32,7 @@ from replay.trace.schema import (
 
 from .walker import held_by
 
-pytestmark = pytest.mark.parametrize("name", ["disco", "native", "native-walk"])
+pytestmark = pytest.mark.parametrize("name", ["disco", "ept", "native", "native-walk"])
 RELAXED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 PAGES = [
     *((vpn, space, Segment.MAPPED) for space in (1, 2) for vpn in (*range(10), 600, 601, 4096, 9000)),
