@@ -33,14 +33,14 @@ from replay import model
 from replay.cpu import paravirtual as cpu
 from replay.hw import paging
 from replay.hw.paging import Paging
-from replay.jit import inline
+from replay.jit import helper, inline
 from replay.kernel import USER, add, bind, tick
 from replay.mmu import validated
 from replay.mmu.validated import Validated
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared
 from replay.records import Parameter
-from replay.trace.schema import CAUSE_MASK, Cause, Kind, Mode, Segment, Sensitive, ServiceClass
+from replay.trace.schema import CAUSE_MASK, Cause, Kind, Mode, Sensitive, ServiceClass
 
 # -- parameters -------------------------------------------------------------------------------------------------------
 
@@ -136,7 +136,7 @@ REACTIONS = (
 
 # -- state and hooks --------------------------------------------------------------------------------------------------
 
-DEVICE, TO_USER = int(Segment.DEVICE), int(Mode.USER)
+TO_USER = int(Mode.USER)
 STLB_HITS, PAGE_WALKS, WALK_REFERENCES = (counter(EVENTS, c) for c in ("stlb_hit", "page_walk", "walk_reference"))
 INVALIDATIONS, RING_ACCESSES = counter(EVENTS, "invalidation"), counter(EVENTS, "ring_access")
 IRETS, ROOT_SWITCHES, IDLE_UNITS = (counter(EVENTS, c) for c in ("iret_hypercall", "root_switch", "idle"))
@@ -159,13 +159,14 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
     """A domain that has not run yet."""
     bounced = settings["abi"] == "x86-64"
     hardware = paging.make_paging(prepared, settings)
+    hardware.large[:] = 0
     on_cause = np.full(32, MODEL.index(""), np.uint8)
     on_cause[Cause.SYSCALL] = MODEL.index("bounced_system_call" if bounced else "system_call")
     crosses = np.full(32, bounced, np.uint8)
     crosses[list(model.TLB_CAUSES)] = 0
     return Xen(
         counts=counts,
-        paging=hardware._replace(large=np.zeros_like(hardware.large)),
+        paging=hardware,
         validated=validated.make_validated(prepared, settings, counts, FIRST),
         on_site=np.where(cpu.asks(prepared.sites), MODEL.index("register_hypercall"), MODEL.index("")).astype(np.uint8),
         on_cause=on_cause,
@@ -176,25 +177,25 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
 
 @inline
 def reference(m, at, ref):
-    """A reference that the TLB holds runs directly, and so does the walk of one that it lacks."""
+    """A reference that the TLB holds runs directly."""
     if not paging.hit(m.paging, at, ref):
-        if paging.is_device(m.paging, ref):
-            tick(m.counts, at, RING_ACCESSES)
-        elif paging.second(m.paging, at, ref):
-            tick(m.counts, at, STLB_HITS)
-        else:
-            walk(m, at, ref)
+        miss(m, at, ref)
     if paging.faulted(at):
         paging.drop_fault(m.paging, at, ref)
 
 
-@inline
-def walk(m, at, ref):
-    """Hardware walks the guest's tables, once what they lack is out of the queue."""
-    validated.touch(m.validated, at, ref.page)
-    tick(m.counts, at, PAGE_WALKS)
-    add(m.counts, at, WALK_REFERENCES, paging.walk(m.paging, at, ref.page))
-    paging.fill(m.paging, at, ref)
+@helper
+def miss(m, at, ref):
+    """Hardware walks the guest's tables, once what they lack is out of the queue; device registers are in a ring."""
+    if paging.is_device(m.paging, ref):
+        tick(m.counts, at, RING_ACCESSES)
+    elif paging.second(m.paging, at, ref):
+        tick(m.counts, at, STLB_HITS)
+    else:
+        validated.touch(m.validated, at, ref.page)
+        tick(m.counts, at, PAGE_WALKS)
+        add(m.counts, at, WALK_REFERENCES, paging.walk(m.paging, at, ref.page))
+        paging.fill(m.paging, at, ref)
 
 
 @inline

@@ -80,9 +80,8 @@ def make_translation_cache(prepared: Prepared, settings: Mapping[str, Any]) -> T
 
 
 @inline
-def fetch(cache, at, ref):
-    """A fetch of kernel code begins a run; new instructions that the run before it had, to be translated."""
-    new = end(cache, at)
+def begin(cache, at, ref):
+    """A fetch of kernel code begins a run; the one before it has ended."""
     number = np.uint64(cache.number[np.uint64(ref.page)])
     if number == 0 and cache.pages[0] < cache.most:
         cache.pages[0] += np.uint32(1)
@@ -92,7 +91,6 @@ def fetch(cache, at, ref):
         cache.run[at.vcpu] = _byte(cache, at.vcpu, number, ref)
         cache.since[at.vcpu] = at.retired
         cache.base[at.vcpu] = at.base
-    return new
 
 
 @inline

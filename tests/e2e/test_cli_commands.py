@@ -25,9 +25,18 @@ def test_packages_come_from_the_wheel(installed: Any, root: Path) -> None:
     assert not done.stdout.startswith(str(root))
 
 
-def test_a_recording_says_what_the_guest_did(installed: Any) -> None:
+def test_the_wheel_has_an_image_for_each_cpu(installed: Any) -> None:
+    """Kernel and disk of each guest are in the wheel, so that recording takes no compiler."""
+    listing = "from tracegen import build; print(*sorted(path.name for path in build.IMAGES.iterdir()))"
+    done = installed.run("python", "-c", listing)
+
+    assert [f"{cpu}.{part}" for cpu in ("mips64", "x86-64") for part in ("disk", "elf", "json")] == done.stdout.split()
+
+
+@pytest.mark.parametrize("cpu", ["mips64", "x86-64"])
+def test_a_recording_says_what_the_guest_did(installed: Any, cpu: str) -> None:
     """`tracegen run` shows the guest's console and the size of its trace, and writes nothing but the trace."""
-    done = installed.run("tracegen", "run", "radix", "--keys", "500", "-o", "t.arrow")
+    done = installed.run("tracegen", "run", "radix", "--keys", "500", "--cpu", cpu, "-o", "t.arrow")
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("guest: ")
@@ -77,6 +86,28 @@ def test_comparison_and_single_charges_agree(installed: Any, small_trace: Path) 
 
     assert "native" == compared[0]["model"]
     assert [single] == [charged for charged in compared if charged["model"] == "disco"]
+
+
+def test_every_model_is_compared(installed: Any, small_trace: Path) -> None:
+    """`replay compare` charges every model that `replay models` lists, and leaves none out."""
+    compared = document(installed.run("replay", "compare", str(small_trace), "--json"))
+    listed = document(installed.run("replay", "models", "--json"))["models"]
+
+    assert {model["name"] for model in listed} == {charged["model"] for charged in compared["models"]}
+    assert [] == compared["left_out"]
+
+
+def test_rows_are_explained(installed: Any, small_trace: Path) -> None:
+    """`replay explain MODEL --trace T --rows A:B` tells rows of the file, with what each ticked and what that cost."""
+    command = ("replay", "explain", "native", "--trace", str(small_trace), "--rows", "20000:20100")
+    told = document(installed.run(*command, "--json"))
+
+    assert ("native", "flash-1997", "faithful") == (told["model"], told["machine"], told["fidelity"])
+    assert 0 < len(told["rows"]) <= 100
+    assert all(20000 <= row["row"] < 20100 and row["event"] for row in told["rows"])
+    ticked = sum(tick["n"] for row in told["rows"] for tick in row["ticks"])
+    assert 0 < ticked == sum(total["n"] for total in told["totals"])
+    assert "what happened" in installed.run(*command).stdout
 
 
 def test_settings_change_counts_and_prices_do_not(installed: Any, small_trace: Path) -> None:

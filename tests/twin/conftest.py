@@ -13,6 +13,17 @@ from .machine import DEVICE, MAPPED, UNCACHED, UNMAPPED, NaiveMachine
 from .structures import NaiveL2, NaivePmap
 from .walking import NaiveEpt, NaiveWalk
 
+PORTS = (19, 20, 21, 22)
+ON_X86 = {
+    "hal_access": (23, 67, 69),  # mov from cr, smsw, pushf
+    "mfc0_emulation": (35,),  # rdmsr
+    "mtc0_emulation": (16, 17, 24, 30, 31, 36, 70),  # cli, sti, mov to cr, lmsw, clts, wrmsr, popf
+    "tlb_write_emulation": (32, 33),  # invlpg, invpcid
+    "eret_emulation": (38, 39),  # sysret, iret
+    "wait_emulation": (18,),  # hlt
+    "other_emulation": (25, 26, 27, 28, 29, 34, 37, 40, 41),
+}
+"""Disco's counter -> classes of x86 instructions that tick it."""
 STORED = (0, 2, 3, 4, 5, 6, 14, 20, 28, 29, 30)
 EMULATIONS = ["mfc0", "mtc0", "tlb_read", "tlb_write", "tlb_write", "tlb_probe", "eret", "wait", "cache"]
 
@@ -21,6 +32,7 @@ class NaiveNative(NaiveMachine):
     """The bare machine."""
 
     replaces = ("REFILL",)
+    architectures = ("mips64", "x86-64")
 
     def access(self, page: int, once: bool) -> None:
         if self.segment(page) in (UNMAPPED, UNCACHED):
@@ -51,7 +63,8 @@ class NaiveNative(NaiveMachine):
                 break
 
     def privileged(self, klass: int, register: int) -> None:
-        self.tick("privileged")
+        if klass not in PORTS:
+            self.tick("privileged")
 
     def write_mapped(self, pair: int, index: int | None) -> None:
         if index is None:
@@ -82,6 +95,7 @@ class NaiveDisco(NaiveMachine):
     """Disco's uniprocessor core."""
 
     replaces = ("REFILL", "PAGE_ZERO")
+    architectures = ("mips64", "x86-64")
 
     def __init__(self, prepared: Prepared, settings: dict[str, Any]) -> None:
         super().__init__(prepared, settings)
@@ -170,6 +184,9 @@ class NaiveDisco(NaiveMachine):
             self.tlb.insert(pair)
 
     def privileged(self, klass: int, register: int) -> None:
+        if klass > 8:
+            self.privileged_on_x86(klass)
+            return
         in_page = register not in (1, 9, 25) if klass == 0 else klass == 1 and register in STORED
         self.tick("hal_access" if in_page and self.settings["hal"] else EMULATIONS[klass] + "_emulation")
 
@@ -192,7 +209,7 @@ class NaiveDisco(NaiveMachine):
 
     def event(self, kind: int, info: int, page: int, kept: bool) -> None:
         if kind == 24 and page:
-            self.now_maps[page] = self.entry_payload(1)
+            self.entry_row(page, info >> 12)
         elif kind == 34:
             self.tlb.drop(page // 2)
             self.l2.drop(page // 2, self.key(page // 2))
@@ -215,6 +232,24 @@ class NaiveDisco(NaiveMachine):
             for pair in {p // 2 for p in range(len(self.p.pages.frame)) if self.is_kernels(p, page)}:
                 for one in self.tlbs:
                     one.drop(pair)
+
+    def entry_row(self, page: int, level: int) -> None:
+        if level == 0:
+            self.now_maps[page] = self.entry_payload(1)
+            return
+        large = [k < len(self.payload) and self.payload[k] & 0x181 == 0x81 for k in (0, 1)]
+        if level == 1 and any(large):
+            region = int(self.p.pages.vpn[page]) >> 9, int(self.p.pages.space[page])
+            for other in range(page, len(self.p.pages.vpn)):
+                vpn = int(self.p.pages.vpn[other])
+                if (vpn >> 9, int(self.p.pages.space[other])) == region:
+                    self.now_maps[other] = (self.payload[1] >> 12) + vpn % 512 if large[1] else None
+
+    def privileged_on_x86(self, klass: int) -> None:
+        for counter, classes in ON_X86.items():
+            if klass in classes:
+                hal = counter == "hal_access" and not self.settings["hal"]
+                self.tick("mfc0_emulation" if hal else counter)
 
     def is_kernels(self, page: int, frame: int) -> bool:
         return self.segment(page) == UNMAPPED and self.p.pages.frame[page] == frame + 1

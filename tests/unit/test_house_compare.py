@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import threading
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import rich.console
 
 import models
-from replay import compare
+from replay import cli, compare, shell
 from replay.compare import Entrant, at_once, unfit
 from replay.errors import UserError
 from replay.handmade import Script, handmade_meta
@@ -18,7 +21,8 @@ from replay.machine import Machine, load_machine
 from replay.model import Model
 from replay.prepare import Prepared
 from replay.results import run
-from replay.trace.schema import Kind
+from replay.trace.container import TraceFile
+from replay.trace.schema import COLUMNS, Kind
 from reports.comparison import compare_screen
 
 
@@ -148,6 +152,24 @@ def test_progress_is_of_all_models_together(prepared: Prepared, machine: Machine
     assert [(rows, 2 * rows), (2 * rows, 2 * rows)] == said
 
 
+def test_busy_time_is_compared_apart(machine: Machine) -> None:
+    """Beside the overhead there is that of all but idle time, which waiting for a disk hides."""
+    script = Script()
+    script.row(Kind.LOAD8, script.user(4), n=100)
+    script.row(Kind.IDLE, 10_000, 0)
+    (_, document) = compare.compare(script.prepared(), entrants(machine, models.load("disco")), {}, {})
+    idle = {
+        side: sum(row["cycles"] for row in document[side] if row["counter"] == "idle")
+        for side in ("rows", "native_rows")
+    }
+
+    busy, total = document["busy"], document["total"]
+
+    assert (total["cycles"] - idle["rows"], total["native"] - idle["native_rows"]) == (busy["cycles"], busy["native"])
+    assert busy["overhead"] == busy["cycles"] / busy["native"] > total["overhead"] > 1
+    assert busy["overhead_low"] <= busy["overhead"] <= busy["overhead_high"]
+
+
 def printed(documents: list[dict[str, Any]], width: int, left_out: Any = ()) -> list[str]:
     """The screen's lines."""
     console = rich.console.Console(width=width, highlight=False, emoji=False, markup=False)
@@ -165,9 +187,8 @@ def test_the_screen_fits_its_width(prepared: Prepared, machine: Machine, width: 
     lines = printed(documents, width, [{"model": "x", "reason": "model x needs what the trace lacks"}])
 
     assert max(map(len, lines)) <= width
-    assert ["faithful"] * 3 == [
-        line.split()[1] for line in lines if line.strip().startswith(("flash", "disco ", "trap")) if "faithful" in line
-    ]
+    labelled = [line.split()[0] for line in lines if " faithful " in line]
+    assert ["flash-1997,", "disco", "trap-emulate"] == labelled
     assert 1 == sum("Left out: model x needs what the trace lacks." in line for line in lines)
 
 
@@ -190,3 +211,26 @@ def test_a_hypothetical_pair_says_its_rules(machine: Machine) -> None:
     (_, document) = compare.compare(script.prepared(), entrants(machine, models.load("disco")), {}, {})
 
     assert ("hypothetical", list(models.load("disco").rules["x86-64"])) == (document["fidelity"], document["rules"])
+
+
+@pytest.mark.parametrize("architecture", models.ARCHITECTURES)
+def test_every_model_takes_a_trace_of_either_architecture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], architecture: str
+) -> None:
+    """`replay compare` charges all models, each called by its word for the architecture, and leaves none out."""
+    script = Script(handmade_meta(architecture=architecture))
+    for vpn in range(100):
+        script.row(Kind.LOAD8, script.user(vpn), n=7)
+    file = TraceFile(tmp_path / "t.arrow", script.meta)
+    rows = np.array([*script.rows, (Kind.END, 0, 0, 0, 0)])
+    order = ("kind", "ctx", "info", "page", "n")
+    file.write({name: rows[:, order.index(name)].astype(kind) for name, kind in COLUMNS.items()})
+    file.commit({"complete": True, "status": 0})
+
+    assert 0 == shell.run(cli.app, "replay", ["compare", str(file.path), "--json", "--no-cache"])
+    document = json.loads(capsys.readouterr().out)
+
+    words = {models.word(name, architecture) for name in models.BUILT_IN}
+    assert words == {charged["model"] for charged in document["models"]}
+    assert [] == document["left_out"]
+    assert {"mips64": "native", "x86-64": "native-refill"}[architecture] in words

@@ -267,6 +267,13 @@ def change_carry(r, how):
 
 
 @helper
+def set_zero_flag(r, x):
+    """ZF = whether x is 0; the other flags stay."""
+    set_all(r, (all_flags(r) & ~ZF) | (ZF if x == ZERO else ZERO))
+    return ON
+
+
+@helper
 def load_flags(r):
     """LAHF."""
     r[RAX] = (r[RAX] & ~HIGH_BYTE) | ((all_flags(r) & AH_FLAGS) | ALWAYS_SET) << EIGHT

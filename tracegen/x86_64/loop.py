@@ -66,7 +66,7 @@ from tracegen.x86_64.crossing import cross, locked_load, locked_store
 from tracegen.x86_64.exceptions import raise_exception
 from tracegen.x86_64.integer import (
     change_carry, divide, divide_signed, load_flags, multiply, rotate, rotate_carry_left, rotate_carry_right,
-    scan_bits, set_direction, shift_double, store_flags,
+    scan_bits, set_direction, set_zero_flag, shift_double, store_flags,
 )
 from tracegen.x86_64.strings import compare_strings, load_string, move_string, scan_string, store_string
 """

@@ -227,6 +227,18 @@ def compare_exchange(prefix: str) -> Form:
     return form
 
 
+def compare_exchange_pair(prefix: str) -> Form:
+    """Half of the comparisons succeed; the upper halves of rax and rdx, which it leaves open, are 0."""
+
+    def form(d: Any) -> Any:
+        memory = f"data_area+{512 * d.index + 59 + d.randrange(8)}"
+        equal = f"mov {memory}, %eax\n mov {memory}+4, %edx\n" if d.random() < 0.5 else ""
+        registers = {"rax": d.value() & 0xFFFFFFFF, "rdx": d.value() & 0xFFFFFFFF}
+        return d.case(f"{equal}{prefix}cmpxchg8b {memory}(%rip)", **registers)
+
+    return form
+
+
 def producer(d: Any) -> str:
     """Something that sets flags in front of a condition, or nothing."""
     size = d.size(*SIZES)
@@ -294,6 +306,7 @@ TABLE: dict[str, Form] = {
     "single_flags": plain("clc", "stc", "cmc", "lahf", "sahf"),
     "no_operation": plain("nop", "nopl 8(%rax)", "nopw 8(%rax,%rax,1)", "pause", "endbr64", "mfence", "xchg %eax,%eax"),
     "cmpxchg": compare_exchange(""), "lock_cmpxchg": compare_exchange("lock "),
+    "cmpxchg8b": compare_exchange_pair(""), "lock_cmpxchg8b": compare_exchange_pair("lock "),
     **{f"set_{name}": condition(f"set_{name}") for name in CONDITIONS},
     **{f"cmov_{name}": condition(f"cmov_{name}") for name in CONDITIONS},
     **{f"j_{name}": condition(f"j_{name}") for name in CONDITIONS},

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tracegen.x86_64.lower.conditions import CODES
-from tracegen.x86_64.lower.decode import Immediate, Instruction, Memory
+from tracegen.x86_64.lower.decode import Immediate, Instruction, Memory, Special
 from tracegen.x86_64.lower.flow import STRING_NAMES
-from tracegen.x86_64.lower.system import TABLE as SYSTEM
 from tracegen.x86_64.ops.branch import COMPARE, TABLE, TEST
 
-LOCKABLE = {*"add adc and btc btr bts cmpxchg dec inc neg not or sbb sub xor xadd xchg".split()}
+LOCKABLE = {*"add adc and btc btr bts cmpxchg dec inc neg not or sbb sub xor xadd xchg cmpxchg8b".split()}
 
 SUBTRACT = {"sub", "cmp", "neg", "cmpxchg"}
 LOGIC = {"and", "or", "xor", "test"}
 RESULT = {"add", "inc", "dec", "adc", "sbb", "xadd", "bsf", "bsr", "tzcnt", "lzcnt", "imul", "mul"}
 SHIFTS = {"shl", "sal", "shr", "sar"}
-PARTIAL = {"inc", "dec", "bt", "bts", "btr", "btc", "clc", "stc", "cmc", "sahf"}
+PARTIAL = {"inc", "dec", "bt", "bts", "btr", "btc", "clc", "stc", "cmc", "sahf", "cmpxchg8b"}
 """Set some flags and leave others."""
 ROTATIONS = {"rol", "ror", "rcl", "rcr", "shld", "shrd"}
 SETTERS = SUBTRACT | LOGIC | RESULT | SHIFTS | PARTIAL | ROTATIONS
@@ -27,6 +26,8 @@ TRAPPING = {"push", "pop", "call", "ret", "leave", "enter", "pushf", "pushfq", "
 
 LEAVING = {"jmp", "call", "ret"}
 """Always go elsewhere."""
+ADDRESS_ONLY = {"lea", "nop"}
+"""Have an operand in memory that they do not touch."""
 BRANCHES = {*COMPARE, *TEST, *TABLE}
 
 
@@ -55,13 +56,14 @@ def looks(instruction: Instruction) -> bool:
     name = instruction.name
     if name in READERS or name in TRAPPING or name in STRING_NAMES or name in LEAVING:
         return True
-    if name not in SETTERS and (name in SYSTEM or not harmless(name)):
+    if name not in SETTERS and not harmless(name):
         return True
-    return name != "lea" and any(isinstance(o, Memory) for o in instruction.operands)
+    touching = (Special,) if name in ADDRESS_ONLY else (Special, Memory)
+    return any(isinstance(o, touching) for o in instruction.operands)
 
 
 HARMLESS = {
-    *"mov movabs movzx movsx movsxd cbw cwde cdqe cwd cdq cqo lea xchg not bswap nop pause endbr64".split(),
+    *"mov movabs movzx movsx movsxd cbw cwde cdqe cwd cdq cqo lea xchg not nop pause endbr64".split(),
     *"mfence lfence sfence cld std push pop leave".split(),
 }
 

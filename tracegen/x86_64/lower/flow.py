@@ -8,7 +8,7 @@ from tracegen.x86_64.lower.code import BASES, LOG2, Code, Lowering, Place, Undef
 from tracegen.x86_64.lower.conditions import AFTER_LOGIC, AFTER_SUBTRACTION, CODES, emit_condition, test_of
 from tracegen.x86_64.lower.decode import Immediate, Instruction, Memory, Register
 from tracegen.x86_64.microops import ARRIVAL_SHIFT, NARROW_SHIFT, STYLE_SHIFT
-from tracegen.x86_64.ops.branch import COMPARE, FAR, NEAR, REGISTER, TEST
+from tracegen.x86_64.ops.branch import FAR, NEAR, REGISTER
 from tracegen.x86_64.places import PAGE, RBP, RCX, RSP, SINK, ZERO
 
 DIRECTIONS = {f"j{name}": name for name in CODES}
@@ -50,9 +50,6 @@ def fused(first: Instruction, second: Instruction) -> str:
     if first.name == "cmp" and condition in AFTER_SUBTRACTION:
         return f"CMP_J{AFTER_SUBTRACTION[condition]}"
     return f"TEST_J{AFTER_LOGIC[condition]}" if first.name == "test" and condition in AFTER_LOGIC else ""
-
-
-FUSED = {*COMPARE, *TEST}
 
 
 def compare_and_jump(code: Code, jump: Instruction) -> None:

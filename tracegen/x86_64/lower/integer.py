@@ -5,7 +5,7 @@ from __future__ import annotations
 from tracegen.x86_64.lower.code import ALL, Code, Lowering, Place, UndefinedError, Value, change, extend_register
 from tracegen.x86_64.lower.conditions import emit_condition
 from tracegen.x86_64.lower.decode import Memory, Register
-from tracegen.x86_64.places import RAX, RBX, RDX, SINK, ZERO
+from tracegen.x86_64.places import RAX, RBX, RCX, RDX, SINK, ZERO
 
 # -- arithmetic -------------------------------------------------------------------------------------------------------
 
@@ -242,6 +242,34 @@ def compare_exchange(code: Code) -> None:
         code.emit("ADD", RAX, code_rax)
 
 
+def compare_exchange_pair(code: Code) -> None:
+    """cmpxchg8b: of EDX:EAX and ECX:EBX; of the flags only ZF changes."""
+    (target,) = code.instruction.operands
+    if not isinstance(target, Memory):
+        raise UndefinedError
+    at = code.place(target)
+    old = code.load_to_change(at, 8)
+    # A condition compares a register with the one after it, here a zero.
+    difference, _zero, chosen = (code.copy(Value(ZERO)) for _ in range(3))
+    join(code, difference, RDX, RAX)
+    code.emit("XOR", difference, difference, old)
+    join(code, chosen, RCX, RBX)
+    code.emit("CMOVNE", chosen, old, difference, ALL)
+    code.store_changed(at, 8, chosen)
+    code.emit("ZERO_FLAG", SINK, difference)
+    for register, shift in ((RAX, 0), (RDX, 32)):
+        code.emit("SHR", chosen, old, ZERO, shift)
+        code.emit("ADD32", chosen, chosen)
+        code.emit("CMOVNE", register, chosen, difference, ALL)
+
+
+def join(code: Code, d: int, high: int, low: int) -> None:
+    """d = the low halves of two registers."""
+    half = code.copy(Value(low), 4)
+    code.emit("SHL", d, high, ZERO, 32)
+    code.emit("OR", d, d, half)
+
+
 def merged(code: Code, register: int, size: int) -> int:
     """A temporary that holds rAX with its low ``size`` bytes replaced."""
     result = code.copy(Value(RAX))
@@ -259,11 +287,11 @@ def emit_move_if(code: Code, condition: str, d: int, source: int, known: str) ->
 
 def single(op: str, imm: int = 0) -> Lowering:
     """An instruction that is one micro-op without operands."""
-    return lambda code: void(code.emit(op, imm=imm))
 
+    def lower(code: Code) -> None:
+        code.emit(op, imm=imm)
 
-def void(_: object) -> None:
-    """Nothing: a lowering gives no value."""
+    return lower
 
 
 def translate_byte(code: Code) -> None:
@@ -284,7 +312,7 @@ TABLE: dict[str, Lowering] = {
     "mov": move, "movabs": move, "movzx": extend(signed=False), "movsx": extend(signed=True),
     "movsxd": extend(signed=True), "cbw": widen(1), "cwde": widen(2), "cdqe": widen(4),
     "cwd": spread_sign(2), "cdq": spread_sign(4), "cqo": spread_sign(8), "lea": load_address,
-    "xchg": exchange, "xadd": exchange_add, "cmpxchg": compare_exchange,
+    "xchg": exchange, "xadd": exchange_add, "cmpxchg": compare_exchange, "cmpxchg8b": compare_exchange_pair,
     "clc": single("CARRY", 0), "stc": single("CARRY", 1), "cmc": single("CARRY", 2),
     "cld": single("DIRECTION", 0), "std": single("DIRECTION", 1), "lahf": single("LAHF"), "sahf": single("SAHF"),
     "xlatb": translate_byte,

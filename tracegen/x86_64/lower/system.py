@@ -125,15 +125,15 @@ def pop_segment(code: Code) -> None:
     code.emit("ADD", RSP, RSP, ZERO, size)
 
 
-def at_address(op: str, imm: int = 0) -> Lowering:
-    """Instructions that are told an address: lgdt lidt sgdt sidt invlpg, far jumps and calls."""
+def at_address(op: str) -> Lowering:
+    """Instructions that are told an address: invlpg, far jumps and calls."""
 
     def lower(code: Code) -> None:
         (operand,) = code.instruction.operands
         if not isinstance(operand, Memory):
             raise UndefinedError
         at = code.place(operand, plain=op == "INVLPG")
-        code.emit(op, SINK, code.address(at), imm=imm or offset_bytes(operand.size))
+        code.emit(op, SINK, code.address(at), imm=offset_bytes(operand.size))
 
     return lower
 

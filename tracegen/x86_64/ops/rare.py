@@ -18,6 +18,7 @@ TABLE = {
     "BSF": "scan_bits(r, d, r[a], imm, ZERO)",
     "BSR": "scan_bits(r, d, r[a], imm, ONE)",
     "CARRY": "change_carry(r, imm)",
+    "ZERO_FLAG": "set_zero_flag(r, r[a])",
     "LAHF": "load_flags(r)",
     "SAHF": "store_flags(r)",
     "DIRECTION": "set_direction(core, imm)",
