@@ -19,9 +19,10 @@ from replay.prepare import Prepared
 from replay.trace.schema import Cause, Kind, Mode, Segment, Sensitive, Touch
 
 from .shadowing import NaiveShadow, NaiveTrapEmulate
+from .switching import NaiveAgile
 from .test_models_equal_twins import WALKER
 
-TWINS: dict[str, type[NaiveShadow]] = {"shadow": NaiveShadow, "trap-emulate": NaiveTrapEmulate}
+TWINS: dict[str, Any] = {"shadow": NaiveShadow, "trap-emulate": NaiveTrapEmulate, "agile": NaiveAgile}
 pytestmark = pytest.mark.parametrize("name", sorted(TWINS))
 RELAXED = settings(max_examples=60, deadline=None)
 LONG = settings(max_examples=60, deadline=None, phases=[Phase.generate])
@@ -51,6 +52,8 @@ monitor = st.fixed_dictionaries(
         "shadow.threshold": st.integers(2, 4),
         "shadow.spaces": st.integers(1, 3),
         "shadow.prefetch": st.sampled_from([0, 1, 4, 511]),
+        "agile.switch_level": st.integers(1, 4),
+        "nested.page": st.sampled_from(["4KB", "2MB"]),
     }
 )
 
@@ -120,7 +123,7 @@ def charged(name: str, prepared: Prepared, given_settings: dict[str, Any]) -> di
     return nonzero(count(prepared, model, load_machine(model.machine["x86-64"]), given_settings))
 
 
-def twin_of(name: str, prepared: Prepared, given_settings: dict[str, Any]) -> NaiveShadow:
+def twin_of(name: str, prepared: Prepared, given_settings: dict[str, Any]) -> Any:
     """The twin of the model called ``name``, before the first row."""
     model = models.load(name)
     values = settle(model, load_machine(model.machine["x86-64"]), prepared.meta, given_settings)
@@ -165,7 +168,7 @@ def test_long_traces_equal_the_twin(name: str, architecture: str, seed: int, few
     assert shadow_of(twin) == shadow_entries(name, prepared, values)
 
 
-def shadow_of(twin: NaiveShadow) -> dict[int, int]:
+def shadow_of(twin: Any) -> dict[int, int]:
     """The twin's shadow entries in the kernel's bits."""
     return {page: PRESENT | WRITE * wide | OLD * (page in twin.old) for page, wide in twin.shadow.items()}
 
@@ -177,4 +180,5 @@ def shadow_entries(name: str, prepared: Prepared, given_settings: dict[str, Any]
     engine = make_engine(prepared, model, values)
     state = model.state(prepared, values, engine.counts)
     count_rows(state, engine, prepared.columns, 0, prepared.columns.kind.size)
-    return {int(page): int(state.mmu.entry[page]) for page in state.mmu.entry.nonzero()[0]}
+    entry = getattr(state.mmu, "upper", state.mmu).entry[2:]
+    return {int(page) + 2: int(entry[page]) for page in entry.nonzero()[0]}
