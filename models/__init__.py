@@ -54,12 +54,12 @@ BUILT_IN = {
         "hypothetical",
         "faithful",
     ),
-    "ept": Entry(
-        "models.ept:MODEL",
-        "extended page tables: the hardware walks in two dimensions (VT-x of the second generation)",
-        (),
+    "trap-emulate": Entry(
+        "models.trap_emulate:MODEL",
+        "classic full virtualization: a deprivileged kernel over shadow page tables, every trap emulated",
+        ("classic",),
         "hypothetical",
-        "faithful",
+        "hypothetical",
     ),
     "disco": Entry(
         "models.disco:MODEL",
@@ -67,6 +67,13 @@ BUILT_IN = {
         ("disco-1997", "numa"),
         "faithful",
         "hypothetical",
+    ),
+    "vmware": Entry(
+        "models.vmware:MODEL",
+        "VMware: binary translation of the kernel, shadow page tables (Adams and Agesen, ASPLOS 2006)",
+        ("bt",),
+        "hypothetical",
+        "ported",
     ),
     "xen": Entry(
         "models.xen:MODEL",
@@ -82,26 +89,26 @@ BUILT_IN = {
         "hypothetical",
         "faithful",
     ),
-    "trap-emulate": Entry(
-        "models.trap_emulate:MODEL",
-        "classic full virtualization: a deprivileged kernel over shadow page tables, every trap emulated",
-        ("classic",),
+    "ept": Entry(
+        "models.ept:MODEL",
+        "extended page tables: the hardware walks in two dimensions (VT-x of the second generation)",
+        (),
         "hypothetical",
-        "hypothetical",
+        "faithful",
     ),
-    "vmware": Entry(
-        "models.vmware:MODEL",
-        "VMware: binary translation of the kernel, shadow page tables (Adams and Agesen, ASPLOS 2006)",
-        ("bt",),
+    "agile": Entry(
+        "models.agile:MODEL",
+        "agile paging: shadow tables above a switch level, nested ones below (Gandhi et al., ISCA 2016)",
+        (),
         "hypothetical",
-        "ported",
+        "faithful",
     ),
 }
 
 BY_ARCHITECTURE: dict[str, dict[str, str]] = {
     "native": {"x86-64": "native-walk"},
-    "full": {"mips64": "trap-emulate", "x86-64": "vmware"},
     "bare": {"mips64": "native", "x86-64": "native-walk"},
+    "full": {"mips64": "trap-emulate", "x86-64": "vmware"},
 }
 """Word -> architecture of a trace -> the model that it means there; elsewhere it is a model's name, or unknown."""
 

@@ -195,12 +195,25 @@ def price(
         "settings": dict(counts.settings),
         "interval": counts.interval,
         "total": _total(ours.rows, bare.rows, machine) | bounds.of_ratio(ours.spending, bare.spending, prices),
+        "busy": _busy(ours, bare, prices),
         "idle": _idle(counts, ours.idle, bare.idle),
         "rows": ours.rows,
         "native_rows": bare.rows,
         "services": _services(counts, ours.rows, bare_counts, bare.rows),
         "assumptions": _assumptions((ours.spending, bare.spending), prices, machine),
     }
+
+
+def _busy(ours: Charge, bare: Charge, prices: Prices) -> dict[str, float]:
+    """Cycles of all but idle time under the model and on bare hardware, and their ratio with its bounds."""
+    sides = [[row for row in side.rows if row["counter"] != IDLE] for side in (ours, bare)]
+    cycles, native = (sum(row["cycles"] for row in rows) for rows in sides)
+    spent = [
+        side.spending._replace(waited_low=0.0, waited_high=0.0, least=sum(row["low"] for row in rows))
+        for side, rows in zip((ours, bare), sides, strict=True)
+    ]
+    ratio = {"cycles": cycles, "native": native, "overhead": cycles / native if native else 1.0}
+    return ratio | bounds.of_ratio(spent[0], spent[1], prices)
 
 
 def _incorrect(counts: Counts, model: Model) -> dict[str, Any] | None:

@@ -14,8 +14,13 @@ from reports.breakdown import Difference, Document, is_bare
 from reports.charge import TOP, WIDE, Screen, incorrect, trace_words, unfinished
 from reports.numbers import bounds, figure, share
 
+IDLE = "idle"
+"""The mechanism of waiting, which has a line of its own."""
+
 LEAST = 0.005
 """Mechanisms that add or save a smaller part of bare hardware's cycles are left to ``--json``."""
+
+BUSY = "Overhead is cycles over those of bare hardware; busy is the same without idle time, and so are all shares."
 
 LABELS = (
     "faithful: the system on the architecture it was made for; ported: its mechanism on another architecture;"
@@ -30,6 +35,7 @@ def compare_screen(documents: Sequence[Document], left_out: Sequence[Mapping[str
         f"{trace_words(documents[0])}: the same recording under each model.",
         *unfinished(documents[0]),
         _models(documents, wide=wide),
+        BUSY,
         *(line for document in documents for line in incorrect(document)),
         *_mechanisms(documents, wide=wide),
         *idle.lines(documents, [f"under {document['model']}" for document in documents]),
@@ -41,8 +47,8 @@ def compare_screen(documents: Sequence[Document], left_out: Sequence[Mapping[str
 
 def _models(documents: Sequence[Document], *, wide: bool) -> rich.table.Table:
     """Overhead by model, those of one machine together below the machine without a monitor."""
-    absolute = [">cycles", ">seconds"] if wide else []
-    made = table("machine and model", "label", *absolute, ">overhead", "bounds", "what it adds most")
+    absolute, most = ([">cycles", ">seconds"], ["what it adds most"]) if wide else ([], [])
+    made = table("machine and model", "label", *absolute, ">overhead", "bounds", ">busy", *most)
     labels = {document["model"]: document["fidelity"] for document in documents}
     for (_, machine, bare), group in groupby(sorted(documents, key=_machine), key=_machine):
         members = list(group)
@@ -64,18 +70,26 @@ def _bare_row(machine: str, bare: str, label: str, model: Document, *, wide: boo
     total = model["total"]
     scale = total["native"] / total["cycles"] if total["cycles"] else 1.0
     cells = _absolute(total, total["native"], total["native_seconds"], scale) if wide else []
-    return [machine, label, *cells, "1", "", f"bare hardware, the model {bare}"]
+    return [f"{machine}, {bare}", label, *cells, "1", "", "1", *(["bare hardware"] if wide else [])]
 
 
 def _row(document: Document, *, wide: bool) -> list[str]:
     total = document["total"]
     cells = _absolute(total, total["cycles"], total["seconds"], 1.0) if wide else []
-    overhead = figure(total["overhead"], total["overhead_low"], total["overhead_high"])
+    overhead = _overhead(total)
     limits = bounds(total["overhead"], total["overhead_low"], total["overhead_high"])
-    added = [part for part in breakdown.differences(document) if part.cycles > 0]
-    most = ", ".join(f"{part.name} {share(part.cycles, total['native'])}" for part in added[:TOP])
     verdict = [overhead, limits] if not document["incorrect"] else ["INCORRECT", overhead]
-    return [f"  {document['model']}", document["fidelity"], *cells, *verdict, most]
+    most = [_adds_most(document)] if wide else []
+    return [f"  {document['model']}", document["fidelity"], *cells, *verdict, _overhead(document["busy"]), *most]
+
+
+def _adds_most(document: Document) -> str:
+    added = [part for part in breakdown.differences(document) if part.cycles > 0][:TOP]
+    return ", ".join(f"{part.name} {share(part.cycles, document['busy']['native'])}" for part in added)
+
+
+def _overhead(ratio: Mapping[str, Any]) -> str:
+    return figure(ratio["overhead"], ratio["overhead_low"], ratio["overhead_high"])
 
 
 def _absolute(total: Mapping[str, Any], cycles: int, seconds: float, scale: float) -> list[str]:
@@ -87,17 +101,17 @@ def _absolute(total: Mapping[str, Any], cycles: int, seconds: float, scale: floa
 
 def _mechanisms(documents: Sequence[Document], *, wide: bool) -> Screen:
     """What each model adds to its bare machine or saves of it, with the counts behind the cycles."""
-    made = table("model", "mechanism", "counted", ">cycles more", ">of bare")
+    made = table("model", "mechanism", "counted", ">cycles more", ">share")
     for document in documents:
         name = document["model"]
         for part in breakdown.differences(document) if not is_bare(document) else ():
-            of_bare = part.cycles / document["total"]["native"] if document["total"]["native"] else 0.0
-            if abs(of_bare) >= LEAST:
-                made.add_row(name, part.name, _counted(part, wide=wide), _more(part), f"{of_bare:+.1%}")
+            of_busy = part.cycles / document["busy"]["native"] if document["busy"]["native"] else 0.0
+            if abs(of_busy) >= LEAST and part.name != IDLE:
+                made.add_row(name, part.name, _counted(part, wide=wide), _more(part), f"{of_busy:+.1%}")
                 name = ""
     if not made.row_count:
         return []
-    return [f"By mechanism, from {LEAST:.1%} of bare hardware's cycles up:", made]
+    return [f"By mechanism, what is beyond bare hardware, from {LEAST:.1%} of its busy cycles up:", made]
 
 
 def _counted(part: Difference, *, wide: bool) -> str:
