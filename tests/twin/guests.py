@@ -7,7 +7,8 @@ from typing import Any
 
 from replay.prepare import Prepared
 
-from .shadowing import DEVICE, NaiveHardware, NaiveShadow
+from .shadowing import DEVICE, NaiveShadow
+from .walker import Walker
 
 ROWS = {
     24: "entry", 25: "table_alloc", 26: "table_free", 27: "table_link", 31: "base_switch", 33: "tlb_probe",
@@ -19,7 +20,7 @@ RENAMED = {"mmio_exit": "mmio_callout", "invlpg_exit": "invlpg_callout", "cr3_ex
 """Counter of the monitor on virtualization hardware -> what the translator's is called."""
 
 
-class Walker:
+class Guest:
     """Walks the rows of a trace; the systems below say what an access and each kind of event do."""
 
     p: Prepared
@@ -74,7 +75,7 @@ class Walker:
         """A reference, or one that an exception of ``cause`` cut off."""
 
 
-class NaiveXen(Walker):
+class NaiveXen(Guest):
     """A paravirtual guest above direct page tables."""
 
     SENSITIVE = (
@@ -90,7 +91,7 @@ class NaiveXen(Walker):
         self.begin(prepared, settings)
         pages = prepared.pages
         self.keys = list(zip(pages.space.tolist(), pages.vpn.tolist(), strict=True))
-        self.hardware = [NaiveHardware(settings) for _ in range(prepared.meta.vcpus)]
+        self.hardware = [Walker(settings) for _ in range(prepared.meta.vcpus)]
         self.queue = [0] * prepared.meta.vcpus
         self.wanted: dict[int, int] = {}  # page -> vCPU whose queue holds the update that made it valid
         self.tables: dict[int, str] = {}
@@ -118,22 +119,26 @@ class NaiveXen(Walker):
         self.flush()
 
     def touch(self, kind: int, info: int, page: int, cause: int) -> None:
-        key, one, side = self.keys[page], self.hardware[self.cpu], "d" if kind else "i"
+        key, one, side = self.keys[page], self.hardware[self.cpu], int(kind > 0)
         if self.p.pages.segment[page] == DEVICE:
             self.tick("ring_access")
-        elif not one.first[side].look(key, key[1]):
-            if one.second.look(key, key[1]):
+        elif not one.hit(side, *key):
+            if one.serve(side, *key, False):
                 self.tick("stlb_hit")
-                one.first[side].put(key, key[1])
             else:
                 if self.wanted.get(page) == self.cpu:
                     self.tick("pending_fault")
                     self.flush()
                 self.tick("page_walk")
-                self.tick("walk_reference", one.walk(key))
-                one.fill(side, key)
+                self.tick("walk_reference", len(one.caches.walk(*key, False)))
+                one.fill(side, *key, False)
         if 4 <= cause <= 8:
-            one.drop_fault(key)
+            one.drop(*key)
+            one.caches.forget(*key)
+
+    def invalidate(self, page: int) -> None:
+        self.hardware[self.cpu].drop(*self.keys[page])
+        self.hardware[self.cpu].caches.clear()
 
     def sensitive(self, info: int, site: int) -> None:
         klass, register = int(self.p.sites.klass[site]), int(self.p.sites.register[site])
@@ -154,7 +159,7 @@ class NaiveXen(Walker):
             if self.later_abi:
                 self.tick("iret_hypercall")
                 self.tick("root_switch")
-                self.hardware[self.cpu].flush_space(0)
+                self.hardware[self.cpu].flush(lambda held: held == 0)
 
     def entry(self, info: int, page: int) -> None:
         old, new, frame = self.payload[:3]
@@ -196,7 +201,7 @@ class NaiveXen(Walker):
         for frame in [f for f, state in self.tables.items() if state == "waiting" and self.spaces[f] == space]:
             self.pin(frame)
         self.command()
-        self.hardware[self.cpu].flush()
+        self.hardware[self.cpu].flush(lambda _held: True)
 
     def tlb_probe(self, info: int, page: int) -> None:
         if self.revoked[self.cpu]:
@@ -204,22 +209,22 @@ class NaiveXen(Walker):
             self.tick("invalidation")
             self.command()
         for half in (page, page ^ 1):
-            self.hardware[self.cpu].drop(self.keys[half])
+            self.invalidate(half)
 
     def invalidate_page(self, info: int, page: int) -> None:
         self.tick("invalidation")
         self.command()
-        self.hardware[self.cpu].drop(self.keys[page])
+        self.invalidate(page)
 
     def invalidate_space(self, info: int, space: int) -> None:
         self.tick("invalidation")
         self.command()
-        self.hardware[self.cpu].flush_space(space)
+        self.hardware[self.cpu].flush(lambda held: held == space)
 
     def invalidate_all(self, info: int, page: int) -> None:
         self.tick("invalidation")
         self.command()
-        self.hardware[self.cpu].flush()
+        self.hardware[self.cpu].flush(lambda _held: True)
 
     def request(self, info: int, page: int) -> None:
         self.tick("request_notification")
@@ -261,7 +266,7 @@ class NaiveCodeCache:
         return bool(gone)
 
 
-class NaiveVMware(Walker, NaiveShadow):
+class NaiveVMware(Guest, NaiveShadow):
     """A translated kernel above shadow page tables."""
 
     flushed_on_entry = False
@@ -294,7 +299,7 @@ class NaiveVMware(Walker, NaiveShadow):
             self.tick("indirect_lookup", info >> 12 in (3, 4))
         elif kind >= 5:
             self.tick("dropped_line", cache.drop(page, info & 4095))
-        side = "d" if kind else "i"
+        side = int(kind > 0)
         if 4 <= cause <= 8:
             self.true_fault(side, page)
         else:

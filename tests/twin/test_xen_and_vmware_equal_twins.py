@@ -23,8 +23,8 @@ from .guests import NaiveVMware, NaiveXen
 
 TWINS: dict[str, Any] = {"xen": NaiveXen, "vmware": NaiveVMware}
 pytestmark = pytest.mark.parametrize("name", sorted(TWINS))
-RELAXED = settings(max_examples=40, deadline=None)
-LONG = settings(max_examples=40, deadline=None, phases=[Phase.generate])
+RELAXED = settings(max_examples=25, deadline=None)
+LONG = settings(max_examples=25, deadline=None, phases=[Phase.generate])
 USER = [(vpn, space) for space in (1, 2, 3) for vpn in (*range(6), 40, 512, 513, 1 << 18, 1 << 27)]
 MEMORY = {"x86-64": (DIRECT_MAP, Segment.MAPPED), "mips64": (KSEG0, Segment.UNMAPPED)}
 TABLES = range(20, 28)
