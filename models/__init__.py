@@ -96,6 +96,13 @@ BUILT_IN = {
         "hypothetical",
         "faithful",
     ),
+    "agile": Entry(
+        "models.agile:MODEL",
+        "agile paging: shadow tables above a switch level, nested ones below (Gandhi et al., ISCA 2016)",
+        (),
+        "hypothetical",
+        "faithful",
+    ),
 }
 
 BY_ARCHITECTURE: dict[str, dict[str, str]] = {

@@ -29,7 +29,7 @@ from replay.cpu import exits
 from replay.hw import paging
 from replay.jit import inline
 from replay.kernel import add, bind, tick
-from replay.mmu import shadow
+from replay.mmu import shadow, shadow_sync
 from replay.mmu.shadow import Shadow
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared, Sites
@@ -157,7 +157,7 @@ def _site_ticks(sites: Sites) -> np.ndarray:
 def reference(m, at, ref):
     """A reference that the TLB holds with the right it needs runs directly; device registers exit."""
     if paging.faulted(at):
-        shadow.fault(m.mmu, at, ref)
+        shadow_sync.fault(m.mmu, at, ref)
     elif not shadow.hit(m.mmu, at, ref):
         if paging.is_device(m.mmu.paging, ref):
             tick(m.counts, at, MMIO_EXITS)
@@ -177,16 +177,16 @@ def happen(m, at, row):
         if row.info & CAUSE_MASK == INTERRUPT:
             shadow.enter(m.mmu, at.vcpu)
     elif row.kind == Kind.TLB_PROBE:
-        if shadow.probe_invalidates(m.mmu, at.vcpu):
+        if shadow_sync.probe_invalidates(m.mmu, at.vcpu):
             tick(m.counts, at, INVLPG_EXITS)
             shadow.enter(m.mmu, at.vcpu)
-            shadow.invalidate_pair(m.mmu, at, row.page)
+            shadow_sync.invalidate_pair(m.mmu, at, row.page)
     elif row.kind == Kind.IDLE:
         add(m.counts, at, IDLE_UNITS, np.int64(row.page))
     else:
         if row.kind == Kind.BASE_SWITCH:
             shadow.enter(m.mmu, at.vcpu)
-        shadow.change(m.mmu, at, row)
+        shadow_sync.change(m.mmu, at, row)
 
 
 bind(ShadowPaging, access=reference, event=happen)

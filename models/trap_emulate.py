@@ -31,7 +31,7 @@ from replay.cpu import exits
 from replay.hw import paging
 from replay.jit import inline
 from replay.kernel import add, bind, tick
-from replay.mmu import shadow
+from replay.mmu import shadow, shadow_sync
 from replay.mmu.shadow import Shadow
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared
@@ -136,7 +136,7 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
 def reference(m, at, ref):
     """A reference that the TLB holds with the right it needs runs directly; device registers trap."""
     if paging.faulted(at):
-        shadow.fault(m.mmu, at, ref)
+        shadow_sync.fault(m.mmu, at, ref)
     elif not shadow.hit(m.mmu, at, ref):
         if paging.is_device(m.mmu.paging, ref):
             tick(m.counts, at, PROGRAMMED_IOS)
@@ -150,12 +150,12 @@ def happen(m, at, row):
     if row.kind == Kind.SENSITIVE:
         execute(m, at, m.sites[np.uint64(row.page)])
     elif row.kind == Kind.TLB_PROBE:
-        if shadow.probe_invalidates(m.mmu, at.vcpu):
-            shadow.invalidate_pair(m.mmu, at, row.page)  # the probe has trapped already
+        if shadow_sync.probe_invalidates(m.mmu, at.vcpu):
+            shadow_sync.invalidate_pair(m.mmu, at, row.page)  # the probe has trapped already
     elif row.kind == Kind.IDLE:
         add(m.counts, at, IDLE_UNITS, np.int64(row.page))
     else:
-        shadow.change(m.mmu, at, row)
+        shadow_sync.change(m.mmu, at, row)
 
 
 @inline

@@ -33,7 +33,7 @@ from replay.cpu.translation_cache import TranslationCache
 from replay.hw import paging
 from replay.jit import helper, inline
 from replay.kernel import COMPLETED, FETCH, USER, add, bind, tick
-from replay.mmu import shadow
+from replay.mmu import shadow, shadow_sync
 from replay.mmu.shadow import Shadow
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared, Sites
@@ -183,7 +183,7 @@ def reference(m, at, ref):
     elif ref.kind >= FIRST_STORE and translation_cache.store(m.cache, at.vcpu, ref):
         tick(m.counts, at, DROPPED)
     if paging.faulted(at):
-        shadow.fault(m.mmu, at, ref)
+        shadow_sync.fault(m.mmu, at, ref)
     elif not shadow.hit(m.mmu, at, ref):
         if paging.is_device(m.mmu.paging, ref):
             tick(m.counts, at, MMIO_CALLOUTS)
@@ -215,12 +215,12 @@ def happen(m, at, row):
     elif row.kind == Kind.RETURN:
         leave_kernel(m, at, row)
     elif row.kind == Kind.TLB_PROBE:
-        if shadow.probe_invalidates(m.mmu, at.vcpu):
+        if shadow_sync.probe_invalidates(m.mmu, at.vcpu):
             invalidate_pair(m, at, np.uint64(row.page))
     elif row.kind == Kind.IDLE:
         add(m.counts, at, IDLE_UNITS, np.int64(row.page))
     else:
-        shadow.change(m.mmu, at, row)
+        shadow_sync.change(m.mmu, at, row)
 
 
 @inline
@@ -237,8 +237,7 @@ def leave_kernel(m, at, row):
 def invalidate_pair(m, at, page):
     """The INVLPG that a MIPS guest's TLB probe stands for."""
     tick(m.counts, at, INVLPG_CALLOUTS)
-    shadow.invalidate_page(m.mmu, at, page)
-    shadow.invalidate_page(m.mmu, at, page ^ np.uint64(1))
+    shadow_sync.invalidate_pair(m.mmu, at, page)
 
 
 bind(VMware, access=reference, event=happen)

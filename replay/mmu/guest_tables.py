@@ -171,13 +171,15 @@ def end_of_table(g, page):
 
 @inline
 def below(g, page, level):
-    """The page ids that the entry of ``level`` (1 or more) for ``page`` leads to, first and end."""
+    """The page ids that the entry of ``level`` for ``page`` leads to, first and end; of 4 or more, its space's."""
     if level == 1:
         begin, region = g.begin_leaf, np.uint64(g.leaf[page])
     elif level == 2:
         begin, region = g.begin_middle, np.uint64(g.middle[page])
-    else:
+    elif level == 3:
         begin, region = g.begin_upper, np.uint64(g.upper[page])
+    else:
+        begin, region = g.begin_space, np.uint64(g.owner[np.uint64(g.leaf[page])])
     return np.uint64(begin[region]), np.uint64(begin[region + ONE])
 
 
@@ -188,9 +190,10 @@ def pages_of_space(g, number):
 
 
 @inline
-def levels(g, page):
-    """How many entries lead to ``page``."""
-    return LEVELS - g.large[np.uint64(g.leaf[page])]
+def levels(g, page, lowest):
+    """How many entries of level ``lowest`` and above lead to ``page``."""
+    large = np.uint16(g.large[np.uint64(g.leaf[page])])
+    return LEVELS - np.int64(max(large, lowest))
 
 
 # -- what the entries say ---------------------------------------------------------------------------------------------
@@ -235,15 +238,21 @@ def changed(row):
 
 
 @inline
-def share(g, page, space):
-    """A shadow entry for ``page`` was filled: its tables, from the root of the space in force down, are watched."""
+def share(g, page, space, lowest):
+    """A shadow entry for ``page`` was filled: its tables of level ``lowest`` and above are watched.
+
+    The root is that of ``space``, by its number.
+    """
     leaf = np.uint64(g.leaf[page])
-    if g.large[leaf] == 0:
+    if lowest == 0 and g.large[leaf] == 0:
         _watch(g, leaf)
         g.stores[leaf] = 0
-    _watch(g, g.middle_at + np.uint64(g.middle[page]))
-    _watch(g, g.upper_at + np.uint64(g.upper[page]))
-    _watch(g, g.root_at + np.uint64(space))
+    if lowest <= 1:
+        _watch(g, g.middle_at + np.uint64(g.middle[page]))
+    if lowest <= 2:
+        _watch(g, g.upper_at + np.uint64(g.upper[page]))
+    if lowest <= 3:
+        _watch(g, g.root_at + np.uint64(space))
 
 
 @inline

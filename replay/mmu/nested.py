@@ -113,9 +113,8 @@ def walk(n, at, page):
     large = frames.is_large(n.frames, page)
     references = walk_caches.walk(n.paging.caches, at.vcpu, page, large)
     first = np.uint64(references) + large - ONE  # level of the first table that is read
-    absent = at.cut_off == NOT_PRESENT or at.cut_off == SOFT_REFERENCE
     nested = hits = violations = np.int64(0)
-    for number in range(references if absent else references + 1):
+    for number in range(references if is_absent(at) else references + 1):
         step = np.uint64(number)
         if step == 0 and first != frames.ROOT:
             continue  # the walk cache holds where in the machine that table lies
@@ -128,6 +127,12 @@ def walk(n, at, page):
         nested += read
         violations += missing
     return Walk(references, nested, hits, violations)
+
+
+@inline
+def is_absent(at):
+    """Whether the access was cut off because the page is not in memory: a walk for it ends before the page."""
+    return at.cut_off == NOT_PRESENT or at.cut_off == SOFT_REFERENCE
 
 
 @inline

@@ -40,16 +40,17 @@ from replay.hw.paging import Paging
 from replay.jit import helper, inline
 from replay.kernel import add, tick
 from replay.mmu import guest_tables
-from replay.mmu.guest_tables import ACCESSED, DIRTY, KNOWN, TRACED, UNSYNCHRONIZED, VALID, GuestTables
+from replay.mmu.guest_tables import ACCESSED, DIRTY, KNOWN, VALID, GuestTables
 from replay.prepare import Prepared
 from replay.records import Parameter
 from replay.trace.schema import Kind
 
 POLICIES = ("trace", "unsync", "adaptive")
+SPACES = Parameter("shadow.spaces", 64, "count", 1, 1 << 20, "assumed", "address spaces whose shadow tables are kept")
 PARAMETERS = (
+    SPACES,
     Parameter("shadow.policy", "trace", "policy", 0, 0, "assumed", "what a store to a traced table does", POLICIES),
     Parameter("shadow.threshold", 3, "count", 2, 1 << 20, "assumed", "adaptive: stores in a row until unsynchronized"),
-    Parameter("shadow.spaces", 64, "count", 1, 1 << 20, "assumed", "address spaces whose shadow tables are kept"),
     Parameter("shadow.prefetch", 0, "entries", 0, 511, "assumed", "entries behind a hidden fault's that it may fill"),
 )
 """Parameters of every model with shadow page tables."""
@@ -119,14 +120,27 @@ class Shadow(NamedTuple):
     spaces: np.uint64
     prefetch: np.uint64
     flush_on_entry: np.uint64  # 1: entering the monitor empties the TLB
+    level: np.uint16  # levels of the guest's tables, from the leaves up, that the hardware walks itself
 
 
 def make_shadow(
-    prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray, first: int, flush_on_entry: bool
+    prepared: Prepared,
+    settings: Mapping[str, Any],
+    counts: np.ndarray,
+    first: int,
+    *,
+    flush_on_entry: bool,
+    level: int = 0,
+    hardware: Paging | None = None,
 ) -> Shadow:
-    """Empty shadow tables; ``first`` is the number of the model's counter ``hidden_fault``."""
-    guest, hardware = guest_tables.make_guest_tables(prepared), paging.make_paging(prepared, settings)
-    hardware.large[:] = 0
+    """Empty shadow tables; ``first`` is the number of the model's counter ``hidden_fault``.
+
+    With a ``level`` the shadow reaches down to it only, and ``hardware`` walks what lies below.
+    """
+    guest = guest_tables.make_guest_tables(prepared)
+    if hardware is None:
+        hardware = paging.make_paging(prepared, settings)
+        hardware.large[:] = 0
     limits = {"trace": int(NEVER), "unsync": 1, "adaptive": settings["shadow.threshold"]}
     return Shadow(
         counts=counts,
@@ -142,6 +156,7 @@ def make_shadow(
         spaces=np.uint64(settings["shadow.spaces"]),
         prefetch=np.uint64(settings["shadow.prefetch"]),
         flush_on_entry=np.uint64(flush_on_entry),
+        level=np.uint16(level),
     )
 
 
@@ -160,18 +175,19 @@ def miss(s, at, ref):
     page = np.uint64(ref.page)
     need = PRESENT | WRITE if ref.kind >= FIRST_STORE else PRESENT
     if s.entry[page] & need == need:
-        if _second(s, at, ref):
+        if second(s, at, ref):
             return
     else:
         if s.entry[page] == 0:
-            _walk(s, at, page)
-        _serve_hidden(s, at, page, ref.kind >= FIRST_STORE)
-    _walk(s, at, page)
+            walk(s, at, page)
+        serve_hidden(s, at, page, ref.kind >= FIRST_STORE)
+    walk(s, at, page)
     paging.fill(s.paging, at, ref)
 
 
 @helper
-def _second(s, at, ref):
+def second(s, at, ref):
+    """Whether the second-level TLB serves ``ref``."""
     held = paging.second(s.paging, at, ref)
     if held:
         tick(s.counts, at, s.first + STLB_HIT)
@@ -179,32 +195,46 @@ def _second(s, at, ref):
 
 
 @helper
-def _walk(s, at, page):
+def walk(s, at, page):
+    """The hardware walks the shadow tables for ``page``."""
     tick(s.counts, at, s.first + PAGE_WALK)
     add(s.counts, at, s.first + WALK_REFERENCE, paging.walk(s.paging, at, page))
 
 
 @helper
-def _serve_hidden(s, at, page, store):
+def serve_hidden(s, at, page, store):
     """The monitor serves a fault that the guest's own tables do not explain."""
     tick(s.counts, at, s.first + (DIRTY_FAULT if s.entry[page] & (PRESENT | OLD) == PRESENT else HIDDEN_FAULT))
     enter(s, at.vcpu)
-    _walk_guest(s, at, page)
-    s.guest.entry[page] |= VALID | ACCESSED | (DIRTY if store else np.uint8(0))
-    _fill(s, page)
-    _drop_translation(s, page)
-    guest_tables.share(s.guest, page, s.current[at.vcpu])
-    _prefetch(s, at, page)
+    walk_guest(s, at, page)
+    if s.level == 0:
+        s.guest.entry[page] |= VALID | ACCESSED | (DIRTY if store else np.uint8(0))
+        fill(s, page)
+    else:
+        _fill_below(s, page)
+    drop_translation(s, page)
+    guest_tables.share(s.guest, page, s.current[at.vcpu], s.level)
+    if s.level == 0:
+        _prefetch(s, at, page)
 
 
 @inline
-def _walk_guest(s, at, page):
+def _fill_below(s, page):
+    """Fill the one entry that leads to ``page`` and to all else below the lowest level of the shadow."""
+    first, end = guest_tables.below(s.guest, page, s.level)
+    for other in range(first, end):
+        s.entry[np.uint64(other)] = PRESENT | WRITE
+
+
+@inline
+def walk_guest(s, at, page):
     """The monitor reads the guest's entries for ``page`` from the root to the leaf."""
-    add(s.counts, at, s.first + GUEST_WALK_REFERENCE, guest_tables.levels(s.guest, page))
+    add(s.counts, at, s.first + GUEST_WALK_REFERENCE, guest_tables.levels(s.guest, page, s.level))
 
 
 @inline
-def _fill(s, page):
+def fill(s, page):
+    """Make the shadow entry of ``page`` what the guest's entry allows."""
     s.entry[page] = PRESENT | WRITE if s.guest.entry[page] & DIRTY else PRESENT
 
 
@@ -217,7 +247,7 @@ def _prefetch(s, at, page):
     while other < end and s.guest.vpn[other] <= last:
         if s.entry[other] == 0 and s.guest.entry[other] & eligible == eligible:
             tick(s.counts, at, s.first + SHADOW_PREFETCH)
-            _fill(s, other)
+            fill(s, other)
         other += ONE
 
 
@@ -228,202 +258,23 @@ def _prefetch(s, at, page):
 def enter(s, vcpu):
     """The monitor was entered: hardware without tags empties the TLB."""
     if s.flush_on_entry != 0:
-        _flush(s, vcpu)
+        flush(s, vcpu)
 
 
 @helper
-def _flush(s, vcpu):
+def flush(s, vcpu):
+    """Empty the TLB of ``vcpu``."""
     paging.flush(s.paging, vcpu)
 
 
 @helper
-def fault(s, at, ref):
-    """A page fault of the guest's own: the monitor reads the guest's entries and finds that they forbid the access."""
-    page = np.uint64(ref.page)
-    if not paging.hit(s.paging, at, ref) and not _second(s, at, ref):
-        _walk(s, at, page)
-    enter(s, at.vcpu)
-    _walk_guest(s, at, page)
-    if s.entry[page] & OLD:
-        add(s.counts, at, s.first + ENTRY_COMPARED, 1)
-        _follow(s, at, page)
-    paging.drop_fault(s.paging, at, ref)
-
-
-# -- what the guest does to its tables --------------------------------------------------------------------------------
-
-
-@helper
-def change(s, at, row):
-    """Follow an event of the guest that concerns its page tables or the TLB; other rows change nothing.
-
-    The model ticks what the instruction itself costs, an exit for INVLPG say, and has entered the monitor for it.
-    """
-    if row.kind == Kind.ENTRY:
-        _store(s, at, row)
-    elif row.kind == Kind.BASE_SWITCH:
-        switch(s, at, row.page)
-    elif row.kind == Kind.INVALIDATE_PAGE:
-        invalidate_page(s, at, np.uint64(row.page))
-    elif row.kind == Kind.INVALIDATE_SPACE:
-        _synchronize(s, at, guest_tables.number_of(s.guest, row.page))
-        paging.flush_space(s.paging, at.vcpu, row.page)
-    elif row.kind == Kind.INVALIDATE_ALL:
-        _synchronize(s, at, s.current[at.vcpu])
-        _flush(s, at.vcpu)
-    elif row.kind == Kind.TABLE_LINK:
-        guest_tables.link(s.guest, row)
-    elif row.kind == Kind.TABLE_FREE:
-        _forget_table(s, row)
-
-
-@inline
-def _store(s, at, row):
-    """A store to a guest table: free, emulated, or the one that makes the table unsynchronized."""
-    page, level = np.uint64(row.page), row.info >> np.uint16(12)
-    table = guest_tables.table_of(s.guest, row)
-    guest_tables.note(s.guest, row)
-    if level == 0 and guest_tables.changed(row):
-        s.revoked[at.vcpu] = 1
-    state = s.guest.state[table]
-    if state == TRACED:
-        enter(s, at.vcpu)
-        s.guest.stores[table] += np.uint32(1)
-        if guest_tables.is_leaf(s.guest, table) and s.guest.stores[table] >= s.threshold:
-            tick(s.counts, at, s.first + UNSYNC_STORE)
-            guest_tables.unsynchronize(s.guest, table)
-        else:
-            tick(s.counts, at, s.first + TRACED_STORE)
-            if level == 0 and page != 0:
-                _follow(s, at, page)
-            elif level != 0 and guest_tables.changed(row):
-                _drop_below(s, page, level)
-    if s.guest.state[table] == UNSYNCHRONIZED and s.entry[page] != 0:
-        s.entry[page] |= np.uint8(OLD)
-
-
-@helper
-def _follow(s, at, page):
-    """Let the shadow entry of ``page`` be what the guest's entry says now."""
-    if s.guest.entry[page] & (VALID | ACCESSED) == VALID | ACCESSED:
-        tick(s.counts, at, s.first + SHADOW_UPDATE)
-        _fill(s, page)
-    else:
-        s.entry[page] = 0
-    _drop_translation(s, page)
-
-
-@helper
-def _drop_page(s, vcpu, page):
+def drop_page(s, vcpu, page):
+    """The TLB of ``vcpu`` loses ``page``."""
     paging.drop_page(s.paging, vcpu, page)
 
 
 @helper
-def _drop_translation(s, page):
+def drop_translation(s, page):
     """No virtual CPU's TLB holds ``page`` any more."""
     for vcpu in range(s.current.size):
-        _drop_page(s, np.uint64(vcpu), page)
-
-
-@inline
-def _drop(s, page):
-    if s.entry[page] != 0:
-        s.entry[page] = 0
-        _drop_translation(s, page)
-
-
-@inline
-def _drop_below(s, page, level):
-    """Forget the shadow of all that the upper entry for ``page`` mapped."""
-    first, end = guest_tables.below(s.guest, page, level)
-    for other in range(first, end):
-        _drop(s, np.uint64(other))
-    guest_tables.forget_below(s.guest, page, level)
-
-
-@inline
-def _forget_table(s, row):
-    """The guest gave a table back."""
-    table = guest_tables.table_in(s.guest, np.uint64(row.page))
-    first, end = guest_tables.pages_of_leaf(s.guest, table)
-    for page in range(first, end):
-        _drop(s, np.uint64(page))
-        s.guest.entry[np.uint64(page)] = KNOWN
-    guest_tables.forget(s.guest, table)
-
-
-# -- synchronizing ----------------------------------------------------------------------------------------------------
-
-
-@inline
-def invalidate_page(s, at, page):
-    """INVLPG: the TLB loses ``page``, and its entry is compared if the table is unsynchronized."""
-    if s.guest.state[guest_tables.leaf_of(s.guest, page)] == UNSYNCHRONIZED:
-        add(s.counts, at, s.first + ENTRY_COMPARED, 1)
-        if s.entry[page] & OLD:
-            _follow(s, at, page)
-    _drop_page(s, at.vcpu, page)
-
-
-@helper
-def invalidate_pair(s, at, page):
-    """The INVLPG that a MIPS guest's TLB probe stands for: of ``page`` and of the other half of its pair."""
-    invalidate_page(s, at, np.uint64(page))
-    invalidate_page(s, at, np.uint64(page) ^ ONE)
-
-
-@inline
-def probe_invalidates(s, vcpu):
-    """Whether a TLB probe of a MIPS guest stands for an INVLPG: its kernel has just changed a valid entry."""
-    revoked = s.revoked[vcpu] != 0
-    s.revoked[vcpu] = 0
-    return revoked
-
-
-@inline
-def _synchronize(s, at, number):
-    """Compare and trace again the unsynchronized tables of space ``number`` and of the kernel's half."""
-    place = s.guest.unsynchronized[0]
-    while place > 0:
-        table = np.uint64(s.guest.unsynchronized[place])
-        owner = s.guest.owner[table]
-        if owner == number or owner == 0:
-            add(s.counts, at, s.first + ENTRY_COMPARED, TABLE_ENTRIES)
-            first, end = guest_tables.pages_of_leaf(s.guest, table)
-            for page in range(first, end):
-                if s.entry[np.uint64(page)] & OLD:
-                    _follow(s, at, np.uint64(page))
-            guest_tables.trace(s.guest, table)
-        place -= ONE
-
-
-@inline
-def switch(s, at, space):
-    """The guest loads its base register."""
-    number = guest_tables.number_of(s.guest, space)
-    s.current[at.vcpu] = number
-    if number != 0 and s.stamp[np.uint64(number)] == 0:
-        if s.kept[0] == s.spaces:
-            _discard(s, at)
-        s.kept[0] += ONE
-    if number != 0:
-        s.stamp[np.uint64(number)] = at.now + ONE
-    _synchronize(s, at, number)
-    paging.switch_base(s.paging, at.vcpu, space)
-
-
-@inline
-def _discard(s, at):
-    """Discard the shadow tables of the space that was current longest ago."""
-    oldest = np.uint64(0)
-    for place in range(1, s.stamp.size):
-        number = np.uint64(place)
-        if s.stamp[number] != 0 and (oldest == 0 or s.stamp[number] < s.stamp[oldest]):
-            oldest = number
-    tick(s.counts, at, s.first + SPACE_DISCARDED)
-    s.stamp[oldest] = 0
-    s.kept[0] -= ONE
-    first, end = guest_tables.pages_of_space(s.guest, oldest)
-    for page in range(first, end):
-        _drop(s, np.uint64(page))
-    guest_tables.forget_space(s.guest, oldest)
+        drop_page(s, np.uint64(vcpu), page)

@@ -25,9 +25,18 @@ def test_packages_come_from_the_wheel(installed: Any, root: Path) -> None:
     assert not done.stdout.startswith(str(root))
 
 
-def test_a_recording_says_what_the_guest_did(installed: Any) -> None:
+def test_the_wheel_has_an_image_for_each_cpu(installed: Any) -> None:
+    """Kernel and disk of each guest are in the wheel, so that recording takes no compiler."""
+    listing = "from tracegen import build; print(*sorted(path.name for path in build.IMAGES.iterdir()))"
+    done = installed.run("python", "-c", listing)
+
+    assert [f"{cpu}.{part}" for cpu in ("mips64", "x86-64") for part in ("disk", "elf", "json")] == done.stdout.split()
+
+
+@pytest.mark.parametrize("cpu", ["mips64", "x86-64"])
+def test_a_recording_says_what_the_guest_did(installed: Any, cpu: str) -> None:
     """`tracegen run` shows the guest's console and the size of its trace, and writes nothing but the trace."""
-    done = installed.run("tracegen", "run", "radix", "--keys", "500", "-o", "t.arrow")
+    done = installed.run("tracegen", "run", "radix", "--keys", "500", "--cpu", cpu, "-o", "t.arrow")
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("guest: ")

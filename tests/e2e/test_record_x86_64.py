@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,7 +78,7 @@ def rows(path: Path) -> list[tuple[int, int, int, int]]:
 
 def before(events: list[Event], kind: Kind) -> Counter[Sensitive | None]:
     """The sensitive instructions right before the rows of one kind."""
-    return Counter(a.instruction for a, b in zip(events, events[1:], strict=False) if b.kind == kind)
+    return Counter(a.instruction for a, b in pairwise(events) if b.kind == kind)
 
 
 def test_metadata_has_no_recorders_tlb(recorded: RecordSummary) -> None:

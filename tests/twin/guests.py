@@ -71,7 +71,7 @@ class Walker:
         self.tick("idle", units)
 
     def touch(self, kind: int, info: int, page: int, cause: int) -> None:
-        raise NotImplementedError
+        """A reference, or one that an exception of ``cause`` cut off."""
 
 
 class NaiveXen(Walker):

@@ -32,8 +32,7 @@ def set_table(core, code, frame, first_argument, first, level):
     if frame >= core.s[S.MEMORY_BYTES] >> U12:
         return
     at = frame * FOUR + np.uint64(S.FRAME_TABLE)
-    space, before = frames[at] >> U32, frames[at + ONE]
-    linked = frames[at] & TABLE_LINKED
+    known, before = frames[at], frames[at + ONE]
     if code == TABLE_ALLOC:
         frames[at] = TABLE_IS | (first_argument & LEVEL) << EIGHT
         forget_writes(core.tags)
@@ -43,12 +42,13 @@ def set_table(core, code, frame, first_argument, first, level):
         new_space = first_argument & SPACE_MASK
         frames[at] = TABLE_IS | TABLE_LINKED | (level & LEVEL) << EIGHT | new_space << U32
         frames[at + ONE] = first
-        forget_writes(core.tags)
+        if known == ZERO:
+            forget_writes(core.tags)
         if level == ZERO:
             link_table(core, new_space, first >> U9, frame + ONE)
-    if (code == TABLE_UNLINK or code == TABLE_FREE) and linked:
+    if (code == TABLE_UNLINK or code == TABLE_FREE) and known & TABLE_LINKED:
         if frames[at] >> EIGHT & LEVEL == ZERO:
-            link_table(core, space, before >> U9, ZERO)
+            link_table(core, known >> U32, before >> U9, ZERO)
         frames[at] &= np.uint64(0xFFFFFFFF) & ~TABLE_LINKED
 
 

@@ -40,7 +40,7 @@ CR0_FIXED = CR0_PE | CR0_PG
 CR0_KNOWN = np.uint64(0xE005003F)
 CR4_PAE, CR4_PGE = np.uint64(1 << 5), np.uint64(1 << 7)
 CR4_KNOWN = np.uint64(0x1FC)
-"""TSD, DE, PSE, PAE, MCE, PGE, PCE: this CPU has no use for most, and offers no more."""
+"""TSD, DE, PSE, PAE, MCE, PGE, PCE; DE, PSE, MCE and PCE have no effect."""
 CR8_KNOWN = np.uint64(15)
 STATUS_WORD = np.uint64(0xF)
 TABLE_ROOT, LEVEL_MASK = np.uint64(S.TABLE_IS | S.TABLE_LINKED | 3 << 8), np.uint64(0xF00 | S.TABLE_IS | S.TABLE_LINKED)
@@ -144,6 +144,8 @@ def write_control(core, number, value):
 @helper
 def read_debug(core, d, number):
     """MOV from a debug register."""
+    if number >= EIGHT:
+        return selector_fault(core.s, UD, ZERO)
     if not is_system(core):
         return refuse(core)
     sensitive(core, MOV_DR, number, ZERO)
@@ -154,6 +156,8 @@ def read_debug(core, d, number):
 @helper
 def write_debug(core, number, value):
     """MOV to a debug register: there are no breakpoints."""
+    if number >= EIGHT:
+        return selector_fault(core.s, UD, ZERO)
     if not is_system(core):
         return refuse(core)
     sensitive(core, MOV_DR, number, CHANGED if core.s[DEBUG + number] != value else ZERO)

@@ -55,13 +55,14 @@ for _cause, _vectors in {
 }.items():
     CAUSE_OF[list(_vectors)] = _cause
 
-HAS_ERROR = np.zeros(32, np.bool_)
+HAS_ERROR = np.zeros(32, np.uint64)
 """Vectors that push an error code."""
-HAS_ERROR[[Vector.DF, Vector.TS, Vector.NP, Vector.SS, Vector.GP, Vector.PF]] = True
+HAS_ERROR[[Vector.DF, Vector.TS, Vector.NP, Vector.SS, Vector.GP, Vector.PF]] = 1
 
 CONTRIBUTORY = np.zeros(32, np.bool_)
-"""Exceptions of which two make a double fault, as does one of them while a page fault is delivered."""
-CONTRIBUTORY[[Vector.DE, Vector.TS, Vector.NP, Vector.SS, Vector.GP]] = True
+"""Exceptions of which two make a double fault, as does one of them while a page fault is delivered.  The machine check
+of tables beyond RAM is one, too: it would otherwise repeat for ever."""
+CONTRIBUTORY[[Vector.DE, Vector.TS, Vector.NP, Vector.SS, Vector.GP, Vector.MC]] = True
 
 ZERO, ONE, KERNEL_MODE = np.uint64(0), np.uint64(1), np.uint64(Mode.KERNEL)
 ACCUMULATOR, LOW32 = np.uint64(RAX), np.uint64(0xFFFFFFFF)
@@ -159,7 +160,7 @@ def enter(core, cause, vector, service, page, software, pc):
     s[S.LAST_PC], s[S.LAST_HAS_ADDRESS] = s[S.PC], ZERO
     count_stuck(s)
     open_exception(core, cause, service, page, NO_TOUCH)
-    leave = deliver(core, vector, ZERO, False, software, pc)
+    leave = deliver(core, vector, ZERO, ZERO, software, pc)
     return settle(core, vector, leave)
 
 

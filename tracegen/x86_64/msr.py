@@ -50,6 +50,7 @@ VERSION = np.uint64(0x00000015)
 EFER_SCE, EFER_FIXED, EFER_KNOWN = np.uint64(1), np.uint64(0x500), np.uint64(0xD01)
 """SCE and NXE can be chosen; LME and LMA stay on."""
 EFER_NXE = np.uint64(1 << 11)
+CR4_TSD = np.uint64(1 << 2)
 LVT_KNOWN, SPURIOUS_KNOWN = np.uint64(0x700FF), np.uint64(0x1FF)
 
 
@@ -202,7 +203,9 @@ def wrmsr(core):
 
 @helper
 def rdtsc(core):
-    """RDTSC: the clock into edx:eax."""
+    """RDTSC: the clock into edx:eax; in outer rings only where CR4.TSD does not reserve it."""
+    if not is_system(core) and core.s[S.CR4] & CR4_TSD:
+        return refuse(core)
     sensitive(core, RDTSC, ZERO, ZERO)
     now = clock(core.s)
     core.r[A], core.r[D] = now & LOW32, now >> U32
@@ -212,8 +215,10 @@ def rdtsc(core):
 @helper
 def rdtscp(core):
     """RDTSCP: the clock into edx:eax, TSC_AUX into ecx."""
-    core.r[C] = core.s[S.TSC_AUX]
-    return rdtsc(core)
+    leave = rdtsc(core)
+    if leave == ON:
+        core.r[C] = core.s[S.TSC_AUX]
+    return leave
 
 
 @helper

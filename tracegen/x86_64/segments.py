@@ -203,12 +203,12 @@ def tell(core, found):
 
 @inline
 def visible(s, selector, segment, gates):
-    """Whether LAR (with ``gates``) or LSL tells about a descriptor."""
+    """Whether LAR (with ``gates`` 1) or LSL tells about a descriptor."""
     if segment & MEMORY:
         free = segment & (CODE | CONFORMING) == CODE | CONFORMING
         return free or reaches(s, selector, segment)
     kind = kind_of(segment)
-    known = kind == LOCAL_TABLE or kind == TASK or kind == BUSY or (gates and kind == CALL_GATE)
+    known = kind == LOCAL_TABLE or kind == TASK or kind == BUSY or (gates != ZERO and kind == CALL_GATE)
     return known and reaches(s, selector, segment)
 
 
@@ -219,7 +219,7 @@ def access_rights(core, d, selector, size):
     if leave == FAULT:
         return FAULT
     segment = core.r[SLOW]
-    found = leave == ON and visible(core.s, selector, segment, True)
+    found = leave == ON and visible(core.s, selector, segment, ONE)
     sensitive(core, LAR, ZERO, ZERO)
     tell(core, found)
     if found:
@@ -234,7 +234,7 @@ def segment_limit(core, d, selector, size):
     if leave == FAULT:
         return FAULT
     segment = core.r[SLOW]
-    found = leave == ON and visible(core.s, selector, segment, False)
+    found = leave == ON and visible(core.s, selector, segment, ZERO)
     sensitive(core, LSL, ZERO, ZERO)
     tell(core, found)
     if found:

@@ -14,8 +14,9 @@ NEXT_PC, RFLAGS, LOWER_NEXT, CPL, SHADOW, HALTED, GENERATION = range(LINES + 1, 
 """Address after the instruction at PC; the flags that are not arithmetic; physical page | 1 of the bytes that follow
 the code to lower; the ring; COUNT before which no interrupt is taken (after sti); waits in hlt; number of this address
 space in the micro-TLBs' tags."""
-FAULT_ERROR, FAULT_ENTRY = range(LINES + 8, LINES + 10)
-"""Of an exception about to be taken: error code; after a page fault the last table entry that was read."""
+FAULT_ERROR, FAULT_ENTRY, CHUNKS = range(LINES + 8, LINES + 11)
+"""Of an exception about to be taken: error code; after a page fault the last table entry that was read.  CHUNKS: how
+often a repeated string was left half done."""
 CR0, CR2, CR3, CR4, CR8, EFER = range(ARCH + 32, ARCH + 38)
 STAR, LSTAR, CSTAR, SFMASK, KERNEL_GS_BASE, TSC_AUX, PAT = range(ARCH + 38, ARCH + 45)
 GDT_BASE, GDT_LIMIT, IDT_BASE, IDT_LIMIT = range(ARCH + 45, ARCH + 49)

@@ -12,7 +12,7 @@ from replay.jit import helper, inline
 from replay.trace.schema import Kind
 from tracegen.cpu.memory import load1, load2, load4, load8, store1, store2, store4, store8
 from tracegen.cpu.recorder import put
-from tracegen.cpu.state import Leave
+from tracegen.cpu.state import Leave, Stop
 from tracegen.x86_64 import places
 from tracegen.x86_64 import state as S
 from tracegen.x86_64.access import load_slow, store_slow
@@ -24,7 +24,10 @@ ONCE, REPEAT, WHILE_EQUAL, WHILE_DIFFERENT = range(4)
 CHUNK = 256
 """Elements in one call: few enough that their rows fit behind any look at the buffer."""
 
-ON, REDIRECT = int(Leave.ON), int(Leave.REDIRECT)
+PATIENCE = np.uint64((1 << 16) - 1)
+"""One in so many calls, less one, lets Python look up: every 0.1 s or so."""
+
+ON, REDIRECT, STOP, BUDGET = int(Leave.ON), int(Leave.REDIRECT), int(Leave.STOP), np.uint64(Stop.BUDGET)
 LOAD, STORE, STAY_IN_LINE = np.uint64(Kind.LOAD1), np.uint64(Kind.STORE1), np.uint64(STAY)
 RAX, RCX, RSI, RDI = (np.uint64(p) for p in (places.RAX, places.RCX, places.RSI, places.RDI))
 SLOW_VALUE = np.uint64(places.SLOW_VALUE)
@@ -106,9 +109,17 @@ def count_down(core, how):
 
 @inline
 def come_back(core):
-    """Leave the instruction half done: the loop comes back to it."""
-    core.s[S.ARRIVE] = STAY_IN_LINE
-    return REDIRECT
+    """Leave the instruction half done: the loop comes back to it, now and then by way of Python.
+
+    No instruction retires meanwhile, so that the loop's budget alone would not let Ctrl-C through.
+    """
+    s = core.s
+    s[S.ARRIVE] = STAY_IN_LINE
+    s[S.CHUNKS] += ONE
+    if s[S.CHUNKS] & PATIENCE:
+        return REDIRECT
+    s[S.STATUS_CODE] = BUDGET
+    return STOP
 
 
 @inline

@@ -133,6 +133,12 @@ def test_sysret_to_an_address_that_is_not_canonical_faults_in_ring_0(x86) -> Non
     assert [(13, 0, 0x08)] == [(note.vector, note.error, note.cs) for note in ran.notes]
 
 
+def test_the_clock_can_be_reserved_for_ring_0(x86) -> None:  # type: ignore[no-untyped-def]
+    """With CR4.TSD rdtsc is #GP in ring 3 and goes on working in ring 0."""
+    body = f"body: mov %cr4, %rax\n bts $2, %rax\n mov %rax, %cr4\n rdtsc\n to_user 2\n{HANDLED}"
+    assert [PROTECTION] == x86(body, "rdtscp").vectors
+
+
 def test_swapgs_exchanges_the_bases(x86) -> None:  # type: ignore[no-untyped-def]
     """gs-relative loads follow; fs has a base of its own."""
     body = f"""body:

@@ -52,11 +52,6 @@ def fits(number: int) -> bool:
     return -(1 << 31) <= number < 1 << 31
 
 
-def signed32(number: int) -> int:
-    """The low 32 bits as a signed number."""
-    return (number & LOW32 ^ 1 << 31) - (1 << 31)
-
-
 def halves(high: int, low: int) -> int:
     """An immediate of two signed halves."""
     return (high & LOW32) << 32 | low & LOW32
