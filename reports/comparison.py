@@ -14,6 +14,9 @@ from reports.breakdown import Difference, Document, is_bare
 from reports.charge import TOP, WIDE, Screen, incorrect, trace_words, unfinished
 from reports.numbers import bounds, figure, share
 
+WIDEST = 130
+"""Columns from which the table of models names what each adds most."""
+
 IDLE = "idle"
 """The mechanism of waiting, which has a line of its own."""
 
@@ -30,14 +33,13 @@ LABELS = (
 
 def compare_screen(documents: Sequence[Document], left_out: Sequence[Mapping[str, str]], width: int) -> Screen:
     """Models by machine, then what each adds by mechanism, and all that a reader has to know of the figures."""
-    wide = width >= WIDE
     return [
         f"{trace_words(documents[0])}: the same recording under each model.",
         *unfinished(documents[0]),
-        _models(documents, wide=wide),
+        _models(documents, width),
         BUSY,
         *(line for document in documents for line in incorrect(document)),
-        *_mechanisms(documents, wide=wide),
+        *_mechanisms(documents, wide=width >= WIDE),
         *idle.lines(documents, [f"under {document['model']}" for document in documents]),
         *_left_out(left_out),
         LABELS,
@@ -45,17 +47,18 @@ def compare_screen(documents: Sequence[Document], left_out: Sequence[Mapping[str
     ]
 
 
-def _models(documents: Sequence[Document], *, wide: bool) -> rich.table.Table:
+def _models(documents: Sequence[Document], width: int) -> rich.table.Table:
     """Overhead by model, those of one machine together below the machine without a monitor."""
-    absolute, most = ([">cycles", ">seconds"], ["what it adds most"]) if wide else ([], [])
+    absolute = [">cycles", ">seconds"] if width >= WIDE else []
+    most = ["what it adds most"] if width >= WIDEST else []
     made = table("machine and model", "label", *absolute, ">overhead", "bounds", ">busy", *most)
     labels = {document["model"]: document["fidelity"] for document in documents}
     for (_, machine, bare), group in groupby(sorted(documents, key=_machine), key=_machine):
         members = list(group)
-        made.add_row(*_bare_row(machine, bare, labels.get(bare, ""), members[0], wide=wide), style="bold")
+        made.add_row(*_bare_row(machine, bare, labels.get(bare, ""), members[0], width), style="bold")
         for document in members:
             if not is_bare(document):
-                made.add_row(*_row(document, wide=wide))
+                made.add_row(*_row(document, width))
     return made
 
 
@@ -65,21 +68,21 @@ def _machine(document: Document) -> tuple[str, str, str]:
     return machine.rpartition("-")[2], machine, document["baseline"]
 
 
-def _bare_row(machine: str, bare: str, label: str, model: Document, *, wide: bool) -> list[str]:
+def _bare_row(machine: str, bare: str, label: str, model: Document, width: int) -> list[str]:
     """The bare machine; it rests on the same prices as a model of it, so it is shown as finely."""
     total = model["total"]
     scale = total["native"] / total["cycles"] if total["cycles"] else 1.0
-    cells = _absolute(total, total["native"], total["native_seconds"], scale) if wide else []
-    return [f"{machine}, {bare}", label, *cells, "1", "", "1", *(["bare hardware"] if wide else [])]
+    cells = _absolute(total, total["native"], total["native_seconds"], scale) if width >= WIDE else []
+    return [f"{machine}, {bare}", label, *cells, "1", "", "1", *(["bare hardware"] if width >= WIDEST else [])]
 
 
-def _row(document: Document, *, wide: bool) -> list[str]:
+def _row(document: Document, width: int) -> list[str]:
     total = document["total"]
-    cells = _absolute(total, total["cycles"], total["seconds"], 1.0) if wide else []
+    cells = _absolute(total, total["cycles"], total["seconds"], 1.0) if width >= WIDE else []
     overhead = _overhead(total)
     limits = bounds(total["overhead"], total["overhead_low"], total["overhead_high"])
     verdict = [overhead, limits] if not document["incorrect"] else ["INCORRECT", overhead]
-    most = [_adds_most(document)] if wide else []
+    most = [_adds_most(document)] if width >= WIDEST else []
     return [f"  {document['model']}", document["fidelity"], *cells, *verdict, _overhead(document["busy"]), *most]
 
 
