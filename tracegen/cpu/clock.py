@@ -15,20 +15,27 @@ ZERO, LOW32 = np.uint64(0), np.uint64(0xFFFFFFFF)
 
 
 @inline
-def idle(core):
-    """Let time pass until the timer matches or the disk is done, whichever comes first, and say so in IDLE rows.
+def idle_part(core):
+    """Let time pass towards the timer's match or the disk's end, whichever comes first: one IDLE row, 32 bits of units.
 
-    One of the two must be under way.
+    One of the two must be under way.  True where it has come.
     """
     s = core.s
     wake = DISK_WAKE if s[S.DISK_AT] < s[S.TIMER_AT] else TIMER_WAKE
-    until = min(s[S.DISK_AT], s[S.TIMER_AT])
-    while s[S.COUNT] < until:
-        part = min(until - s[S.COUNT], LOW32)
-        extra(core, NEVER if s[S.TIMER_AT] == NEVER else s[S.TIMER_AT] - s[S.COUNT])
-        event(core, IDLE, wake, part)
-        until -= part
-        s[S.TIME_BASE] += part
-        s[S.TIMER_AT] -= ZERO if s[S.TIMER_AT] == NEVER else part
-        s[S.DISK_AT] -= ZERO if s[S.DISK_AT] == NEVER else part
-        s[S.IDLE_UNITS] += part
+    left = min(s[S.DISK_AT], s[S.TIMER_AT]) - s[S.COUNT]
+    part = min(left, LOW32)
+    extra(core, NEVER if s[S.TIMER_AT] == NEVER else s[S.TIMER_AT] - s[S.COUNT])
+    event(core, IDLE, wake, part)
+    s[S.TIME_BASE] += part
+    s[S.TIMER_AT] -= ZERO if s[S.TIMER_AT] == NEVER else part
+    s[S.DISK_AT] -= ZERO if s[S.DISK_AT] == NEVER else part
+    s[S.IDLE_UNITS] += part
+    return part == left
+
+
+@inline
+def idle(core):
+    """The same until one of the two has come, which must not be far."""
+    s = core.s
+    while s[S.COUNT] < min(s[S.DISK_AT], s[S.TIMER_AT]):
+        idle_part(core)

@@ -21,6 +21,7 @@ from tracegen.x86_64.machine import X86Machine
 RCX, RDI, R8, R9, R10 = 1, 7, 8, 9, 10
 TIMER = 0x31
 BLOCK = abi.PAGE_BYTES
+LONGEST_IDLE = (1 << 32) - 1
 FIRST_READ = drive.ROTATION // 2 + drive.TRANSFER
 MACROS = f"""
         .macro  arm units
@@ -289,6 +290,19 @@ body:   controller
     ran = x86(body)
     assert (3, 0) == (ran.result.status, ran.machine.registers[R8])
     assert b"\x5a" * 0x80000 == ran.machine.read(0x100000, 0x80000)
+
+
+def test_a_wait_for_centuries_can_be_ended(assemble_x86) -> None:  # type: ignore[no-untyped-def]
+    """The timer's deadline is 2**62 units away: each IDLE row holds what 32 bits can, and after each the run may end."""
+    body = f"{MACROS} body: controller\n set_msr 0x6e0, {1 << 62}\n sti\n hlt\n{STOPPING}"
+    machine, kinds = X86Machine(assemble_x86(body), memory_bytes=4 << 20), list[int]()
+
+    def waited() -> str:
+        return "enough" if machine.statistics["idle_units"] >= 3 * LONGEST_IDLE else ""
+
+    result = machine.run(lambda words, _: kinds.extend((words & 0xFF).tolist()), interrupted=waited)
+    assert ("enough", 3 * LONGEST_IDLE) == (result.reason, machine.statistics["idle_units"])
+    assert 3 == kinds.count(Kind.IDLE)
 
 
 def test_a_long_repeated_string_can_be_ended(assemble_x86) -> None:  # type: ignore[no-untyped-def]
