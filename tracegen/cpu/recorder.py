@@ -132,7 +132,7 @@ def table_frame(core, space, group):
 def link_table(core, space, group, value):
     """Set what ``table_frame`` finds.
 
-    Where too many ids are in use for the run to go on nothing new is kept: ``find`` needs a free slot to come to an end.
+    Where too many ids are in use for the run to go on nothing new is kept: ``find`` ends at a free slot alone.
     """
     key = TABLE_SPACE | space
     slot = find(core, group, key)
