@@ -12,6 +12,8 @@ from tracegen.cpu.recorder import event, extra
 IDLE, TIMER_WAKE, DISK_WAKE = np.uint64(Kind.IDLE), np.uint64(Wake.TIMER), np.uint64(Wake.DEVICE)
 NEVER = np.uint64(S.NEVER)
 ZERO, LOW32 = np.uint64(0), np.uint64(0xFFFFFFFF)
+FARTHEST = np.uint64((1 << 48) - 2)
+"""The longest time to a timer match that an IDLE row tells apart from none."""
 
 
 @inline
@@ -24,7 +26,7 @@ def idle_part(core):
     wake = DISK_WAKE if s[S.DISK_AT] < s[S.TIMER_AT] else TIMER_WAKE
     left = min(s[S.DISK_AT], s[S.TIMER_AT]) - s[S.COUNT]
     part = min(left, LOW32)
-    extra(core, NEVER if s[S.TIMER_AT] == NEVER else s[S.TIMER_AT] - s[S.COUNT])
+    extra(core, NEVER if s[S.TIMER_AT] == NEVER else min(s[S.TIMER_AT] - s[S.COUNT], FARTHEST))
     event(core, IDLE, wake, part)
     s[S.TIME_BASE] += part
     s[S.TIMER_AT] -= ZERO if s[S.TIMER_AT] == NEVER else part
