@@ -12,23 +12,32 @@ from tracegen.cpu.recorder import event, extra
 IDLE, TIMER_WAKE, DISK_WAKE = np.uint64(Kind.IDLE), np.uint64(Wake.TIMER), np.uint64(Wake.DEVICE)
 NEVER = np.uint64(S.NEVER)
 ZERO, LOW32 = np.uint64(0), np.uint64(0xFFFFFFFF)
+FARTHEST = np.uint64((1 << 48) - 2)
+"""The longest time to a timer match that an IDLE row tells apart from none."""
+
+
+@inline
+def idle_part(core):
+    """Let time pass towards the timer's match or the disk's end, whichever comes first: one IDLE row, 32 bits of units.
+
+    One of the two must be under way.  True where it has come.
+    """
+    s = core.s
+    wake = DISK_WAKE if s[S.DISK_AT] < s[S.TIMER_AT] else TIMER_WAKE
+    left = min(s[S.DISK_AT], s[S.TIMER_AT]) - s[S.COUNT]
+    part = min(left, LOW32)
+    extra(core, NEVER if s[S.TIMER_AT] == NEVER else min(s[S.TIMER_AT] - s[S.COUNT], FARTHEST))
+    event(core, IDLE, wake, part)
+    s[S.TIME_BASE] += part
+    s[S.TIMER_AT] -= ZERO if s[S.TIMER_AT] == NEVER else part
+    s[S.DISK_AT] -= ZERO if s[S.DISK_AT] == NEVER else part
+    s[S.IDLE_UNITS] += part
+    return part == left
 
 
 @inline
 def idle(core):
-    """Let time pass until the timer matches or the disk is done, whichever comes first, and say so in IDLE rows.
-
-    One of the two must be under way.
-    """
+    """The same until one of the two has come, which must not be far."""
     s = core.s
-    wake = DISK_WAKE if s[S.DISK_AT] < s[S.TIMER_AT] else TIMER_WAKE
-    until = min(s[S.DISK_AT], s[S.TIMER_AT])
-    while s[S.COUNT] < until:
-        part = min(until - s[S.COUNT], LOW32)
-        extra(core, NEVER if s[S.TIMER_AT] == NEVER else s[S.TIMER_AT] - s[S.COUNT])
-        event(core, IDLE, wake, part)
-        until -= part
-        s[S.TIME_BASE] += part
-        s[S.TIMER_AT] -= ZERO if s[S.TIMER_AT] == NEVER else part
-        s[S.DISK_AT] -= ZERO if s[S.DISK_AT] == NEVER else part
-        s[S.IDLE_UNITS] += part
+    while s[S.COUNT] < min(s[S.DISK_AT], s[S.TIMER_AT]):
+        idle_part(core)

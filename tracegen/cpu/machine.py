@@ -224,6 +224,8 @@ class Machine(ABC):
     def _attend(self, stop: Stop, buffers: Buffers) -> tuple[str, str] | None:
         """Do what the loop stopped for; (reason, remedy) if the run is to end."""
         s = self.core.s
+        if s[S.IDS_USED] > S.IDS_LIMIT:
+            raise UserError(f"the guest used more than {S.IDS_LIMIT} virtual pages; use a smaller workload")
         if stop is Stop.LOWER:
             if not self._lower(int(s[S.LOWER_AT])):
                 return self._limit_reached()
@@ -254,8 +256,6 @@ class Machine(ABC):
             self._begin_stretch()
         if stop not in (Stop.LOWER, Stop.DISK):
             self._drain_console()
-        if s[S.IDS_USED] > S.IDS_LIMIT:
-            raise UserError(f"the guest used more than {S.IDS_LIMIT} virtual pages; use a smaller workload")
         return None
 
     def _limit_reached(self) -> tuple[str, str]:

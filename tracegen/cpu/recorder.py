@@ -130,9 +130,14 @@ def table_frame(core, space, group):
 
 @inline
 def link_table(core, space, group, value):
-    """Set what ``table_frame`` finds."""
+    """Set what ``table_frame`` finds.
+
+    Where too many ids are in use for the run to go on nothing new is kept: ``find`` ends at a free slot alone.
+    """
     key = TABLE_SPACE | space
-    remember(core, find(core, group, key), group, key, value)
+    slot = find(core, group, key)
+    if core.s[S.IDS_USED] <= S.IDS_LIMIT or core.ids[slot * TWO + ONE]:
+        remember(core, slot, group, key, value)
 
 
 @inline

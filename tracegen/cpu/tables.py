@@ -20,6 +20,8 @@ LEVEL, INDEX = np.uint64(0xF), np.uint64(511)
 SPACE_MASK = np.uint64((1 << 30) - 1)
 HALF, UPPER = np.uint64(1 << 35), np.uint64(0xFFFF000000000)
 """Of a virtual page number in a 48-bit space: the bit that tells the halves apart; what the upper half has above it."""
+HIGHEST_LEVEL, PAGE_NUMBER = np.uint64(3), np.uint64((1 << 52) - 1)
+"""Tables of a level above have no pages that an entry could map; virtual page numbers have 52 bits."""
 
 
 @helper
@@ -61,8 +63,9 @@ def record_entry(core, frame, at, old, new):
     level, space = table >> EIGHT & LEVEL, table >> U32
     index = at & INDEX
     page = ZERO
-    if table & TABLE_LINKED:
-        vpn = core.frames[frame * FOUR + np.uint64(S.FRAME_FIRST_VPN)] + (index << (U9 * level))
+    if table & TABLE_LINKED and level <= HIGHEST_LEVEL:
+        first = core.frames[frame * FOUR + np.uint64(S.FRAME_FIRST_VPN)]
+        vpn = (first + (index << (U9 * level))) & PAGE_NUMBER
         if vpn & HALF:
             vpn, space = vpn | UPPER, ZERO
         page = page_id(core, vpn, space, MAPPED)

@@ -31,6 +31,7 @@ def cross(core, count, start, expected):
     """Check that ``count`` bytes from ``start`` on in the next page are those that the instruction was lowered from.
 
     If not, or if they are not known yet (a count of 0), the instruction is lowered again: gives a Leave.
+    The tables may meanwhile have lost the page that runs: its stale translation ends here.
     """
     s = core.s
     value = fetch_value(core, (s[S.PC] & PAGE) + PAGE_BYTES)
@@ -38,7 +39,10 @@ def cross(core, count, start, expected):
         return FAULT
     following = value & PAGE_BITS
     if count == ZERO or load8(core.ram8, following + start) & ALL >> (EIGHT - count) * EIGHT != expected:
-        s[S.LOWER_AT] = fetch_value(core, s[S.PC]) & PAGE_BITS | s[S.PC] & OFFSET
+        here = fetch_value(core, s[S.PC])
+        if here == ZERO:
+            return FAULT
+        s[S.LOWER_AT] = here & PAGE_BITS | s[S.PC] & OFFSET
         s[S.LOWER_NEXT] = following | ONE
         s[S.STATUS_CODE], s[S.ARRIVE] = LOWER, STAY_IN_LINE
         return STOP

@@ -291,6 +291,17 @@ body:   controller
     assert b"\x5a" * 0x80000 == ran.machine.read(0x100000, 0x80000)
 
 
+def test_a_wait_for_centuries_can_be_ended(assemble_x86) -> None:  # type: ignore[no-untyped-def]
+    """The timer's deadline is 2**62 units away: an IDLE row holds what 32 bits can, and after each the run may end."""
+    body = f"{MACROS} body: controller\n set_msr 0x6e0, {1 << 62}\n sti\n hlt\n{STOPPING}"
+    machine, left = X86Machine(assemble_x86(body), memory_bytes=4 << 20), list[int]()
+    result = machine.run(
+        lambda words, _: left.extend((words[:-1] >> 32)[words[1:] & 0xFF == Kind.IDLE].tolist()),
+        interrupted=lambda: "enough" if machine.statistics["idle_units"] >= 3 * 0xFFFFFFFF else "",
+    )
+    assert ("enough", [0xFFFFFFFE] * 3) == (result.reason, left)  # the low half of the longest time that fits
+
+
 def test_a_long_repeated_string_can_be_ended(assemble_x86) -> None:  # type: ignore[no-untyped-def]
     """A store of a gigabyte through tables that map it all to one page: the run asks on the way whether to end."""
     body = f"""body:

@@ -56,6 +56,15 @@ def test_flags_are_set_where_someone_may_look_at_them(code: str, expected: list[
     assert not set(found[len(expected) :]) - ends
 
 
+def test_an_undefined_instruction_across_pages_is_looked_at_again() -> None:
+    """What is undefined because of bytes in the next page is so only while they are there; within a page it is."""
+    across = lower_block(b"\x0f".rjust(4096, RETURN), b"\x04".ljust(16, RETURN), 4095, False)
+    inside = lower_block(b"\x0f\x04".ljust(4096, RETURN), b"", 0, False)
+    assert ["CROSS", "CROSS", "RAISE"] == [NAMES[word & 0xFF] for word in across.words]
+    assert 0xC3C3C3C3C3C3C304 == across.imms[0]
+    assert ["RAISE"] == [NAMES[word & 0xFF] for word in inside.words]
+
+
 def test_a_block_of_short_instructions_is_cut_at_a_line() -> None:
     """A block retires no more than the machine reckons with, and a micro-op's count of what retired before it fits."""
     block = lower_block(b"\x90" * 4096, b"", 1, True)

@@ -141,6 +141,23 @@ def test_an_instruction_across_two_pages_follows_the_second_page(x86) -> None:  
     assert (14, 0x10, 0x10FFC, 0x11000) == (note.vector, note.error, note.rip, note.cr2)
 
 
+def test_an_instruction_across_pages_of_which_the_first_is_gone_faults(x86) -> None:  # type: ignore[no-untyped-def]
+    """Code that drops its own page from the tables ends at its page's end, where both pages are fetched anew."""
+    body = f"""body:
+        mov     $0xffffffff80020000, %rbx
+        movl    $0x01c74890, 0xff4(%rbx)
+        movl    $0, 0xff8(%rbx)
+        movl    $0x3344b841, 0xffc(%rbx)
+        movl    $0x00c31122, 0x1000(%rbx)
+        mov     $0xffffffff80015000 + 0x10 * 8, %rcx
+        movq    $0x21005, 8(%rcx)
+        mov     $0x10ff5, %eax
+        jmp     *%rax
+{HANDLED}"""
+    (note,) = x86(body).notes
+    assert (14, 0x10, 0x10FFC, 0x10FFC) == (note.vector, note.error, note.rip, note.cr2)
+
+
 ROOT = 0x10
 SPACE = 5
 
@@ -190,6 +207,35 @@ def test_table_rows_follow_the_walker_s_tables(x86) -> None:  # type: ignore[no-
     )
     assert [(0, SPACE), (0, SPACE), (0, UNANNOUNCED_SPACE + 0x11)] == ran.of(Kind.BASE_SWITCH)[-3:]
     assert [(0x14, SPACE)] == [place(page) for _, page in ran.of(Kind.INVALIDATE_PAGE)]
+
+
+@pytest.mark.parametrize(("level", "pages"), [(3, [(0x14 << 27) + 7]), (4, []), (15, [])])
+def test_a_table_of_a_level_that_there_is_not_maps_nothing(x86, level, pages) -> None:  # type: ignore[no-untyped-def]
+    """Its ENTRY rows name no page; those of the highest level there is do."""
+    body = f"""body:
+        {announce(Announce.TABLE_LINK, 0x15, SPACE, 7, level)}
+        movq    $0x21005, 0xffffffff80015000 + 0x14 * 8
+        {DONE}{HANDLED}"""
+    ran = x86(body, traced=True)
+    ((info, page),) = ran.of(Kind.ENTRY)
+    at = ran.rows.index(next(row for row in ran.rows if row[0] == Kind.ENTRY))
+    numbers = [row[2] << 32 | row[3] for row in ran.rows[at - 6 : at - 5]] if page else []
+    assert 0x14 | level << 12 == info
+    assert pages == numbers
+
+
+def test_a_guest_that_links_tables_for_ever_is_ended(x86) -> None:  # type: ignore[no-untyped-def]
+    """More links than the machine can hold end the run with a reason, instead of a search without an end."""
+    body = f"""body:
+        {announce(Announce.TABLE_LINK, 0x15, SPACE, 0, 0)}
+        mov     $2200000, %r8d
+1:      add     $512, %rdx
+        nopl    {ANNOUNCE_MAGIC + Announce.TABLE_LINK}(%rax)
+        dec     %r8d
+        jnz     1b
+        {DONE}{HANDLED}"""
+    with pytest.raises(UserError, match="the guest used more than 1572864 virtual pages"):
+        x86(body, limit=10_000_000)
 
 
 def test_modes_are_rings(x86) -> None:  # type: ignore[no-untyped-def]

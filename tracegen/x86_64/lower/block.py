@@ -51,7 +51,9 @@ class _Builder:
             self.decoded |= {one.place: one for one in decode(self.bytes[place : place + CHUNK], place)}
         found = self.decoded.get(place)
         if found is None and len(self.bytes) - place >= LONGEST:
-            found = self.decoded[place] = INVALID._replace(place=place)
+            # Any of its bytes in the next page may be what makes it undefined: it then ends with the last of them.
+            size = LONGEST if place + LONGEST > PAGE_BYTES else INVALID.size
+            found = self.decoded[place] = INVALID._replace(place=place, size=size)
         return found
 
     def run(self) -> list[Instruction]:
