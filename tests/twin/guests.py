@@ -11,7 +11,8 @@ from .shadowing import DEVICE, NaiveShadow
 from .walker import Walker
 
 ROWS = {
-    24: "entry", 25: "table_alloc", 26: "table_free", 27: "table_link", 31: "base_switch", 33: "tlb_probe",
+    24: "entry", 25: "table_alloc", 26: "table_free", 27: "table_link", 30: "space_destroy",
+    31: "base_switch", 33: "tlb_probe",
     34: "invalidate_page", 35: "invalidate_space", 36: "invalidate_all", 40: "sensitive", 48: "exception",
     49: "back", 72: "request", 75: "port", 79: "idle",
 }  # fmt: skip
@@ -135,6 +136,9 @@ class NaiveXen(Guest):
         if 4 <= cause <= 8:
             one.drop(*key)
             one.caches.forget(*key)
+
+    def space_destroy(self, info: int, space: int) -> None:
+        """Nothing of a space is the monitor's: its tables were unpinned one by one."""
 
     def invalidate(self, page: int) -> None:
         self.hardware[self.cpu].drop(*self.keys[page])
