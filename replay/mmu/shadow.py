@@ -81,7 +81,7 @@ HIDDEN = (
 )
 """What a reference may tick."""
 
-FAULT = ("stlb_hit", "page_walk", "walk_reference", "guest_walk_reference", "entry_compared", "shadow_update")
+FAULT = ("page_walk", "walk_reference", "guest_walk_reference", "entry_compared", "shadow_update")
 """What a page fault of the guest may tick."""
 
 MIPS_RULES = ("a TLB probe after the kernel changed a valid entry stands for the INVLPG of the page and its neighbour",)

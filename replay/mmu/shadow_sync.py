@@ -19,8 +19,7 @@ TABLE_ENTRIES = 512
 def fault(s, at, ref):
     """A page fault of the guest's own: the monitor reads the guest's entries and finds that they forbid the access."""
     page = np.uint64(ref.page)
-    if not paging.hit(s.paging, at, ref) and not shadow.second(s, at, ref):
-        shadow.walk(s, at, page)
+    shadow.walk(s, at, page)
     shadow.enter(s, at.vcpu)
     shadow.walk_guest(s, at, page)
     if s.entry[page] & OLD:

@@ -121,21 +121,25 @@ class NaiveXen(Guest):
 
     def touch(self, kind: int, info: int, page: int, cause: int) -> None:
         key, one, side = self.keys[page], self.hardware[self.cpu], int(kind > 0)
-        if self.p.pages.segment[page] == DEVICE:
+        if 4 <= cause <= 8:
+            self.walk(page)
+            one.drop(*key)
+            one.caches.forget(*key)
+        elif self.p.pages.segment[page] == DEVICE:
             self.tick("ring_access")
         elif not one.hit(side, *key):
             if one.serve(side, *key, False):
                 self.tick("stlb_hit")
             else:
-                if self.wanted.get(page) == self.cpu:
-                    self.tick("pending_fault")
-                    self.flush()
-                self.tick("page_walk")
-                self.tick("walk_reference", len(one.caches.walk(*key, False)))
+                self.walk(page)
                 one.fill(side, *key, False)
-        if 4 <= cause <= 8:
-            one.drop(*key)
-            one.caches.forget(*key)
+
+    def walk(self, page: int) -> None:
+        if self.wanted.get(page) == self.cpu:
+            self.tick("pending_fault")
+            self.flush()
+        self.tick("page_walk")
+        self.tick("walk_reference", len(self.hardware[self.cpu].caches.walk(*self.keys[page], False)))
 
     def space_destroy(self, info: int, space: int) -> None:
         """Nothing of a space is the monitor's: its tables were unpinned one by one."""

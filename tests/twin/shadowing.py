@@ -187,11 +187,7 @@ class NaiveShadow:
 
     def true_fault(self, side: int, page: int) -> None:
         key, hardware = self.keys[page], self.hardware[self.cpu]
-        if not hardware.hit(side, *key):
-            if hardware.serve(side, *key, False):
-                self.tick("stlb_hit")
-            else:
-                self.walk(key)
+        self.walk(key)
         self.enter()
         self.read_guest(page)
         if page in self.old:
