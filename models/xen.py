@@ -178,24 +178,31 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
 @inline
 def reference(m, at, ref):
     """A reference that the TLB holds runs directly."""
-    if not paging.hit(m.paging, at, ref):
-        miss(m, at, ref)
     if paging.faulted(at):
+        walk(m, at, ref)
         paging.drop_fault(m.paging, at, ref)
+    elif not paging.hit(m.paging, at, ref):
+        miss(m, at, ref)
 
 
 @helper
 def miss(m, at, ref):
-    """Hardware walks the guest's tables, once what they lack is out of the queue; device registers are in a ring."""
+    """The second-level TLB serves it, or a walk does; device registers are in a ring."""
     if paging.is_device(m.paging, ref):
         tick(m.counts, at, RING_ACCESSES)
     elif paging.second(m.paging, at, ref):
         tick(m.counts, at, STLB_HITS)
     else:
-        validated.touch(m.validated, at, ref.page)
-        tick(m.counts, at, PAGE_WALKS)
-        add(m.counts, at, WALK_REFERENCES, paging.walk(m.paging, at, ref.page))
+        walk(m, at, ref)
         paging.fill(m.paging, at, ref)
+
+
+@helper
+def walk(m, at, ref):
+    """Walk the guest's tables, once what they lack is out of the queue."""
+    validated.touch(m.validated, at, ref.page)
+    tick(m.counts, at, PAGE_WALKS)
+    add(m.counts, at, WALK_REFERENCES, paging.walk(m.paging, at, ref.page))
 
 
 @inline

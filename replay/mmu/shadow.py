@@ -19,8 +19,8 @@ Policies      ``shadow.policy`` says what the monitor does about a store to a tr
 Synchronizing INVLPG compares the one entry, if its table is unsynchronized.  A base switch or a flush compares all
               entries of each unsynchronized table that the new base reaches, lets the shadow follow, and traces it.
 Spaces        The shadow tables of the last ``shadow.spaces`` address spaces are kept; those of the least recently used
-              one are discarded.  Those of the kernel's half are shared by all spaces and kept.  A table that the guest
-              gives back is forgotten, and so is what hung below an upper entry that the guest changes.
+              one are discarded.  Those of the kernel's half are shared by all spaces and kept.  A table or a space that
+              the guest gives back is forgotten, and so is what hung below an upper entry that the guest changes.
 MIPS guests   A kernel probes the TLB after each change of an entry.  Where the entry was valid before, that stands for
               the INVLPG of the page and of the other half of its pair.
 
@@ -81,7 +81,7 @@ HIDDEN = (
 )
 """What a reference may tick."""
 
-FAULT = ("stlb_hit", "page_walk", "walk_reference", "guest_walk_reference", "entry_compared", "shadow_update")
+FAULT = ("page_walk", "walk_reference", "guest_walk_reference", "entry_compared", "shadow_update")
 """What a page fault of the guest may tick."""
 
 MIPS_RULES = ("a TLB probe after the kernel changed a valid entry stands for the INVLPG of the page and its neighbour",)

@@ -19,8 +19,7 @@ TABLE_ENTRIES = 512
 def fault(s, at, ref):
     """A page fault of the guest's own: the monitor reads the guest's entries and finds that they forbid the access."""
     page = np.uint64(ref.page)
-    if not paging.hit(s.paging, at, ref) and not shadow.second(s, at, ref):
-        shadow.walk(s, at, page)
+    shadow.walk(s, at, page)
     shadow.enter(s, at.vcpu)
     shadow.walk_guest(s, at, page)
     if s.entry[page] & OLD:
@@ -54,6 +53,8 @@ def change(s, at, row):
         guest_tables.link(s.guest, row)
     elif row.kind == Kind.TABLE_FREE:
         _forget_table(s, row)
+    elif row.kind == Kind.SPACE_DESTROY:
+        _end_space(s, row.page)
 
 
 @inline
@@ -110,9 +111,11 @@ def _drop_below(s, page, level):
 
 @inline
 def _forget_table(s, row):
-    """The guest gave a table back."""
+    """The guest gave a table back; one that a 2 MB entry had taken the place of mapped nothing."""
     table = guest_tables.table_in(s.guest, np.uint64(row.page))
     first, end = guest_tables.pages_of_leaf(s.guest, table)
+    if first != end and s.guest.large[table] != 0:
+        end = first
     for page in range(first, end):
         if s.guest.state[table] != FREE:
             _drop(s, np.uint64(page))
@@ -189,9 +192,23 @@ def _discard(s, at):
         if s.stamp[number] != 0 and (oldest == 0 or s.stamp[number] < s.stamp[oldest]):
             oldest = number
     tick(s.counts, at, s.first + SPACE_DISCARDED)
-    s.stamp[oldest] = 0
+    _forget_space(s, oldest)
+
+
+@helper
+def _end_space(s, space):
+    """The guest gave an address space back: its shadow tables take no room any more."""
+    number = np.uint64(guest_tables.number_of(s.guest, space))
+    if s.stamp[number] != 0:
+        _forget_space(s, number)
+
+
+@inline
+def _forget_space(s, number):
+    """The shadow tables of a space that is kept go."""
+    s.stamp[number] = 0
     s.kept[0] -= ONE
-    first, end = guest_tables.pages_of_space(s.guest, oldest)
+    first, end = guest_tables.pages_of_space(s.guest, number)
     for page in range(first, end):
         _drop(s, np.uint64(page))
-    guest_tables.forget_space(s.guest, oldest)
+    guest_tables.forget_space(s.guest, number)

@@ -11,7 +11,8 @@ from .shadowing import DEVICE, NaiveShadow
 from .walker import Walker
 
 ROWS = {
-    24: "entry", 25: "table_alloc", 26: "table_free", 27: "table_link", 31: "base_switch", 33: "tlb_probe",
+    24: "entry", 25: "table_alloc", 26: "table_free", 27: "table_link", 30: "space_destroy",
+    31: "base_switch", 33: "tlb_probe",
     34: "invalidate_page", 35: "invalidate_space", 36: "invalidate_all", 40: "sensitive", 48: "exception",
     49: "back", 72: "request", 75: "port", 79: "idle",
 }  # fmt: skip
@@ -120,21 +121,28 @@ class NaiveXen(Guest):
 
     def touch(self, kind: int, info: int, page: int, cause: int) -> None:
         key, one, side = self.keys[page], self.hardware[self.cpu], int(kind > 0)
-        if self.p.pages.segment[page] == DEVICE:
+        if 4 <= cause <= 8:
+            self.walk(page)
+            one.drop(*key)
+            one.caches.forget(*key)
+        elif self.p.pages.segment[page] == DEVICE:
             self.tick("ring_access")
         elif not one.hit(side, *key):
             if one.serve(side, *key, False):
                 self.tick("stlb_hit")
             else:
-                if self.wanted.get(page) == self.cpu:
-                    self.tick("pending_fault")
-                    self.flush()
-                self.tick("page_walk")
-                self.tick("walk_reference", len(one.caches.walk(*key, False)))
+                self.walk(page)
                 one.fill(side, *key, False)
-        if 4 <= cause <= 8:
-            one.drop(*key)
-            one.caches.forget(*key)
+
+    def walk(self, page: int) -> None:
+        if self.wanted.get(page) == self.cpu:
+            self.tick("pending_fault")
+            self.flush()
+        self.tick("page_walk")
+        self.tick("walk_reference", len(self.hardware[self.cpu].caches.walk(*self.keys[page], False)))
+
+    def space_destroy(self, info: int, space: int) -> None:
+        """Nothing of a space is the monitor's: its tables were unpinned one by one."""
 
     def invalidate(self, page: int) -> None:
         self.hardware[self.cpu].drop(*self.keys[page])

@@ -12,7 +12,7 @@ from .walker import Walker
 DEVICE, UNMAPPED, UNCACHED = 3, 1, 2
 VALID, ACCESSED, DIRTY = "valid", "accessed", "dirty"
 Table = tuple[str, int, int]
-ROWS = {24: "entry", 26: "table_free", 27: "table_link", 31: "base_switch", 33: "tlb_probe"} | {
+ROWS = {24: "entry", 26: "table_free", 27: "table_link", 30: "space_destroy", 31: "base_switch", 33: "tlb_probe"} | {
     34: "invalidate_page", 35: "invalidate_space", 36: "invalidate_all", 40: "sensitive", 48: "exception", 79: "idle",
 }  # fmt: skip
 
@@ -187,11 +187,7 @@ class NaiveShadow:
 
     def true_fault(self, side: int, page: int) -> None:
         key, hardware = self.keys[page], self.hardware[self.cpu]
-        if not hardware.hit(side, *key):
-            if hardware.serve(side, *key, False):
-                self.tick("stlb_hit")
-            else:
-                self.walk(key)
+        self.walk(key)
         self.enter()
         self.read_guest(page)
         if page in self.old:
@@ -283,7 +279,7 @@ class NaiveShadow:
 
     def table_free(self, info: int, frame: int) -> None:
         table = self.frames.get(frame, ("none", 0, 0))
-        pages = [page for page in self.ids if self.table(0, page) == table]
+        pages = [page for page in self.ids if self.table(0, page) == table and table not in self.large]
         self.forget(pages)
         for page in pages:
             self.guest[page] = set()
@@ -306,14 +302,22 @@ class NaiveShadow:
                 self.cached.remove(named)
             elif len(self.cached) == self.settings["shadow.spaces"]:
                 self.tick("space_discarded")
-                gone = self.cached.pop(0)
-                pages = [page for page in self.ids if self.keys[page][0] == gone]
-                self.forget(pages)
-                self.forget_tables({self.table(level, page) for page in pages for level in range(3)})
-                self.forget_tables({("root", gone, 0)})
+                self.forget_space(self.cached.pop(0))
             self.cached.append(named)
         self.synchronize(named)
         self.hardware[self.cpu].switch(space)
+
+    def space_destroy(self, info: int, space: int) -> None:
+        named = self.root(space)[1]
+        if named in self.cached:
+            self.cached.remove(named)
+            self.forget_space(named)
+
+    def forget_space(self, gone: int) -> None:
+        pages = [page for page in self.ids if self.keys[page][0] == gone]
+        self.forget(pages)
+        self.forget_tables({self.table(level, page) for page in pages for level in range(3)})
+        self.forget_tables({("root", gone, 0)})
 
     def synchronize(self, space: int) -> None:
         for table in [t for t in self.unsynchronized if t[1] in (0, space)]:

@@ -77,6 +77,9 @@ class NaiveAgile(NaiveEpt):
             self.watched.discard(self.in_frame.get(page, (-1, -1)))
         elif kind == 27 and info == 3 and page < self.memory:
             self.in_frame[page] = (3, self.known_space(new))
+        elif kind == 30 and self.known_space(page) in self.cached:
+            self.cached.remove(self.known_space(page))
+            self.end(self.known_space(page))
         elif kind == 31:
             self.load(self.known_space(page))
 
@@ -103,8 +106,10 @@ class NaiveAgile(NaiveEpt):
             self.cached.remove(space)
         elif len(self.cached) == self.settings["shadow.spaces"]:
             self.tick("space_discarded")
-            gone = self.cached.pop(0)
-            pages = [p for p in range(2, len(self.regions[0])) if self.address(p)[0] == gone]
-            self.forget(pages)
-            self.watched -= {(level, self.regions[level][p]) for p in pages for level in range(3)} | {(3, gone)}
+            self.end(self.cached.pop(0))
         self.cached.append(space)
+
+    def end(self, space: int) -> None:
+        pages = [p for p in range(2, len(self.regions[0])) if self.address(p)[0] == space]
+        self.forget(pages)
+        self.watched -= {(level, self.regions[level][p]) for p in pages for level in range(3)} | {(3, space)}

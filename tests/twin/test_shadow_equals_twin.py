@@ -35,7 +35,7 @@ ACCESSES = (Kind.FETCH, Kind.LOAD8, Kind.STORE4)
 EVENTS = (
     *(Kind.ENTRY, Kind.TABLE_FREE, Kind.TABLE_LINK, Kind.BASE_SWITCH, Kind.BASE_SWITCH, Kind.SENSITIVE, Kind.EXCEPTION),
     *(Kind.EXCEPTION, Kind.INVALIDATE_PAGE, Kind.INVALIDATE_SPACE, Kind.INVALIDATE_ALL, Kind.TLB_PROBE, Kind.PORT),
-    *(Kind.SERVICE_ENTER, Kind.SERVICE_EXIT, Kind.IDLE),
+    *(Kind.SERVICE_ENTER, Kind.SERVICE_EXIT, Kind.IDLE, Kind.SPACE_DESTROY),
 )
 KINDS = (*ACCESSES, *ACCESSES, Kind.ENTRY, Kind.ENTRY, *EVENTS)
 op = st.tuples(
@@ -81,7 +81,7 @@ def add_row(script: Script, kind: Kind, which: int, info: int, n: int, vcpu: int
         script.row(kind, TABLES[info % 10], vcpu=vcpu)
     elif kind == Kind.TABLE_LINK:
         script.row(kind, TABLES[info % 10], 3, vcpu=vcpu, payload=(0, space))
-    elif kind in (Kind.BASE_SWITCH, Kind.INVALIDATE_SPACE):
+    elif kind in (Kind.BASE_SWITCH, Kind.INVALIDATE_SPACE, Kind.SPACE_DESTROY):
         script.row(kind, space, n=n, vcpu=vcpu, mode=Mode.KERNEL)
     elif kind == Kind.SENSITIVE:
         classes = list(Sensitive)

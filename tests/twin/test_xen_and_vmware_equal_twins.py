@@ -35,7 +35,7 @@ CHANGES = (Kind.ENTRY, Kind.ENTRY, Kind.ENTRY, Kind.TABLE_ALLOC, Kind.TABLE_LINK
 EVENTS = (
     *(Kind.BASE_SWITCH, Kind.SENSITIVE, Kind.EXCEPTION, Kind.RETURN, Kind.INVALIDATE_PAGE, Kind.INVALIDATE_SPACE),
     *(Kind.INVALIDATE_ALL, Kind.TLB_PROBE, Kind.TLB_WRITE, Kind.PORT, Kind.REQUEST, Kind.SERVICE_ENTER),
-    *(Kind.SERVICE_EXIT, Kind.IDLE, Kind.THREAD_SWITCH),
+    *(Kind.SERVICE_EXIT, Kind.IDLE, Kind.THREAD_SWITCH, Kind.SPACE_DESTROY),
 )
 KINDS = (*ACCESSES, *ACCESSES, *CHANGES, *EVENTS)
 Op = tuple[Kind, int, int, int, int, Mode]
@@ -107,7 +107,7 @@ def add_row(script: Script, kind: Kind, which: int, info: int, n: int, vcpu: int
         script.row(kind, frame, vcpu=vcpu, mode=mode)
     elif kind == Kind.TABLE_LINK:
         script.row(kind, frame, 3 * (info >> 12 & 1), vcpu=vcpu, mode=mode, payload=(0, space))
-    elif kind in (Kind.BASE_SWITCH, Kind.INVALIDATE_SPACE):
+    elif kind in (Kind.BASE_SWITCH, Kind.INVALIDATE_SPACE, Kind.SPACE_DESTROY):
         script.row(kind, space, n=n, vcpu=vcpu, mode=mode)
     elif kind == Kind.RETURN:
         script.row(kind, 0, info % 3, n, vcpu=vcpu, mode=mode)

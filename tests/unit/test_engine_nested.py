@@ -226,3 +226,26 @@ def test_a_page_of_2_mb_takes_one_entry() -> None:
         script.row(Kind.LOAD8, script.user(vpn))
 
     assert 1 == charge("native-walk", script).total("page_walk")
+
+
+@pytest.mark.parametrize(
+    ("name", "machine", "exits"),
+    [("npt", "opteron-2008", 1), ("ept", "sandybridge-2011", 1), ("ept", "skylake-2017", 0)],
+)
+def test_the_end_of_an_interrupt_exits_on_older_machines(name: str, machine: str, exits: int) -> None:
+    """A write of the local controller's EOI register exits where the machine does not virtualize the controller."""
+    script = x86()
+    script.sensitive(Sensitive.WRMSR, register=0x80B)
+
+    assert exits == count(script.prepared(), models.load(name), load_machine(machine)).total("msr_exit")
+
+
+@pytest.mark.parametrize("name", ["native-walk", "ept", "agile", "shadow", "xen"])
+def test_a_page_fault_walks_once_on_every_machine(name: str) -> None:
+    """A fault on a page that the TLB holds without the right to write walks the tables once, whatever the monitor."""
+    held, faulted = x86(), x86()
+    for script in (held, faulted):
+        script.row(Kind.LOAD8, script.user(5))
+    faulted.exception(Cause.COPY_ON_WRITE, faulted.user(5), Touch.STORE)
+
+    assert 1 == charge(name, faulted).total("page_walk") - charge(name, held).total("page_walk")

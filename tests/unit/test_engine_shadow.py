@@ -183,6 +183,29 @@ def test_a_cache_of_one_is_discarded_at_every_switch() -> None:
         assert (25, 24 - spaces) == found(rounds(4, 6), "hidden_fault", "space_discarded", shadow_spaces=spaces)
 
 
+def test_a_table_that_a_large_page_replaced_maps_nothing() -> None:
+    """Freeing the leaf table in whose place a 2 MB entry was stored leaves what that entry maps as it is."""
+    made = script()
+    write(made, 5, bits=USED, old=0)
+    write(made, 0, bits=LARGE_PAGE | USED, old=0, level=1)
+    made.row(Kind.TABLE_FREE, 30, mode=Mode.KERNEL)
+    load(made, 5, 6)
+
+    assert (1, 1) == found(made, "hidden_fault", "shadow_prefetch", shadow_prefetch=1)
+
+
+def test_a_space_given_back_makes_room() -> None:
+    """The shadow tables of a space that the guest destroyed take no room: nothing is discarded for the next one's."""
+    made = script()
+    for space in (1, 2, 3):
+        made.base_switch(space)
+        load(made, 7, space=space)
+        made.base_switch(0)
+        made.row(Kind.SPACE_DESTROY, space, mode=Mode.KERNEL)
+
+    assert (3, 0) == found(made, "hidden_fault", "space_discarded", shadow_spaces=1)
+
+
 @settings(max_examples=30, deadline=None)
 @given(turns=st.lists(st.tuples(st.integers(1, 6), st.integers(0, 3)), min_size=1, max_size=60))
 def test_more_spaces_never_fault_more(turns: list[tuple[int, int]]) -> None:
