@@ -135,7 +135,8 @@ def table(*headings: str) -> rich.table.Table:
     made = rich.table.Table(box=rich.box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for heading in headings:
         number = heading.startswith(">")
-        made.add_column(heading.removeprefix(">"), justify="right" if number else "left", no_wrap=number)
+        text = heading.removeprefix(">")
+        made.add_column(text, justify="right" if number else "left", no_wrap=number, overflow="fold")
     return made
 
 

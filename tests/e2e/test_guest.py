@@ -96,6 +96,20 @@ def test_radix_gives_the_independent_answer(boot: Boot, keys: int, radix: int) -
     assert (0, radix_output(keys, radix)) == (run.status, run.console)
 
 
+@pytest.mark.parametrize(
+    ("line", "output"),
+    [
+        ("forkwait 70", "forkwait: 70 children, 0 wrong\n"),
+        ("largeram 300 2", "largeram: 300 pages, 2 rounds, 0 wrong\n"),
+    ],
+)
+def test_processes_that_come_and_go_check_themselves(boot: Boot, line: str, output: str) -> None:
+    """forkwait and largeram end with status 0, every child waited for and every word as it was written."""
+    run = boot(line)
+
+    assert (0, output) == (run.status, run.console)
+
+
 TESTS = (
     *("data", "soft_bits", "heap", "sweep", "restart", "stack", "copies", "interrupts", "refusals", "isolation"),
     *("shared_pages", "statuses", "orphans", "faults", "execution", "preemption", "sleeping", "killing"),

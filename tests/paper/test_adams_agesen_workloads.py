@@ -49,8 +49,9 @@ def workload(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def ours(workload: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
     """Slowdown of the busy time by model, on the paper's machine."""
-    path = record(workload, cpu="x86-64", output=tmp_path_factory.mktemp(workload) / "t.arrow").path
-    prepared, bare, machine = prepare(str(path)), models.load("native-walk"), load_machine("pentium4-2005")
+    recorded = record(workload, cpu="x86-64", output=tmp_path_factory.mktemp(workload) / "t.arrow")
+    assert recorded.status == 0
+    prepared, bare, machine = prepare(str(recorded.path)), models.load("native-walk"), load_machine("pentium4-2005")
     found = {}
     for name in Published._fields:
         document, _ = results.run(prepared, models.load(name), bare, machine)

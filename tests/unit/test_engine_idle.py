@@ -77,9 +77,9 @@ def guest_by_chance(seed: int) -> DiskGuest:
     return guest
 
 
-def free_machine() -> Machine:
-    """A machine at the recording's clock on which nothing costs anything but an instruction one cycle."""
-    machine = load_machine("flash-1997")
+def free_machine(name: str = "native") -> Machine:
+    """The machine of a model, at the recording's clock; nothing costs anything there but an instruction one cycle."""
+    machine = load_machine(models.load(name).machine["mips64"])
     clock = machine.parameters["clock"].given(CLOCK)
     prices = {name: record.given(1 if name == "cpi" else 0) for name, record in machine.prices.items()}
     return dataclasses.replace(machine, parameters=machine.parameters | {"clock": clock}, prices=prices)
@@ -87,9 +87,10 @@ def free_machine() -> Machine:
 
 def charge(script: Script, name: str, machine: Machine, **prices: float) -> dict[str, Any]:
     """The document of ``script`` under the model ``name``."""
-    prepared, model, native = script.prepared(), models.load(name), models.load("native")
+    prepared, model = script.prepared(), models.load(name)
+    native = models.load(model.baseline)
     counts = count(prepared, model, machine)
-    bare = counts if name == "native" else count(prepared, native, machine)
+    bare = counts if name == native.name else count(prepared, native, machine)
     return price(counts, model, machine, prices, (bare, native))
 
 
@@ -99,7 +100,7 @@ def test_at_the_recording_s_speed_idle_is_as_recorded(name: str, seed: int) -> N
     """A monitor that costs nothing, at the recording's own speed, waits exactly as long as the recording did."""
     guest = guest_by_chance(seed)
 
-    document = charge(guest.script, name, free_machine())
+    document = charge(guest.script, name, free_machine(name))
 
     assert guest.waited > 0
     assert guest.waited == document["idle"]["recorded"] == document["idle"]["recomputed"]
