@@ -8,7 +8,7 @@ from replay.hw import paging
 from replay.jit import helper, inline
 from replay.kernel import add, tick
 from replay.mmu import guest_tables, shadow
-from replay.mmu.guest_tables import ACCESSED, FREE, KNOWN, TRACED, UNSYNCHRONIZED, VALID
+from replay.mmu.guest_tables import ACCESSED, KNOWN, TRACED, UNSYNCHRONIZED, VALID
 from replay.mmu.shadow import ENTRY_COMPARED, OLD, ONE, SHADOW_UPDATE, SPACE_DISCARDED, TRACED_STORE, UNSYNC_STORE
 from replay.trace.schema import Kind
 
@@ -117,8 +117,7 @@ def _forget_table(s, row):
     if first != end and s.guest.large[table] != 0:
         end = first
     for page in range(first, end):
-        if s.guest.state[table] != FREE:
-            _drop(s, np.uint64(page))
+        _drop(s, np.uint64(page))
         s.guest.entry[np.uint64(page)] = KNOWN
     guest_tables.forget(s.guest, table)
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 ESCAPE = "\x1b"
-STYLE = r"\x1b\[[0-9;]*m"
+STYLE = r"\x1b\[[0-9;?]*[A-Za-z]"
 
 
 def in_terminal(installed: Any, *command: str, **variables: str) -> str:
