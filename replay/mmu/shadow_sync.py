@@ -111,13 +111,17 @@ def _drop_below(s, page, level):
 
 @inline
 def _forget_table(s, row):
-    """The guest gave a table back; one that a 2 MB entry had taken the place of mapped nothing."""
+    """The guest gave a table back; one that a 2 MB entry had taken the place of mapped nothing.
+
+    A shadow that does not reach down to leaf tables does not hear of theirs.
+    """
     table = guest_tables.table_in(s.guest, np.uint64(row.page))
     first, end = guest_tables.pages_of_leaf(s.guest, table)
     if first != end and s.guest.large[table] != 0:
         end = first
     for page in range(first, end):
-        _drop(s, np.uint64(page))
+        if s.level == 0:
+            _drop(s, np.uint64(page))
         s.guest.entry[np.uint64(page)] = KNOWN
     guest_tables.forget(s.guest, table)
 
