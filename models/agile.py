@@ -30,7 +30,7 @@ from replay.kernel import add, bind, tick
 from replay.mmu import agile, shadow, shadow_sync
 from replay.mmu.agile import Agile
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
-from replay.prepare import Prepared, Sites
+from replay.prepare import Prepared
 from replay.trace.schema import CAUSE_MASK, Cause, Kind, Sensitive, ServiceClass
 
 # -- parameters -------------------------------------------------------------------------------------------------------
@@ -47,16 +47,7 @@ EVENTS = {
     },
     "nested page tables": {"ept_violation": "frames, or 2 MB of them, that the monitor maps at their first touch"},
     "page-table exits": {"cr3_exit": "writes of the page-table base"},
-    "interrupts injected": {"interrupt_exit": "external interrupts, injected"},
-    "device emulation": {
-        "io_exit": "instructions that read or write a port",
-        "mmio_exit": "loads and stores to device registers",
-    },
-    "other exits": {
-        "halt_exit": "waits for an interrupt",
-        "cr_exit": "accesses to control and debug registers that the monitor keeps",
-        "msr_exit": "accesses to model-specific registers",
-    },
+    **exits.EVENTS,
     "exceptions": {
         "fault": "page faults taken: not present, soft reference and dirty, copy-on-write, protection",
         "system_call": "system calls, which do not exit",
@@ -140,19 +131,9 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
     return AgilePaging(
         counts=counts,
         mmu=agile.make_agile(prepared, settings, counts, FIRST),
-        site_tick=_site_ticks(sites, *kept),
+        site_tick=exits.site_ticks(sites, MODEL, BY_REGISTER, *kept),
         exits=(always | kept[0] | kept[1]).astype(np.uint8),
     )
-
-
-def _site_ticks(sites: Sites, control: np.ndarray, specific: np.ndarray) -> np.ndarray:
-    """The counter of each site whose register decides; the others' is the one that nobody reads."""
-    ticks = np.full(sites.klass.size, MODEL.index(""), np.uint8)
-    ticks[exits.of_classes(sites, BY_REGISTER)] = MODEL.index("privileged")
-    ticks[exits.naming(sites, {Sensitive.MOV_TO_CR: (exits.CR3,)})] = MODEL.index("")
-    ticks[control] = MODEL.index("cr_exit")
-    ticks[specific] = MODEL.index("msr_exit")
-    return ticks
 
 
 @inline
@@ -246,12 +227,7 @@ COSTS = {
     "nested_tlb_hit": FREE,
     "ept_violation": EXIT + price("nested_fill"),
     "cr3_exit": EXIT + price("cr3_switch_emulation"),
-    "interrupt_exit": EXIT + price("event_injection") + price("exception_entry"),
-    "io_exit": EXIT + price("device_emulation"),
-    "mmio_exit": EXIT + price("device_emulation"),
-    "halt_exit": EXIT + price("halt_emulation"),
-    "cr_exit": EXIT + price("register_emulation"),
-    "msr_exit": EXIT + price("register_emulation"),
+    **exits.costs(EXIT),
     "fault": price("exception_entry"),
     "system_call": price("system_call"),
     "other_exception": price("exception_entry"),

@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from models import ept
+from replay.cpu import exits
 from replay.model import price
 
 EXIT = price("vm_exit")
@@ -25,12 +26,7 @@ EXIT = price("vm_exit")
 COSTS = {
     **ept.COSTS,
     "ept_violation": EXIT + price("nested_fill"),
-    "interrupt_exit": EXIT + price("event_injection") + price("exception_entry"),
-    "io_exit": EXIT + price("device_emulation"),
-    "mmio_exit": EXIT + price("device_emulation"),
-    "halt_exit": EXIT + price("halt_emulation"),
-    "cr_exit": EXIT + price("register_emulation"),
-    "msr_exit": EXIT + price("register_emulation"),
+    **exits.costs(EXIT),
 }
 
 MODEL = replace(

@@ -32,7 +32,7 @@ from replay.kernel import add, bind, tick
 from replay.mmu import shadow, shadow_sync
 from replay.mmu.shadow import Shadow
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
-from replay.prepare import Prepared, Sites
+from replay.prepare import Prepared
 from replay.trace.schema import CAUSE_MASK, Cause, Kind, Sensitive, ServiceClass
 
 # -- parameters -------------------------------------------------------------------------------------------------------
@@ -48,16 +48,7 @@ EVENTS = {
         "cr3_exit": "writes of the page-table base",
         "invlpg_exit": "invalidations of a translation",
     },
-    "interrupts injected": {"interrupt_exit": "external interrupts, injected"},
-    "device emulation": {
-        "io_exit": "instructions that read or write a port",
-        "mmio_exit": "loads and stores to device registers",
-    },
-    "other exits": {
-        "halt_exit": "waits for an interrupt",
-        "cr_exit": "accesses to control and debug registers that the monitor keeps",
-        "msr_exit": "accesses to model-specific registers",
-    },
+    **exits.EVENTS,
     "exceptions": {
         "system_call": "system calls, which do not exit",
         "other_exception": "exceptions of other causes, which do not exit",
@@ -135,22 +126,13 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
     """A VM that has not run yet: shadow tables and TLB are empty."""
     sites = prepared.sites
     always = exits.of_classes(sites, (*model.PORT_INSTRUCTIONS, *WAITS, *REGISTERS, *MSRS, *INVALIDATING))
+    kept = exits.naming(sites, CR_EXITS), exits.naming(sites, MSR_EXITS)
     return ShadowPaging(
         counts=counts,
         mmu=shadow.make_shadow(prepared, settings, counts, FIRST, flush_on_entry=not settings["tlb.vm_tagged"]),
-        site_tick=_site_ticks(sites),
-        exits=(always | exits.naming(sites, {**CR_EXITS, **MSR_EXITS})).astype(np.uint8),
+        site_tick=exits.site_ticks(sites, MODEL, BY_REGISTER, *kept),
+        exits=(always | kept[0] | kept[1]).astype(np.uint8),
     )
-
-
-def _site_ticks(sites: Sites) -> np.ndarray:
-    """The counter of each site whose register decides; the others' is the one that nobody reads."""
-    ticks = np.full(sites.klass.size, MODEL.index(""), np.uint8)
-    ticks[exits.of_classes(sites, BY_REGISTER)] = MODEL.index("privileged")
-    ticks[exits.naming(sites, {Sensitive.MOV_TO_CR: (exits.CR3,)})] = MODEL.index("")
-    ticks[exits.naming(sites, CR_EXITS)] = MODEL.index("cr_exit")
-    ticks[exits.naming(sites, MSR_EXITS)] = MODEL.index("msr_exit")
-    return ticks
 
 
 @inline
@@ -215,12 +197,7 @@ COSTS = {
     "true_fault": EXIT + price("event_injection") + price("exception_entry"),
     "cr3_exit": EXIT + price("cr3_switch_emulation"),
     "invlpg_exit": EXIT + price("invlpg_emulation"),
-    "interrupt_exit": EXIT + price("event_injection") + price("exception_entry"),
-    "io_exit": EXIT + price("device_emulation"),
-    "mmio_exit": EXIT + price("device_emulation"),
-    "halt_exit": EXIT + price("halt_emulation"),
-    "cr_exit": EXIT + price("register_emulation"),
-    "msr_exit": EXIT + price("register_emulation"),
+    **exits.costs(EXIT),
     "system_call": price("system_call"),
     "other_exception": price("exception_entry"),
     "exception_return": price("exception_return"),
