@@ -1,16 +1,15 @@
 """The only module that touches numba: compile flags, hooks chosen by type, and a kernel cache that cannot go stale.
 
-numba keys a cached kernel by the file that defines it, so an edit to a helper in another file would silently
-run the old machine code.  Here the cache folder is named by a digest of every kernel and model source, every
-flag and every version that shapes the machine code: change one byte and the folder is another one.
+numba keys a cached kernel by the place and the bytes of the file that defines it, so an edit to a helper in another
+file would silently run the old machine code, and a checkout that moves would compile all again.  Here a module's
+kernels lie in a folder named by a digest of every source that shapes them, every flag and every version: change one
+byte and the folder is another one; move the checkout and it is the same.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.metadata
-import importlib.util
 import os
 import platform
 import shutil
@@ -18,7 +17,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from types import FrameType
@@ -27,16 +26,12 @@ from typing import Any
 import numba
 import numpy as np
 from numba import types
-from numba.core import event
+from numba.core import caching, event
 from numba.extending import intrinsic, overload
 
+from replay import sources
+
 __all__ = ["cache_folder", "helper", "inline", "intrinsic", "kernel", "kernel_folder", "types", "types_by_hook"]
-
-SOURCE_PACKAGES = ("replay", "models", "tracegen")
-"""Packages whose Python sources can shape a kernel."""
-
-MODEL_ENTRY_POINTS = "vmreplay.models"
-"""Entry-point group through which third parties add models; their sources are part of the digest."""
 
 KERNEL_FLAGS: dict[str, Any] = {"nogil": True, "_nrt": False, "error_model": "numpy", "no_cfunc_wrapper": True}
 HELPER_FLAGS: dict[str, Any] = {**KERNEL_FLAGS, "no_cpython_wrapper": True, "forceinline": False}
@@ -56,61 +51,80 @@ def cache_folder() -> Path:
     return Path(base) / "vmreplay"
 
 
-def _package_sources() -> Iterator[tuple[str, Path]]:
-    for name in SOURCE_PACKAGES:
-        spec = importlib.util.find_spec(name)
-        for place in (spec.submodule_search_locations or ()) if spec else ():
-            root = Path(place)
-            yield from ((f"{name}/{p.relative_to(root).as_posix()}", p) for p in sorted(root.rglob("*.py")))
-
-
-def _third_party_sources() -> Iterator[tuple[str, Path]]:
-    for point in sorted(importlib.metadata.entry_points(group=MODEL_ENTRY_POINTS), key=lambda p: p.name):
-        module = point.value.partition(":")[0]
-        if module.partition(".")[0] in SOURCE_PACKAGES:
-            continue
-        spec = importlib.util.find_spec(module)
-        if spec and spec.origin:
-            yield point.value, Path(spec.origin)
+@cache
+def _platform() -> str:
+    flags = (KERNEL_FLAGS, HELPER_FLAGS, INLINE_FLAGS, os.environ.get("NUMBA_BOUNDSCHECK"))
+    return repr((flags, numba.__version__, np.__version__, sys.version, platform.machine()))
 
 
 @cache
-def source_digest() -> str:
-    """Hex digest of everything that shapes compiled code: sources, flags, versions and the processor."""
-    digest = hashlib.sha256()
-    for name, path in (*_package_sources(), *_third_party_sources()):
-        digest.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    digest.update(repr((KERNEL_FLAGS, HELPER_FLAGS, INLINE_FLAGS, os.environ.get("NUMBA_BOUNDSCHECK"))).encode())
-    digest.update(repr((numba.__version__, np.__version__, sys.version, platform.machine())).encode())
-    return digest.hexdigest()[:24]
+def module_digest(module: str) -> str:
+    """Hex digest of everything that shapes a module's compiled code: sources, flags, versions and the processor."""
+    return hashlib.sha256(f"{sources.digest(module)}\0{_platform()}".encode()).hexdigest()[:24]
 
 
-def _prune(root: Path, keep: Path) -> None:
+def _prune(root: Path) -> None:
     limit = time.time() - PRUNE_DAYS * 86400
     for folder in root.iterdir():
-        if folder != keep and folder.is_dir() and folder.stat().st_mtime < limit:
+        if folder.is_dir() and folder.stat().st_mtime < limit:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 @cache
 def kernel_folder() -> Path | None:
-    """The folder of kernels compiled from exactly these sources, or None (said once) where none can be written."""
+    """The folder of all compiled modules, or None (said once) where none can be written."""
     root = cache_folder() / "kernels"
-    folder = root / source_digest()
     try:
-        fresh = not folder.exists()
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".probe-{os.getpid()}"
+        root.mkdir(parents=True, exist_ok=True)
+        probe = root / f".probe-{os.getpid()}"
         probe.touch()
         probe.unlink()
-        os.utime(folder)
-        if fresh:
-            _prune(root, folder)
     except OSError as error:
-        print(f"notice: kernel cache {folder} is not writable ({error.strerror}); compiling in memory", file=sys.stderr)
+        print(f"notice: kernel cache {root} is not writable ({error.strerror}); compiling in memory", file=sys.stderr)
         return None
-    numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
+    return root
+
+
+@cache
+def _module_folder(root: Path, module: str) -> Path:
+    """The folder of one module's kernels as its sources are now."""
+    folder = root / f"{module.rpartition('.')[2]}-{module_digest(module)}"
+    with contextlib.suppress(OSError):
+        if not folder.exists():
+            folder.mkdir()
+            _prune(root)
+        os.utime(folder)
     return folder
+
+
+class _Place(caching._CacheLocator):  # noqa: SLF001 - numba has no public place for it
+    """Where one function's machine code lies: a folder whose name says all that numba would ask of a source file."""
+
+    def __init__(self, function: Callable[..., Any], file: str) -> None:
+        self._py_file = file
+        self._line = function.__code__.co_firstlineno
+        self._folder = _module_folder(cache_folder() / "kernels", function.__module__)
+
+    def get_cache_path(self) -> str:
+        return str(self._folder)
+
+    def get_source_stamp(self) -> str:
+        return ""
+
+    def get_disambiguator(self) -> str:
+        return str(self._line)
+
+    @classmethod
+    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> _Place:
+        return cls(py_func, py_file)
+
+
+class _Results(caching.CompileResultCacheImpl):
+    _locator_classes = [_Place]  # noqa: RUF012 - as numba reads it
+
+
+class _Cache(caching.FunctionCache):
+    _impl_class = _Results
 
 
 class _Forgiving:
@@ -183,9 +197,9 @@ event.register("numba:compiler_lock", _Deferral())  # type: ignore[no-untyped-ca
 
 
 def _cached(function: Callable[..., Any], flags: dict[str, Any]) -> Any:
-    compiled = numba.njit(cache=kernel_folder() is not None, **flags)(function)
+    compiled = numba.njit(**flags)(function)
     if kernel_folder() is not None:
-        compiled._cache = _Forgiving(compiled._cache)  # noqa: SLF001 - numba has no public place for it
+        compiled._cache = _Forgiving(_Cache(function))  # type: ignore[no-untyped-call]  # noqa: SLF001 - numba has no public place for it
     return compiled
 
 

@@ -12,10 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from replay.jit import cache_folder, source_digest
+from replay.jit import cache_folder, module_digest
 
 CAP_BYTES = 8 << 30
 """When a new entry would take the folder beyond this, the entries longest unused go first."""
+
+PREPARER = "replay.prepare"
+"""The module that makes the arrays: what it compiles to is a part of an entry's name."""
 
 CHECKSUMS = "checksums.json"
 """The file of an entry that holds the CRC-32 of each array's file."""
@@ -26,7 +29,7 @@ def _folder() -> Path:
 
 
 def _entry(digest: str) -> Path:
-    return _folder() / f"{digest}-{source_digest()}"
+    return _folder() / f"{digest}-{module_digest(PREPARER)}"
 
 
 def load(digest: str) -> dict[str, np.ndarray] | None:

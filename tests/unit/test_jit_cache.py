@@ -53,7 +53,7 @@ class House:
         self.root = root
         (root / "replay").mkdir(parents=True)
         (root / "models").mkdir()
-        for name in ("__init__.py", "jit.py", "errors.py"):
+        for name in ("__init__.py", "jit.py", "sources.py", "errors.py"):
             shutil.copy(ROOT / "replay" / name, root / "replay" / name)
         (root / "models" / "__init__.py").touch()
         (root / "models" / "entry.py").write_text(KERNEL)
@@ -95,6 +95,37 @@ def test_editing_a_helper_gives_the_new_result(house: House, tmp_path: Path) -> 
     house.helper("count", 3)
 
     assert [([30, 0], "")] == house.run(tmp_path / "cache")
+
+
+def test_editing_what_a_kernel_does_not_import_keeps_it_warm(house: House, tmp_path: Path) -> None:
+    """A change in a file that shapes none of a module's machine code compiles nothing again."""
+    house.run(tmp_path / "cache")
+    (house.root / "models" / "other.py").write_text("MEANING = 42\n")
+
+    assert [([10, 1], "")] == house.run(tmp_path / "cache")
+
+
+def test_a_model_that_changes_recompiles_the_kernel_that_calls_it(house: House, tmp_path: Path) -> None:
+    """The replay kernel is made of functions that it does not import: every model's source is one of its own."""
+    (house.root / "replay" / "kernel.py").write_text(KERNEL.replace("from models.helper", "from replay.hooks"))
+    (house.root / "replay" / "hooks.py").write_text(
+        "from models import helper\nState, step = helper.State, helper.step"
+    )
+    entry = house.root / "models" / "entry.py"
+    entry.write_text("from replay.kernel import main\n")
+    assert [([10, 0], "")] == house.run(tmp_path / "cache")
+    assert [([10, 1], "")] == house.run(tmp_path / "cache")
+    (house.root / "models" / "late.py").write_text("# a model")
+
+    assert [([10, 0], "")] == house.run(tmp_path / "cache")
+
+
+def test_a_checkout_that_moves_stays_warm(house: House, tmp_path: Path) -> None:
+    """Kernels are found again by the same sources at another place, whatever the files' times."""
+    house.run(tmp_path / "cache")
+    moved = House(tmp_path / "elsewhere")
+
+    assert [([10, 1], "")] == moved.run(tmp_path / "cache")
 
 
 def test_renaming_a_state_field_gives_a_new_kernel(house: House, tmp_path: Path) -> None:
