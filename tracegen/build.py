@@ -14,6 +14,7 @@ import json
 import os
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -69,8 +70,20 @@ FILES = "files"
 """Folder whose files lie on the disk under their own names, beside the programs."""
 SOURCES = {".c", ".h", ".S", ".ld"}
 COMPILED = {".c", ".S"}
+USER_SCRIPT = "user/lib/user.ld"
+"""How a program is laid out."""
+IMAGE = "no guest image matches the guest's sources, and building one"
+REMEDY = f"`pip install {COMPILER}=={COMPILER_VERSION}` (vmreplay's extra `guest`)"
 SECONDS = 300
 """No compiler run takes longer."""
+
+
+class CompilationError(UserError):
+    """The compiler refuses a source; ``said`` is all that it printed, in lines."""
+
+    def __init__(self, message: str, said: str) -> None:
+        super().__init__(message)
+        self.said = said
 
 
 @dataclass(frozen=True)
@@ -176,7 +189,7 @@ def build(cpu: str, guest: Path = GUEST) -> Image:
         out = Path(temporary)
         files = {path.name: path.read_bytes() for path in data_files(guest)}
         for name in programs(guest):
-            files[name] = link(cpu, guest, program_folders(name), "user/lib/user.ld", out)
+            files[name] = link(cpu, guest, program_folders(name), USER_SCRIPT, out)
         kernel = link(cpu, guest, KERNEL, f"{ARCH}/{cpu}/kernel/kernel.ld", out)
         return Image(kernel, filesystem.make(files, TARGETS[cpu].order))
 
@@ -187,6 +200,22 @@ def link(cpu: str, guest: Path, folders: tuple[str, ...], script: str, out: Path
     What is compiled is kept in ``out``, so that the next link finds it.  Sources are named relative to ``guest``: no
     path gets into the ELF file that is returned.
     """
+    elf, _ = _link(cpu, guest, folders, script, out)
+    return elf
+
+
+def compile_program(cpu: str, sources: Sequence[Path], guest: Path = GUEST) -> tuple[bytes, str]:
+    """Compile and link C sources of the user's own with the guest's library: a program, and the compiler's warnings.
+
+    Raises CompilationError where the compiler refuses them, and UserError where there is no compiler.
+    """
+    with tempfile.TemporaryDirectory(prefix="vmreplay-program-") as temporary:
+        return _link(cpu, guest, PROGRAM, USER_SCRIPT, Path(temporary), sources)
+
+
+def _link(
+    cpu: str, guest: Path, folders: tuple[str, ...], script: str, out: Path, own: Sequence[Path] = ()
+) -> tuple[bytes, str]:
     sources = [p for p in source_files(cpu, guest) if p.suffix in COMPILED]
     chosen = [p.relative_to(guest).as_posix() for p in sources if place(p, guest).parent.as_posix() in folders]
     (out / "abi.h").write_text(abi.header(cpu))
@@ -194,33 +223,39 @@ def link(cpu: str, guest: Path, folders: tuple[str, ...], script: str, out: Path
     includes = ("include", *(KERNEL if kernel else (*PROGRAM, TOOLS)))
     headers = [f"-I{part}" for folder in includes for part in (f"{ARCH}/{cpu}/{folder}", folder)]
     flags = TARGETS[cpu].kernel if kernel else TARGETS[cpu].program
-    options = [*flags, *FLAGS, *headers, f"-I{out}", *chosen, f"-Wl,-T,{script}"]
-    _run([_compiler(), "cc", *options, "-o", out / "linked"], guest, out)
-    return (out / "linked").read_bytes()
+    chosen += [str(path.resolve()) for path in own]
+    options = [*flags, *FLAGS, *(["-Wno-error"] if own else []), *headers, f"-I{out}", *chosen, f"-Wl,-T,{script}"]
+    compiler = _compiler("compiling a program" if own else IMAGE)
+    said = _run([compiler, "cc", *options, "-o", out / "linked"], guest, out, own)
+    return (out / "linked").read_bytes(), said
 
 
-def _run(command: list[str | Path], guest: Path, out: Path) -> None:
+def _run(command: list[str | Path], guest: Path, out: Path, own: Sequence[Path]) -> str:
+    """What the compiler says about sources that it takes."""
     # A cache of this build's own: it depends on nothing that was before, and shared sources are compiled once.
     environment = {"PATH": os.defpath, "HOME": str(out)}
     environment |= {"ZIG_GLOBAL_CACHE_DIR": str(out / "cache"), "ZIG_LOCAL_CACHE_DIR": str(out / "cache")}
     done = subprocess.run(
         command, cwd=guest, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
     )
-    if done.returncode:
-        said = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr.strip()[:200])
-        raise UserError(f"building the guest image failed: {said}; correct the sources in {guest}")
+    said = done.stderr
+    for path in own:
+        said = said.replace(str(path.resolve()), str(path))
+    if not done.returncode:
+        return "".join(line for line in said.splitlines(keepends=True) if not line.startswith("ld.lld: warning"))
+    first = next((line for line in said.splitlines() if "error" in line), said.strip()[:200])
+    if own:
+        raise CompilationError(f"the compiler refuses the program: {first}; correct its sources", said)
+    raise CompilationError(f"building the guest image failed: {first}; correct the sources in {guest}", said)
 
 
-def _compiler() -> Path:
-    remedy = f"`pip install {COMPILER}=={COMPILER_VERSION}`"
+def _compiler(purpose: str) -> Path:
     found = importlib.util.find_spec(COMPILER)
     if found is None or found.origin is None:
-        raise UserError(
-            f"no guest image matches the guest's sources, and building one takes the compiler {COMPILER}; {remedy}"
-        )
+        raise UserError(f"{purpose} takes the compiler {COMPILER}; {REMEDY}")
     version = importlib.metadata.version(COMPILER)
     if version != COMPILER_VERSION:
-        raise UserError(f"building the guest image takes {COMPILER} {COMPILER_VERSION}, found {version}; {remedy}")
+        raise UserError(f"{purpose} takes {COMPILER} {COMPILER_VERSION}, found {version}; {REMEDY}")
     return Path(found.origin).parent / "zig"
 
 
@@ -237,12 +272,12 @@ def _load(folder: Path, name: str, digest: str) -> Image | None:
 def _save(folder: Path, name: str, built: Image, digest: str) -> None:
     facts = json.dumps({"sources": digest, "image": built.digest}, indent=1) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / f"{name}.elf", built.data)
-    _replace(folder / f"{name}.disk", built.disk)
-    _replace(folder / f"{name}.json", facts.encode())
+    replace(folder / f"{name}.elf", built.data)
+    replace(folder / f"{name}.disk", built.disk)
+    replace(folder / f"{name}.json", facts.encode())
 
 
-def _replace(path: Path, data: bytes) -> None:
+def replace(path: Path, data: bytes) -> None:
     """Write beside ``path``, then rename: a reader sees the old file or the new one."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -15,6 +15,7 @@ from replay import shell
 from replay.errors import UserError, unknown
 
 if TYPE_CHECKING:
+    from tracegen.boot import Boot
     from tracegen.record import RecordSummary
 
 UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -70,12 +71,13 @@ def _complete_cpu(incomplete: str) -> list[str]:
 
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    short_help="Run a workload and record its trace.",
+    short_help="Run a workload, or a program of your own, and record its trace.",
     epilog=shell.examples(
         "tracegen run radix -o radix.arrow",
         "tracegen run pmake --cpu x86-64",
         "tracegen run gups --memory 128M --seed 7",
         "tracegen run radix keys=65536 --json",
+        "tracegen run my.elf 1000",
     ),
 )
 def run(
@@ -83,10 +85,15 @@ def run(
     workload: Annotated[
         str,
         typer.Argument(
-            help="Which one; see `tracegen workloads`.", metavar="WORKLOAD", autocompletion=_complete_workload
+            help="Which one (see `tracegen workloads`), or a program's file.",
+            metavar="WORKLOAD",
+            autocompletion=_complete_workload,
         ),
     ],
-    cpu: Annotated[str, typer.Option(help="The emulated CPU.", autocompletion=_complete_cpu)] = "mips64",
+    cpu: Annotated[
+        str | None,
+        typer.Option(help="The emulated CPU.", autocompletion=_complete_cpu, show_default="mips64, or the program's"),
+    ] = None,
     memory: Annotated[str, typer.Option(help="The guest's memory, with its unit.", metavar="SIZE")] = "64M",
     disk: Annotated[str, typer.Option(help="The guest's disk, with its unit.", metavar="SIZE")] = "16M",
     seed: Annotated[int, typer.Option(help="Seeds TLB replacement.", metavar="NUMBER", min=0, max=MAX_SEED)] = 1,
@@ -103,38 +110,69 @@ def run(
 ) -> None:
     """Run a workload on the emulated machine and write its trace.
 
-    The workload's own arguments follow its name as --NAME VALUE or NAME=VALUE.
+    The workload's own arguments follow its name as --NAME VALUE or NAME=VALUE.  A program's file, as `tracegen build`
+    makes it, is named with its folder or ends in .elf; what follows it are the program's arguments as they are.
     """
-    from tracegen.workloads import find
-
-    chosen = find(workload)
-    options = [option.removeprefix("--") for p in context.command.params for option in p.opts if option[:2] == "--"]
-    arguments = parse_arguments(context.args, [parameter.name for parameter in chosen.parameters], options)
-    chosen.command_line(arguments)  # refuses what is out of range before anything heavy is loaded
-    memory_bytes, disk_bytes = parse_size("--memory", memory), parse_size("--disk", disk)
-    place = output or Path(f"{workload}.arrow")
+    machine = {"memory_bytes": parse_size("--memory", memory), "disk_bytes": parse_size("--disk", disk), "seed": seed}
+    boot = _boot(context, workload, cpu, machine)
+    place = output or Path(f"{Path(workload).stem}.arrow")
     if place.is_dir():
-        raise UserError(f"{place} is a folder; name a file, for example -o {place / f'{workload}.arrow'}")
-    from tracegen.record import record
+        raise UserError(f"{place} is a folder; name a file, for example -o {place / f'{Path(workload).stem}.arrow'}")
+    from tracegen.record import record_boot
 
     with shell.Progress(f"running {workload}", "M instructions", 1_000_000) as progress:
-        summary = record(
-            workload,
-            arguments,
-            cpu=cpu,
-            memory_bytes=memory_bytes,
-            disk_bytes=disk_bytes,
-            seed=seed,
-            output=place,
-            max_instructions=max_instructions,
-            progress=progress,
-        )
+        summary = record_boot(boot, output=place, max_instructions=max_instructions, progress=progress)
     if json:
         shell.write_json(asdict(summary) | {"path": str(summary.path)})
     else:
         _print(summary)
     # One short of the limit where a branch and its delay slot come next.
     _judge(summary, limited=max_instructions is not None and summary.instructions >= max_instructions - 1)
+
+
+def _boot(context: typer.Context, workload: str, cpu: str | None, machine: dict[str, int]) -> Boot:
+    from tracegen.programs import is_path
+    from tracegen.workloads import WORKLOADS, find
+
+    if workload not in WORKLOADS and is_path(workload):
+        from tracegen.boot import program_boot
+
+        return program_boot(Path(workload), context.args, cpu, **machine)
+    chosen = find(workload)
+    options = [option.removeprefix("--") for p in context.command.params for option in p.opts if option[:2] == "--"]
+    arguments = parse_arguments(context.args, [parameter.name for parameter in chosen.parameters], options)
+    chosen.command_line(arguments)  # refuses what is out of range before anything heavy is loaded
+    from tracegen.boot import workload_boot
+
+    return workload_boot(workload, arguments, cpu or "mips64", **machine)
+
+
+@app.command(
+    epilog=shell.examples("tracegen build my.c -o my.elf", "tracegen build main.c table.c -o my.elf --cpu x86-64")
+)
+def build(
+    sources: Annotated[list[Path], typer.Argument(help="C files; one has main().", metavar="FILE.c...")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The program to write.", show_default="FILE.elf")
+    ] = None,
+    cpu: Annotated[str, typer.Option(help="The emulated CPU.", autocompletion=_complete_cpu)] = "mips64",
+) -> None:
+    """Compile a program of your own for the guest.
+
+    It may use what the header user.h of the guest's library declares.  Compiling takes vmreplay's extra `guest`.
+    """
+    from tracegen.build import CompilationError
+    from tracegen.programs import compile_program
+
+    place = output or sources[0].with_suffix(".elf")
+    try:
+        said = compile_program(sources, place, cpu)
+    except CompilationError as error:
+        shell.say(error.said.rstrip())
+        raise
+    for line in said.splitlines():
+        shell.say(line)
+    print(f"{place}: {place.stat().st_size:,} bytes; run it with `tracegen run {place}`")
 
 
 def _print(summary: RecordSummary) -> None:

@@ -44,6 +44,14 @@ class Image(NamedTuple):
     segments: tuple[Segment, ...]
 
 
+def cpu_of(elf: bytes) -> str | None:
+    """The CPU that an ELF file says it is for; None where it is no ELF file, or that of another CPU."""
+    for cpu, kind in KINDS.items():
+        if elf[:6] == kind.magic and elf[18:20] == struct.pack(kind.order + "H", kind.machine):
+            return cpu
+    return None
+
+
 def _physical(address: int, cpu: str) -> int:
     return address & _PHYSICAL if cpu == "mips64" and address >= _KSEG0 else address
 

@@ -8,15 +8,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from replay.errors import unknown
 from replay.trace.meta import Handler, RecorderTlb, Refill, Service, TraceMeta
 from replay.trace.schema import ServiceClass
-from tracegen import abi, build, filesystem, template, workloads
+from tracegen import abi, template
+from tracegen.boot import Boot, workload_boot
 from tracegen.console import escape
 from tracegen.disk import UNITS_PER_SECOND
 from tracegen.ending import GuestState, state_of, why
 from tracegen.interrupts import Interrupts
-from tracegen.machine import CPUS, make
 from tracegen.mips64.state import TLB_ENTRIES
 from tracegen.writer import TraceWriter
 
@@ -51,27 +50,28 @@ def record(
     arguments: Mapping[str, int] | None = None,
     *,
     cpu: str = "mips64",
-    memory_bytes: int = 64 << 20,
+    memory_bytes: int = abi.MEMORY_BYTES,
     disk_bytes: int = abi.DISK_BYTES,
     seed: int = 1,
     output: str | Path,
     max_instructions: int | None = None,
     progress: Progress | None = None,
 ) -> RecordSummary:
-    """Run ``workload`` with ``arguments`` (name -> value, others at their defaults) and write its trace to ``output``.
+    """Run ``workload`` with ``arguments`` on ``cpu`` and write its trace: see ``workload_boot`` and ``record_boot``."""
+    boot = workload_boot(workload, arguments, cpu, memory_bytes=memory_bytes, disk_bytes=disk_bytes, seed=seed)
+    return record_boot(boot, output=output, max_instructions=max_instructions, progress=progress)
 
-    ``memory_bytes`` is the guest's memory, ``disk_bytes`` its disk, of which the image's files are a part; ``seed``
-    seeds TLB replacement.  Raises UserError for wrong names, sizes and places, and leaves no file behind on any error.
-    Where the guest fails or does not end by itself, as on Ctrl-C, the trace up to there is kept and marked incomplete.
+
+def record_boot(
+    boot: Boot, *, output: str | Path, max_instructions: int | None = None, progress: Progress | None = None
+) -> RecordSummary:
+    """Boot a guest, run it to its end or for ``max_instructions``, and write its trace to ``output``.
+
+    Raises UserError for wrong sizes and places, and leaves no file behind on any error.  Where the guest fails or does
+    not end by itself, as on Ctrl-C, the trace up to there is kept and marked incomplete.
     """
-    if cpu not in CPUS:
-        raise unknown("CPU", cpu, CPUS)
-    words = workloads.find(workload).command_line(arguments or {}).split()
-    image = build.image(cpu)
-    disk = filesystem.fit(image.disk, disk_bytes)
-    meta = _meta(image, words, cpu, memory_bytes, seed)
-    with TraceWriter(output, meta) as writer, Interrupts() as interrupts:
-        machine = make(cpu, image.data, memory_bytes=memory_bytes, seed=seed, arguments=words, disk=disk)
+    with TraceWriter(output, _meta(boot)) as writer, Interrupts() as interrupts:
+        machine = boot.machine()
         result = machine.run(writer.write, max_instructions, progress, interrupts.reason)
         complete = result.status == 0
         closing = writer.commit({"complete": complete, "status": result.status, "reason": why(result)})
@@ -85,26 +85,27 @@ def record(
         result.reason,
         escape(result.console),
         closing.digest,
-        None if result.status == 0 else state_of(machine, result, image.symbols),
+        None if result.status == 0 else state_of(machine, result, boot.image.symbols),
         interrupts.signal,
     )
 
 
-def _meta(image: build.Image, words: list[str], cpu: str, memory_bytes: int, seed: int) -> TraceMeta:
+def _meta(boot: Boot) -> TraceMeta:
+    mips64 = boot.cpu == "mips64"
     return TraceMeta(
-        architecture=cpu,
+        architecture=boot.cpu,
         vcpus=1,
-        memory_bytes=memory_bytes,
+        memory_bytes=boot.memory_bytes,
         instructions_per_second=UNITS_PER_SECOND,
-        workload=words[0],
-        arguments=tuple(words[1:]),
-        seed=seed,
-        tlb=_tlb(seed) if cpu == "mips64" else None,
+        workload=boot.words[0],
+        arguments=boot.words[1:],
+        seed=boot.seed,
+        tlb=_tlb(boot.seed) if mips64 else None,
         tool_version=_tool_version(),
-        image_digest=image.digest,
+        image_digest=boot.image.digest,
         services=tuple(Service(s.id, s.name, ServiceClass[s.klass]) for s in abi.services()),
-        symbols=tuple((s.name, s.address) for s in image.symbols),
-        refill=_refill(template.refill_template(image)) if cpu == "mips64" else None,
+        symbols=tuple((s.name, s.address) for s in boot.image.symbols),
+        refill=_refill(template.refill_template(boot.image)) if mips64 else None,
     )
 
 

@@ -92,7 +92,7 @@ def test_missing_compiler_is_one_clear_line(no_images: Path, monkeypatch: pytest
     assert not no_images.exists()
     assert (
         "no guest image matches the guest's sources, and building one takes the compiler ziglang; "
-        "`pip install ziglang==0.17.0`"
+        "`pip install ziglang==0.17.0` (vmreplay's extra `guest`)"
     ) == str(error.value)
 
 
@@ -103,8 +103,7 @@ def test_other_compiler_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError) as error:
         build.image()
 
-    expected = "building the guest image takes ziglang 0.17.0, found 0.13.0; `pip install ziglang==0.17.0`"
-    assert expected == str(error.value)
+    assert "building one takes ziglang 0.17.0, found 0.13.0; `pip install ziglang==0.17.0`" in str(error.value)
 
 
 def test_compiler_is_the_one_that_the_package_pins(root: Path) -> None:

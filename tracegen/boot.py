@@ -1,0 +1,64 @@
+"""What a run starts from: a guest image and the machine that boots it, all that decides what happens then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from replay.errors import unknown
+from tracegen import abi, build, filesystem, programs, workloads
+from tracegen.machine import CPUS, Machine, make
+
+
+@dataclass(frozen=True)
+class Boot:
+    """A machine about to start: image, CPU, words of the guest's boot argument string, memory, disk, seed.
+
+    ``memory_bytes`` is the guest's memory, ``disk_bytes`` its disk, of which the image's files are a part; ``seed``
+    seeds TLB replacement.
+    """
+
+    image: build.Image
+    cpu: str
+    words: tuple[str, ...]
+    memory_bytes: int = abi.MEMORY_BYTES
+    disk_bytes: int = abi.DISK_BYTES
+    seed: int = 1
+
+    def disk(self) -> bytes:
+        """What the disk holds at first.  Raises UserError for a size that cannot be."""
+        return filesystem.fit(self.image.disk, self.disk_bytes)
+
+    def machine(self) -> Machine:
+        """The machine, switched on.  Raises UserError for sizes that cannot be."""
+        return make(
+            self.cpu,
+            self.image.data,
+            memory_bytes=self.memory_bytes,
+            seed=self.seed,
+            arguments=self.words,
+            disk=self.disk(),
+        )
+
+
+def workload_boot(
+    workload: str, arguments: Mapping[str, int] | None = None, cpu: str = "mips64", **machine: Any
+) -> Boot:
+    """What boots ``workload`` with ``arguments`` (name -> value, others at their defaults) on ``cpu``.
+
+    ``machine`` are further fields of Boot.  Raises UserError for wrong names and sizes.
+    """
+    if cpu not in CPUS:
+        raise unknown("CPU", cpu, CPUS)
+    words = workloads.find(workload).command_line(arguments or {}).split()
+    return Boot(build.image(cpu), cpu, tuple(words), **machine)
+
+
+def program_boot(path: Path, words: Sequence[str] = (), cpu: str | None = None, **machine: Any) -> Boot:
+    """What boots the program in the file at ``path``, on its own CPU, with these arguments; else as workload_boot."""
+    program = programs.load_program(path, cpu)
+    line = programs.command_line(program, words)
+    image = programs.with_program(build.image(program.cpu), program)
+    return Boot(image, program.cpu, tuple(line.split()), **machine)
