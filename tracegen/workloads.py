@@ -82,6 +82,29 @@ _ALL = (
         parameters=(Parameter("jobs", 2, 1, 8, "processes", "commands that run at a time"),),
     ),
     Workload(
+        name="engineering",
+        summary="event-driven simulations of circuits and of memory systems, side by side",
+        paper="Disco's Engineering: Verilog simulation (VCS) and memory-system simulation (6 + 6 processes)",
+        parameters=(
+            Parameter("circuits", 6, 0, 14, "processes", "simulations of a circuit"),
+            Parameter("gates", 1 << 14, 256, 1 << 17, "gates", "gates of a circuit"),
+            Parameter("cycles", 4, 1, 1_000_000, "cycles", "clock cycles of a circuit"),
+            Parameter("memories", 6, 0, 14, "processes", "simulations of a memory system"),
+            Parameter("lines", 1 << 16, 512, 1 << 20, "lines", "cache lines in a simulated memory"),
+            Parameter("accesses", 1 << 14, 8, 1 << 30, "accesses", "loads and stores of its eight nodes"),
+        ),
+    ),
+    Workload(
+        name="database-dss",
+        summary="decision support: scans, hash joins and aggregates over relations in files",
+        paper="Disco's Database: Sybase with a decision-support workload",
+        parameters=(
+            Parameter("orders", 15_000, 1, 40_000, "orders", "orders, of four items each on average"),
+            Parameter("rounds", 3, 1, 10_000, "rounds", "times that the five queries are asked"),
+            Parameter("frames", 256, 8, 8192, "pages", "pages that the database keeps in memory"),
+        ),
+    ),
+    Workload(
         name="forkwait",
         summary="makes processes that end at once, and waits for each",
         paper="Adams and Agesen's forkwait (40,000 children)",
