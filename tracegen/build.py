@@ -64,8 +64,12 @@ KERNEL = ("kernel", "lib")
 PROGRAM = ("user/lib", "lib")
 """Folders of sources that are linked into the kernel; and into every program, beside its own in ``user``."""
 TOOLS = "user/tools"
-TOOLED = frozenset(("cc", "cmp", "interp", "ld", "pmake"))
-"""Folder of sources that are linked into the programs of a build, too; and those programs."""
+WORKLOAD = "user/workload"
+SHARED = {
+    TOOLS: frozenset(("cc", "cmp", "interp", "ld", "pmake")),
+    WORKLOAD: frozenset(("engineering",)),
+}
+"""Folders of sources that are linked into some programs, too; and those programs."""
 FILES = "files"
 """Folder whose files lie on the disk under their own names, beside the programs."""
 SOURCES = {".c", ".h", ".S", ".ld"}
@@ -160,17 +164,18 @@ def data_files(guest: Path = GUEST) -> list[Path]:
 def programs(guest: Path = GUEST) -> list[str]:
     """Names of the programs: the folders of ``user`` with sources, but for what programs share."""
     folders = {p.parent for p in (guest / "user").glob("*/*") if p.suffix in COMPILED}
-    return sorted(folder.name for folder in folders if folder.relative_to(guest).as_posix() not in (*PROGRAM, TOOLS))
+    return sorted(folder.name for folder in folders if folder.relative_to(guest).as_posix() not in (*PROGRAM, *SHARED))
 
 
 def program_folders(name: str) -> tuple[str, ...]:
     """Folders of the sources that a program is made of."""
-    return (f"user/{name}", *((TOOLS,) if name in TOOLED else ()), *PROGRAM)
+    return (f"user/{name}", *(folder for folder, users in SHARED.items() if name in users), *PROGRAM)
 
 
 def source_digest(cpu: str, guest: Path = GUEST) -> str:
     """Hex SHA-256 of all that shapes the image: sources, shared numbers, the disk's maker, flags, compiler version."""
-    shape = (FLAGS, *TARGETS[cpu], PROGRAM, TOOLS, sorted(TOOLED), KERNEL, COMPILER_VERSION)
+    shared = [(folder, sorted(users)) for folder, users in SHARED.items()]
+    shape = (FLAGS, *TARGETS[cpu], PROGRAM, shared, KERNEL, COMPILER_VERSION)
     digest = hashlib.sha256(repr(shape).encode())
     digest.update(hashlib.sha256(abi.header(cpu).encode()).digest())
     digest.update(hashlib.sha256(Path(filesystem.__file__).read_bytes()).digest())
@@ -220,7 +225,7 @@ def _link(
     chosen = [p.relative_to(guest).as_posix() for p in sources if place(p, guest).parent.as_posix() in folders]
     (out / "abi.h").write_text(abi.header(cpu))
     kernel = folders == KERNEL
-    includes = ("include", *(KERNEL if kernel else (*PROGRAM, TOOLS)))
+    includes = ("include", *(KERNEL if kernel else (*PROGRAM, *SHARED)))
     headers = [f"-I{part}" for folder in includes for part in (f"{ARCH}/{cpu}/{folder}", folder)]
     flags = TARGETS[cpu].kernel if kernel else TARGETS[cpu].program
     chosen += [str(path.resolve()) for path in own]

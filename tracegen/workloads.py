@@ -82,6 +82,19 @@ _ALL = (
         parameters=(Parameter("jobs", 2, 1, 8, "processes", "commands that run at a time"),),
     ),
     Workload(
+        name="engineering",
+        summary="event-driven simulations of circuits and of memory systems, side by side",
+        paper="Disco's Engineering: Verilog simulation with VCS, memory-system simulation with FlashLite (6 + 6 of them)",
+        parameters=(
+            Parameter("circuits", 6, 0, 14, "processes", "simulations of a circuit"),
+            Parameter("gates", 1 << 14, 256, 1 << 17, "gates", "gates of a circuit"),
+            Parameter("cycles", 4, 1, 1_000_000, "cycles", "clock cycles of a circuit"),
+            Parameter("memories", 6, 0, 14, "processes", "simulations of a memory system"),
+            Parameter("lines", 1 << 16, 512, 1 << 20, "lines", "cache lines in a simulated memory"),
+            Parameter("accesses", 1 << 14, 8, 1 << 30, "accesses", "loads and stores of its eight nodes"),
+        ),
+    ),
+    Workload(
         name="forkwait",
         summary="makes processes that end at once, and waits for each",
         paper="Adams and Agesen's forkwait (40,000 children)",

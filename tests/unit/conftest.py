@@ -186,7 +186,7 @@ def run_tool(
     native(folder / "calls.o", [POSIX / "calls.c"], "-c")
     user = ("user/lib", "lib", build.TOOLS)
     headers = [f"-I{path}" for path in (folder, POSIX, *(build.GUEST / name for name in (*user, "include")))]
-    for program in sorted(build.TOOLED):
+    for program in sorted(build.SHARED[build.TOOLS]):
         sources = [path for name in (*user, f"user/{program}") for path in (build.GUEST / name).glob("*.c")]
         native(folder / program, [*sorted(sources), folder / "calls.o"], "-Dmain=guest_main", *headers)
 

@@ -35,7 +35,17 @@ i64 sys_read(i64 descriptor, void *to, u64 bytes) { return read((int)descriptor,
 i64 sys_close(i64 descriptor) { return close((int)descriptor); }
 i64 sys_dup2(i64 descriptor, i64 to) { return dup2((int)descriptor, (int)to); }
 i64 sys_fork(void) { return fork(); }
+i64 sys_seek(i64 descriptor, u64 offset) { return lseek((int)descriptor, (off_t)offset, SEEK_SET); }
 i64 sys_unlink(const char *name) { return unlink(name); }
+
+i64 sys_pipe(i64 ends[2]) {
+    int made[2];
+    if (pipe(made))
+        return -1;
+    ends[0] = made[0];
+    ends[1] = made[1];
+    return 0;
+}
 
 i64 sys_open(const char *name, u64 flags) {
     int create = (flags & 4 ? O_CREAT : 0) | (flags & 8 ? O_TRUNC : 0);
