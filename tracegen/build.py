@@ -64,10 +64,11 @@ KERNEL = ("kernel", "lib")
 PROGRAM = ("user/lib", "lib")
 """Folders of sources that are linked into the kernel; and into every program, beside its own in ``user``."""
 TOOLS = "user/tools"
-WORKLOAD = "user/workload"
+DATABASES = frozenset(("database-dss",))
 SHARED = {
     TOOLS: frozenset(("cc", "cmp", "interp", "ld", "pmake")),
-    WORKLOAD: frozenset(("engineering",)),
+    "user/workload": frozenset(("engineering",)) | DATABASES,
+    "user/database": DATABASES,
 }
 """Folders of sources that are linked into some programs, too; and those programs."""
 FILES = "files"

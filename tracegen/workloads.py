@@ -84,7 +84,7 @@ _ALL = (
     Workload(
         name="engineering",
         summary="event-driven simulations of circuits and of memory systems, side by side",
-        paper="Disco's Engineering: Verilog simulation with VCS, memory-system simulation with FlashLite (6 + 6 of them)",
+        paper="Disco's Engineering: Verilog simulation (VCS) and memory-system simulation (6 + 6 processes)",
         parameters=(
             Parameter("circuits", 6, 0, 14, "processes", "simulations of a circuit"),
             Parameter("gates", 1 << 14, 256, 1 << 17, "gates", "gates of a circuit"),
@@ -92,6 +92,16 @@ _ALL = (
             Parameter("memories", 6, 0, 14, "processes", "simulations of a memory system"),
             Parameter("lines", 1 << 16, 512, 1 << 20, "lines", "cache lines in a simulated memory"),
             Parameter("accesses", 1 << 14, 8, 1 << 30, "accesses", "loads and stores of its eight nodes"),
+        ),
+    ),
+    Workload(
+        name="database-dss",
+        summary="decision support: scans, hash joins and aggregates over relations in files",
+        paper="Disco's Database: Sybase with a decision-support workload",
+        parameters=(
+            Parameter("orders", 15_000, 1, 40_000, "orders", "orders, of four items each on average"),
+            Parameter("rounds", 3, 1, 10_000, "rounds", "times that the five queries are asked"),
+            Parameter("frames", 256, 8, 8192, "pages", "pages that the database keeps in memory"),
         ),
     ),
     Workload(

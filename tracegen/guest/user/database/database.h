@@ -1,0 +1,51 @@
+// What the databases share: pages of files in a pool of the program's own, and tables by hash.
+#pragma once
+#include "workload.h"
+
+// pool.c: fixed pages stay where they are; of the others the one that a clock's hand finds unused is replaced, and
+// written back first if it was changed.
+struct file {
+    i64 descriptor;
+};
+
+void open_pool(u64 frames);
+struct file new_file(const char *name);
+void *fix(struct file file, u64 page);   // zeroes, beyond the file's end
+void *change(struct file file, u64 page); // fixes it, too
+void unfix(const void *page);
+void flush_pool(void); // all that was changed is in the kernel's hands
+
+// hash.c: numbers found by other numbers
+struct entry {
+    u64 key, value;
+    u32 next; // of the chain: index + 1
+};
+
+struct hash {
+    u32 *chain;
+    struct entry *entry;
+    u64 chains, used, room;
+};
+
+struct hash make_hash(u64 room);
+void empty(struct hash *hash);
+u64 *find(const struct hash *hash, u64 key); // its value's place, or 0
+u64 *enter(struct hash *hash, u64 key);      // the same, with 0 where it was not there
+
+// rows.c: rows of one size in the pages of a file, one after the other
+struct table {
+    struct file file;
+    u64 rows, row_bytes;
+};
+
+void append(struct table *table, const void *row);
+
+// A scan: `row` is each row in turn.
+struct scan {
+    const struct table *table;
+    const u8 *page; // fixed
+    u64 row;
+};
+
+struct scan scan(const struct table *table);
+const void *next_row(struct scan *scan); // 0 after the last one

@@ -1,0 +1,102 @@
+// Pages of files, kept by a clock.
+#include "database.h"
+
+struct frame {
+    i64 descriptor; // 0: holds nothing
+    u64 page;
+    u32 fixed, next; // of the chain: index + 1
+    u8 used, changed;
+};
+
+static struct frame *frame;
+static u8 *memory;
+static u32 *chain;
+static u64 frames, hand;
+
+void open_pool(u64 count) {
+    frames = count;
+    frame = allocate(count * sizeof *frame);
+    chain = allocate(count * sizeof *chain);
+    memory = allocate(count * PAGE_BYTES);
+}
+
+struct file new_file(const char *name) {
+    i64 descriptor = sys_open(name, OPEN_READ | OPEN_WRITE | OPEN_CREATE | OPEN_TRUNCATE);
+    if (descriptor < 0)
+        stop("cannot make a file", STATUS_NO_SPACE);
+    return (struct file){descriptor};
+}
+
+static u32 *chain_of(i64 descriptor, u64 page) {
+    return &chain[(page * 31 + (u64)descriptor * 1031) % frames];
+}
+
+static void write_back(struct frame *of) {
+    if (!of->changed)
+        return;
+    sys_seek(of->descriptor, of->page * PAGE_BYTES);
+    write_all(of->descriptor, memory + (u64)(of - frame) * PAGE_BYTES, PAGE_BYTES);
+    of->changed = 0;
+}
+
+// The frame that was not used since the hand last passed; what it held is gone.
+static struct frame *replace(void) {
+    for (u64 passed = 0; frame[hand].fixed || frame[hand].used; hand = (hand + 1) % frames) {
+        frame[hand].used = 0;
+        if (passed++ == 2 * frames)
+            stop("the pool is too small", STATUS_USAGE);
+    }
+    struct frame *found = &frame[hand];
+    hand = (hand + 1) % frames;
+    if (found->descriptor) {
+        write_back(found);
+        u32 *link = chain_of(found->descriptor, found->page);
+        while (*link != found - frame + 1)
+            link = &frame[*link - 1].next;
+        *link = found->next;
+    }
+    return found;
+}
+
+static struct frame *read_in(i64 descriptor, u64 page) {
+    struct frame *found = replace();
+    u8 *at = memory + (u64)(found - frame) * PAGE_BYTES;
+    u32 *link = chain_of(descriptor, page);
+    found->descriptor = descriptor;
+    found->page = page;
+    found->next = *link;
+    *link = (u32)(found - frame) + 1;
+    sys_seek(descriptor, page * PAGE_BYTES);
+    i64 read = sys_read(descriptor, at, PAGE_BYTES);
+    memset(at + (read < 0 ? 0 : read), 0, PAGE_BYTES - (u64)(read < 0 ? 0 : read));
+    return found;
+}
+
+static struct frame *fix_frame(struct file file, u64 page) {
+    u32 link = *chain_of(file.descriptor, page);
+    while (link && (frame[link - 1].page != page || frame[link - 1].descriptor != file.descriptor))
+        link = frame[link - 1].next;
+    struct frame *found = link ? &frame[link - 1] : read_in(file.descriptor, page);
+    found->fixed++;
+    found->used = 1;
+    return found;
+}
+
+void *fix(struct file file, u64 page) {
+    return memory + (u64)(fix_frame(file, page) - frame) * PAGE_BYTES;
+}
+
+void *change(struct file file, u64 page) {
+    struct frame *found = fix_frame(file, page);
+    found->changed = 1;
+    return memory + (u64)(found - frame) * PAGE_BYTES;
+}
+
+void unfix(const void *page) {
+    frame[(u64)((const u8 *)page - memory) / PAGE_BYTES].fixed--;
+}
+
+void flush_pool(void) {
+    for (u64 i = 0; i < frames; i++)
+        write_back(&frame[i]);
+}
