@@ -14,8 +14,8 @@ from replay.kernel import KEPT, NEVER, PAYLOADS, REPLACED, REPLACED_REFILL, Engi
 from replay.machine import Machine
 from replay.model import NO_REACTION, Model
 from replay.pieces import Interval, count_pieces, interval_ends, interval_of
-from replay.places import Place, named
-from replay.prepare import Prepared, Progress
+from replay.places import Place, Places, named
+from replay.prepare import Prepared, Progress, Region
 from replay.records import Parameter
 from replay.trace.meta import TraceMeta
 from replay.trace.schema import Cause, Kind, Sensitive, ServiceClass
@@ -56,6 +56,8 @@ class Counts:
     """Retired instructions in an interval; 0: the whole run is one."""
     intervals: tuple[Interval, ...]
     """What was counted in each, in order; they add up to ``n``."""
+    regions: tuple[Region, ...]
+    """What the places' regions number."""
     classes: tuple[ServiceClass, ...]
     """Those that the places belong to, in the order of the timeline's."""
     timeline: Timeline
@@ -130,6 +132,7 @@ def count(
         digest=prepared.digest,
         interval=interval,
         intervals=tuple(intervals),
+        regions=prepared.regions,
         classes=tuple(ServiceClass(k) for k in classes),
         timeline=watch.timeline,
         unfinished=prepared.unfinished,
@@ -162,9 +165,16 @@ def make_engine(prepared: Prepared, model: Model, settings: Settings) -> Engine:
         slice_end=np.full(meta.vcpus, model.first_slice(settings) if model.first_slice else NEVER, np.int64),
         counters=np.uint64(counters),
         places=np.uint64(places),
-        refill=np.uint64(classes.index(ServiceClass.REFILL) if ServiceClass.REFILL in classes else 0),
+        refill=_refills(prepared.places, classes.index(ServiceClass.REFILL) if ServiceClass.REFILL in classes else 0),
         pairs=np.uint64(prepared.pages.table.size),
     )
+
+
+def _refills(places: Places, service: int) -> np.ndarray:
+    """By place: that of the refill ``service``, an index into the metadata's, in the same regions; u32."""
+    own = np.flatnonzero((places.owner == service) & (places.inner == service))
+    found: np.ndarray = own[np.searchsorted(places.region[own], places.region)].astype(np.uint32)
+    return found
 
 
 def _skip(model: Model, klass: ServiceClass) -> int:

@@ -57,7 +57,7 @@ class Engine(NamedTuple):
     slice_end: np.ndarray  # i64[vcpus]: value of ``retired`` at which the slice hook runs
     counters: np.uint64  # counters per place, the unread one included
     places: np.uint64
-    refill: np.uint64  # place of the refill service
+    refill: np.ndarray  # u32 by place: the place of the refill service that misses there are booked to
     pairs: np.uint64  # page pairs of the trace, 0 unused
 
 
@@ -150,17 +150,12 @@ def add(counts, at, counter, n):
 
 @inline
 def _enter(engine, vcpu):
-    """(base, skip, instructions left in the slice) of the place that ``vcpu`` is in."""
+    """(base, base of its refill service, skip, instructions left in the slice) of the place that ``vcpu`` is in."""
     place = np.uint64(engine.place[vcpu])
     skip = engine.skip[place]
     left = engine.slice_end[vcpu] - engine.retired[vcpu] if skip == KEPT else NEVER
-    return (vcpu * engine.places + place) * engine.counters, skip, left
-
-
-@inline
-def _refill(engine, vcpu):
-    """Base of the refill service of ``vcpu``."""
-    return (vcpu * engine.places + engine.refill) * engine.counters
+    first, refill = vcpu * engine.places, np.uint64(engine.refill[place])
+    return (first + place) * engine.counters, (first + refill) * engine.counters, skip, left
 
 
 @inline
@@ -229,18 +224,18 @@ def count_rows(state, engine, columns, first, last):
     ``left`` counts the slice's instructions down: what a stretch in one context (vCPU and mode) retired is what it is
     less by.
     """
-    context, vcpu, lane, base, skip = NOBODY, np.uint64(0), np.uint64(0), np.uint64(0), np.uint8(KEPT)
-    left, references = NEVER, np.int64(0)
+    context, vcpu, lane, base, refill = NOBODY, np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0)
+    skip, left, references = np.uint8(KEPT), NEVER, np.int64(0)
     for row in range(np.uint64(first), np.uint64(last)):
         this = np.uint64(columns.ctx[row])
         if this != context:
             _settle(engine, context, base, skip, left, references)
             context, vcpu, references = this, this & VCPU_MASK, np.int64(0)
             lane = vcpu * engine.pairs
-            base, skip, left = _enter(engine, vcpu)
+            base, refill, skip, left = _enter(engine, vcpu)
         left -= columns.n[row]
         now, retired = row << NOW_SHIFT, engine.slice_end[vcpu] - left
-        at = At(vcpu, lane, base, _refill(engine, vcpu), now, context >> MODE_SHIFT, skip, False, COMPLETED, retired)
+        at = At(vcpu, lane, base, refill, now, context >> MODE_SHIFT, skip, False, COMPLETED, retired)
         if left <= 0:
             _settle(engine, context, base, skip, left, references)
             references = np.int64(0)
@@ -256,7 +251,7 @@ def count_rows(state, engine, columns, first, last):
                 _settle(engine, context, base, skip, left, references)
                 references = np.int64(0)
                 engine.place[vcpu] = page
-                base, skip, left = _enter(engine, vcpu)
+                base, refill, skip, left = _enter(engine, vcpu)
                 if kind == SERVICE_ENTER and skip != REPLACED_REFILL:
                     engine.counts[base + INVOCATIONS] += 1
             elif kind == EXTRA:

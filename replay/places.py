@@ -48,15 +48,20 @@ class Places(NamedTuple):
 
     owner: np.ndarray  # u32: the service that it is booked to, as an index into the metadata's services
     inner: np.ndarray  # u32: the service that runs there: the owner itself, or the one that works for it
+    region: np.ndarray  # u32: which of the workload's regions are open there, see replay.marks; 0 where none is
 
 
 @dataclass(frozen=True)
 class Place:
-    """A place by its names; ``work`` is '' where the service itself runs, ``klass`` the class of what runs."""
+    """A place by its names; ``work`` is '' where the service itself runs, ``klass`` the class of what runs.
+
+    ``region`` is the number of what is open there of the workload's regions, 0 for none.
+    """
 
     service: str
     work: str
     klass: ServiceClass
+    region: int = 0
 
 
 class _Walk(NamedTuple):
@@ -198,10 +203,9 @@ def book(columns: dict[str, np.ndarray], meta: TraceMeta, name: str) -> Places:
     number = np.where(inside, ids.size - 1 + np.cumsum(inside), owner).astype(np.uint32)
     columns["page"][crossing] = number[place.reshape(-1)]
     own = np.arange(ids.size, dtype=np.uint32)
-    return Places(
-        owner=np.concatenate([own, owner[inside].astype(np.uint32)]),
-        inner=np.concatenate([own, np.searchsorted(ids, work[inside]).astype(np.uint32)]),
-    )
+    owners = np.concatenate([own, owner[inside].astype(np.uint32)])
+    inners = np.concatenate([own, np.searchsorted(ids, work[inside]).astype(np.uint32)])
+    return Places(owners, inners, np.zeros(owners.size, np.uint32))
 
 
 def _walk(meta: TraceMeta) -> _Walk:
@@ -224,6 +228,6 @@ def _walk(meta: TraceMeta) -> _Walk:
 
 def named(places: Places, meta: TraceMeta) -> tuple[Place, ...]:
     """The places by their names, in order."""
-    pairs: Any = zip(places.owner.tolist(), places.inner.tolist(), strict=True)
+    table: Any = zip(*(part.tolist() for part in places), strict=True)
     services = meta.services
-    return tuple(Place(services[o].name, services[i].name if i != o else "", services[i].klass) for o, i in pairs)
+    return tuple(Place(services[o].name, services[i].name if i != o else "", services[i].klass, r) for o, i, r in table)

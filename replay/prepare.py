@@ -52,6 +52,18 @@ class Sites(NamedTuple):
     pc: np.ndarray  # u64
 
 
+class Region(NamedTuple):
+    """Regions of the workload that are open at once: their marks from the outermost in, and how often this began."""
+
+    marks: tuple[str, ...]
+    begun: int
+
+    @property
+    def name(self) -> str:
+        """Its marks in one text; empty for none."""
+        return " > ".join(self.marks)
+
+
 class Prepared(NamedTuple):
     """A trace ready to be counted."""
 
@@ -66,6 +78,8 @@ class Prepared(NamedTuple):
     """Why the recorded guest did not finish; empty where it did."""
     synthesized: str = ""
     """The rule that stands in for events that the trace lacks, and what it says; empty where none does."""
+    regions: tuple[Region, ...] = (Region((), 0),)
+    """What ``places.region`` numbers: none, but where ``replay.marks`` told regions apart."""
 
 
 STORED = {

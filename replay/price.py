@@ -130,6 +130,7 @@ def price_rows(
                     {
                         "service": place.service,
                         "work": place.work,
+                        "region": counts.regions[place.region].name,
                         "mechanism": model.mechanism(counter),
                         "counter": counter,
                         "count": n[0],
@@ -200,6 +201,7 @@ def price(
         "rows": ours.rows,
         "native_rows": bare.rows,
         "services": _services(counts, ours.rows, bare_counts, bare.rows),
+        "regions": [{"region": r.name, "marks": list(r.marks), "begun": r.begun} for r in counts.regions if r.marks],
         "assumptions": _assumptions((ours.spending, bare.spending), prices, machine),
     }
 

@@ -17,7 +17,7 @@ from replay.model import Model
 from replay.prepare import Prepared, Progress
 from replay.price import price
 
-RESULT_VERSION = 3
+RESULT_VERSION = 4
 MANIFEST, COUNTS = "manifest.json", "counts.parquet"
 TABLES = {"rows": "prices.parquet", "native_rows": "native.parquet"}
 """Part of the document that is stored as a table -> its file."""
@@ -79,7 +79,7 @@ def _write(folder: Path, document: Mapping[str, Any], counts: Counts) -> None:
 
 
 def count_table(counts: Counts) -> Any:
-    """The counts that are not 0 as an Arrow table: run, vm, vcpu, interval, service, work, counter, n."""
+    """The counts that are not 0 as an Arrow table: run, vm, vcpu, interval, region, service, work, counter, n."""
     import numpy as np
     import pyarrow as pa
 
@@ -94,6 +94,7 @@ def count_table(counts: Counts) -> Any:
             "vm": np.zeros_like(vcpu),
             "vcpu": vcpu,
             "interval": np.repeat(np.arange(len(sizes)), sizes),
+            "region": words([counts.regions[p.region].name for p in counts.places], place),
             "service": words([p.service for p in counts.places], place),
             "work": words([p.work for p in counts.places], place),
             "counter": words(counts.counters, counter),

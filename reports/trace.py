@@ -45,6 +45,7 @@ def _facts(facts: Mapping[str, Any]) -> rich.console.RenderableType:
         "pages": f"{facts['pages']:,}",
         "sensitive sites": f"{facts['sites']:,}",
         "services": ", ".join(service["name"] for service in facts["services"]),
+        "marks": ", ".join(mark["name"] for mark in facts["marks"]),
         "image": facts["image_digest"][:DIGEST_SHOWN],
         "contents": facts["digest"][:DIGEST_SHOWN],
         "schema": f"{facts['schema']}, written by vmreplay ({facts['tool_version']})",

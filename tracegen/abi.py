@@ -157,6 +157,10 @@ class Announce(IntEnum):
     THREAD_NAME = 16  # thread, address of the NUL-ended command line that it runs: said when a run ends early
 
 
+MARK_NAME_BYTES, MOST_MARKS = 32, 256
+"""Bytes of a mark's name with its NUL, in a program's list of them; and how many a program may have."""
+
+
 class Syscall(IntEnum):
     """System calls: number in v0, arguments from a0, result in v0 (-1: refused)."""
 
@@ -267,6 +271,7 @@ class Status(IntEnum):
 # -- the C header ----------------------------------------------------------------------------------------------------
 
 _PLAIN = (
+    "MARK_NAME_BYTES",
     *("PAGE_SHIFT", "PAGE_BYTES", "USER_TOP", "PTE_BYTES"),
     *("FS_MAGIC", "FS_BITMAP", "FS_BITMAP_BLOCKS", "FS_BLOCKS", "FS_INODES", "FS_INODE_BYTES", "FS_DIRECT"),
     *("FS_INDIRECT", "FS_FILE_BYTES", "FS_TABLE", "FS_DATA", "FS_ROOT", "FS_NAME_BYTES", "FS_ENTRY_BYTES"),

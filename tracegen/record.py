@@ -10,7 +10,7 @@ from typing import Any
 
 from replay.trace.meta import Handler, RecorderTlb, Refill, Service, TraceMeta
 from replay.trace.schema import ServiceClass
-from tracegen import abi, template
+from tracegen import abi, filesystem, marks, template
 from tracegen.boot import Boot, workload_boot
 from tracegen.console import escape
 from tracegen.disk import UNITS_PER_SECOND
@@ -106,6 +106,7 @@ def _meta(boot: Boot) -> TraceMeta:
         services=tuple(Service(s.id, s.name, ServiceClass[s.klass]) for s in abi.services()),
         symbols=tuple((s.name, s.address) for s in boot.image.symbols),
         refill=_refill(template.refill_template(boot.image)) if mips64 else None,
+        marks=marks.names(filesystem.read(boot.image.disk)[boot.words[0]]),
     )
 
 

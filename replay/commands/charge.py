@@ -24,6 +24,7 @@ RUN_EXAMPLES = shell.examples(
     "replay run radix.arrow --model native --set tlb.entries=128",
     "replay run radix.arrow --model disco --price monitor_entry=100 --json",
     "replay run pmake.arrow --model disco --by service",
+    "replay run lmbench.arrow --model xen --by mark",
 )
 COMPARE_EXAMPLES = shell.examples(
     "replay compare radix.arrow", "replay compare radix.arrow --set tlb.entries=128 --json"
@@ -60,6 +61,7 @@ class By(StrEnum):
 
     MECHANISM = "mechanism"
     SERVICE = "service"
+    MARK = "mark"
 
 
 Cache = Annotated[bool, typer.Option(help="Keep the prepared trace in the user's cache folder.")]
@@ -78,7 +80,11 @@ def run(
         Path | None, typer.Option("--output", "-o", help="Also save counts, prices and manifest in this folder.")
     ] = None,
     by: Annotated[
-        By, typer.Option(help="Split by mechanism, or by service, beside the published table of the model's services.")
+        By,
+        typer.Option(
+            help="Split by mechanism; by service, beside the published table of the model's services; or by mark,"
+            " the regions that the workload measures."
+        ),
     ] = By.MECHANISM,
     interval: Annotated[
         int | None,
@@ -102,6 +108,8 @@ def run(
 
     models.check(model)
     prepared = prepare(trace, synthesis, cache=cache)
+    if by == By.MARK:
+        prepared = split_by_marks(prepared, trace)
     chosen = models.load(model, prepared.meta.architecture)
     hardware = hardware_for(chosen, prepared, machine)
     primitives(hardware, prepared.meta, paid)  # refuses a wrong price before anything is counted
@@ -115,6 +123,9 @@ def run(
         shell.say(f"saved in {output}")
     if by == By.SERVICE:
         _show_services(document, json=json)
+        return
+    if by == By.MARK:
+        _show_marks(document, json=json)
         return
     if json:
         shell.write_json(document)
@@ -137,6 +148,29 @@ def _show_services(document: dict[str, Any], *, json: bool) -> None:
     from reports.by_service import by_service_screen
 
     shell.show(*by_service_screen(document, services, study, shell.console().width))
+
+
+def split_by_marks(prepared: Prepared, trace: Path) -> Prepared:
+    """The trace with its rows told apart by the regions that it marks.  Raises UserError where there are none."""
+    from replay.marks import split
+
+    found = split(prepared, str(trace))
+    if len(found.regions) == 1:
+        raise UserError(f"{trace}: marks no regions; record a workload that does, or leave out --by mark")
+    return found
+
+
+def _show_marks(document: dict[str, Any], *, json: bool) -> None:
+    """The screen of ``--by mark``; as JSON, the document with its ``marks_table``."""
+    from reports.marks import marks_table
+
+    marks = marks_table(document)
+    if json:
+        shell.write_json(document | {"marks_table": marks})
+        return
+    from reports.by_mark import by_mark_screen
+
+    shell.show(*by_mark_screen(document, marks, shell.console().width))
 
 
 def compare(

@@ -84,6 +84,7 @@ class TraceMeta:
     services: tuple[Service, ...] = (Service(0, "USER", ServiceClass.OTHER),)
     symbols: tuple[tuple[str, int], ...] = ()
     refill: Refill | None = None
+    marks: tuple[tuple[int, str], ...] = ()
     schema_version: str = field(default=f"{SCHEMA_MAJOR}.{SCHEMA_MINOR}")
 
     def to_json(self) -> bytes:
@@ -177,6 +178,7 @@ class _Reader:
             services=self.services(d.get("services")),
             symbols=self.symbols(d.get("symbols")),
             refill=self.refill(d.get("refill")),
+            marks=self.marks(d.get("marks", [])),
             schema_version=self.text(d, "schema_version"),
         )
 
@@ -221,6 +223,19 @@ class _Reader:
             if not (shape and item[0].isprintable() and 0 <= item[1] < 1 << 64):
                 raise self.fail("symbols", "a list of [name, address]", item)
         return tuple((item[0], item[1]) for item in value)
+
+    def marks(self, value: Any) -> tuple[tuple[int, str], ...]:
+        """The workload's marks as [id, name], unique ids; none in traces before schema 1.2."""
+        if not isinstance(value, list):
+            raise self.fail("marks", "a list of [id, name]", value)
+        for item in value:
+            shape = isinstance(item, list) and [type(part) for part in item] == [int, str]
+            if not (shape and 0 <= item[0] < 1 << 32 and item[1].isprintable()):
+                raise self.fail("marks", "a list of [id, name]", item)
+        found = {item[0]: item[1] for item in value}
+        if len(found) < len(value):
+            raise self.fail("marks", "a list of unique ids", value)
+        return tuple(found.items())
 
     def refill(self, value: Any) -> Refill | None:
         if value is None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-SCHEMA_MAJOR, SCHEMA_MINOR = 1, 1
+SCHEMA_MAJOR, SCHEMA_MINOR = 1, 2
 METADATA_KEY = b"vmreplay"
 """Key of the Arrow schema metadata whose value is the trace's JSON document (see ``replay.trace.meta``)."""
 

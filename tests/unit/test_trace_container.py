@@ -16,7 +16,7 @@ import pytest
 from replay.errors import UserError
 from replay.prepare import prepare
 from replay.trace.container import TraceFile, open_trace
-from replay.trace.meta import TraceMeta
+from replay.trace.meta import TraceMeta, parse
 from replay.trace.schema import COLUMNS, METADATA_KEY, SCHEMA_MAJOR, SCHEMA_MINOR
 
 Rows = list[tuple[int, ...]]
@@ -245,3 +245,15 @@ def test_a_trace_without_rows_is_refused(tmp_path: Path, meta: TraceMeta) -> Non
     file.commit({})
     with pytest.raises(UserError, match="holds no rows"):
         open_trace(file.path)
+
+
+def test_marks_come_back_by_name(write: Callable[..., Path], rows: Rows, meta: TraceMeta) -> None:
+    """The names of marks are read as written; a trace of an older minor version has none; an id twice is refused."""
+    named = dataclasses.replace(meta, marks=((1, "null call"), (7, "fork")))
+    assert named.marks == open_trace(write(rows, named)).meta.marks
+    document = json.loads(meta.to_json())
+    del document["marks"]
+    assert () == parse(json.dumps(document | {"schema_version": "1.1"}).encode(), "old").marks
+    for marks in ([[1, "a"], [1, "b"]], [[1]], [[-1, "a"]], {"1": "a"}):
+        with pytest.raises(UserError, match="metadata field marks should be a list of"):
+            parse(json.dumps(document | {"marks": marks}).encode(), "bad")

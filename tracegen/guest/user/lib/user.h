@@ -53,7 +53,13 @@ void write_all(i64 descriptor, const void *from, u64 bytes); // a full disk ends
 // The program.
 int main(void);
 
-// The measured region of a workload: the recorder marks it.
+// Regions of a workload: the recorder marks where one begins and ends, at no cost.  Marks are numbered from 1.
+#define MARK_BEGIN(mark) ANNOUNCE1(ANNOUNCE_MARK_BEGIN, mark)
+#define MARK_END(mark) ANNOUNCE1(ANNOUNCE_MARK_END, mark)
+
+// The mark of a program with one measured region.
 #define MEASURED 1
-#define MARK_BEGIN() ANNOUNCE1(ANNOUNCE_MARK_BEGIN, MEASURED)
-#define MARK_END() ANNOUNCE1(ANNOUNCE_MARK_END, MEASURED)
+
+// The names of a program with others, in order: `MARKS("call", "fault");`
+#define MARKS(...) const char mark_names[][MARK_NAME_BYTES] = {__VA_ARGS__, ""}
+extern const char mark_names[][MARK_NAME_BYTES];
