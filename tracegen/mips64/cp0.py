@@ -84,7 +84,7 @@ for _register, _mask in {
     M.COUNT_REGISTER: 0xFFFFFFFF,
     M.ENTRY_HI: 0xC00000FFFFFFE0FF,
     M.COMPARE: 0xFFFFFFFF,
-    M.STATUS: 0x1040FFFF,
+    M.STATUS: 0x3040FFFF,
     M.CAUSE: 0x300,
     M.EPC: (1 << 64) - 1,
     M.CONFIG: 7,

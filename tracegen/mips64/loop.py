@@ -25,8 +25,11 @@ import numpy as np
 
 from replay.jit import kernel
 from tracegen.cpu import state as S
+from tracegen.mips64 import microops
 
-HI = np.uint64(32)
+HI = np.uint64(microops.HI)
+ROUNDING = np.uint64(microops.ROUNDING)
+DOUBLE, SINGLE = np.uint64(52), np.uint64(23)
 M32, ONE, TWO, THREE, FOUR, SIX, SEVEN = (np.uint64(n) for n in (32, 1, 2, 3, 4, 6, 7))
 U10, U11, U12, U16, U18, U28, BYTE, OFFSET = (np.uint64(n) for n in (10, 11, 12, 16, 18, 28, 0xFF, 0xFFF))
 PAGE, PAGE_AND_WORD = np.uint64(0xFFFFFFFFFFFFF000), np.uint64(0xFFFFFFFFFFFFF003)
@@ -40,8 +43,10 @@ ON, FAULT, REDIRECT, STOP = range(4)
 """
 
 LOOP_IMPORTS = """\
+from tracegen.cpu.floats import bits, bits_of_single, double, root, root_of_single, single
 from tracegen.mips64.access import store
 from tracegen.mips64.exceptions import attend, take
+from tracegen.mips64.floats import again, holds, is_usable, narrowed, truncated, unusable, widened
 from tracegen.mips64.translation import fetch_value, load_value
 from tracegen.mips64.ops.arithmetic import (
     LOW32, M31, M63, ZERO, mulh, mulhu, quotient, remainder, sext32, signed_quotient, signed_remainder, slt, sltu, sra,
@@ -62,6 +67,7 @@ from tracegen.mips64.cp0 import (
 from tracegen.mips64.exceptions import (
     ADD_TRAP, ADDW_TRAP, SUB_TRAP, SUBW_TRAP, checked, enter_slot, leave_slot, raise_exception, raise_if,
 )
+from tracegen.mips64.floats import convert, read_control, write_control
 from tracegen.mips64.ops.arithmetic import ZERO, sext32
 """
 
@@ -169,9 +175,27 @@ x = r[u >> {A} & BYTE]
 y = r[u >> {B} & BYTE]
 """,
     "line": "",
+    "double": """\
+xd = double(r[u >> {A} & BYTE])
+yd = double(r[u >> {B} & BYTE])
+""",
+    "single": """\
+xs = single(r[u >> {A} & BYTE])
+ys = single(r[u >> {B} & BYTE])
+""",
+    "usable": "",
 }
 
-CLASS_VALUE = {"alu": "v", "load": "v", "branch": "taken", "partial": "leave", "system": "leave", "privileged": "leave"}
+CLASS_VALUE = {
+    "double": "zd",
+    "single": "zs",
+    "alu": "v",
+    "load": "v",
+    "branch": "taken",
+    "partial": "leave",
+    "system": "leave",
+    "privileged": "leave",
+}
 """Class -> the variable that takes its table's text; a store's text is a statement."""
 
 CLASS_END = {
@@ -210,6 +234,27 @@ Tfresh = count + (u >> {RETIRED} & {RETIRED_MASK}) - last
 Tcounts[position] = np.uint8(fresh)
 Tlast += fresh
 Tposition += ONE
+ip += ONE
+""",
+    "double": """\
+v = bits(zd)
+if zd != zd or r[ROUNDING] != ZERO:
+    v = again(r, imm, r[u >> {A} & BYTE], r[u >> {B} & BYTE], DOUBLE)
+r[u >> {D} & BYTE] = v
+ip += ONE
+""",
+    "single": """\
+v = bits_of_single(zs)
+if zs != zs or r[ROUNDING] != ZERO:
+    v = again(r, imm, r[u >> {A} & BYTE], r[u >> {B} & BYTE], SINGLE)
+d = u >> {D} & BYTE
+r[d] = (r[d] & HIGH) | v
+ip += ONE
+""",
+    "usable": """\
+if not is_usable(s):
+    leave = unusable(core)
+    break
 ip += ONE
 """,
 }

@@ -21,6 +21,8 @@ from tracegen.mips64.microops import REGISTERS
 SEED_MIX = 0x9E3779B97F4A7C15
 PRID_R10000 = 0x0900
 CONFIG_CACHED = 3
+STATUS_FR = 1 << 26
+"""Coprocessor 1 has 32 registers of 64 bits: this CPU has no other way, and the bit is always set."""
 A0, A1 = 4, 5
 
 
@@ -44,7 +46,7 @@ class Mips64Machine(Machine):
         s[S.CONTEXT] = 1 << 11
         s[S.TIMER_AT] = 1 << 33
         s[S.DISK_VECTOR] = abi.DISK_LINE
-        s[M.PRID], s[M.CONFIG] = PRID_R10000, CONFIG_CACHED
+        s[M.PRID], s[M.CONFIG], s[M.STATUS] = PRID_R10000, CONFIG_CACHED, STATUS_FR
         s[M.RANDOM_STATE] = (seed * SEED_MIX + 1) & MASK64 or 1
         s[M.SPACE_OF : M.SPACE_OF + 256] = S.UNANNOUNCED_SPACE + np.arange(256, dtype=np.uint64)
         # The pairs of the empty TLB are distinct and lie where no address can match them.

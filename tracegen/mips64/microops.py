@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from tracegen.mips64.ops import alu, branch, memory, system
+from tracegen.mips64.ops import alu, branch, floats, memory, system
 
 # -- bit position of each field of the packed word
 D_SHIFT, A_SHIFT, B_SHIFT = 8, 16, 24
@@ -35,16 +35,27 @@ TARGET, TARGET_ARRIVAL = 36, 37
 """Where a branch goes whose delay slot lies on the next page."""
 SINK = 38
 """Takes what the guest writes to register 0."""
-REGISTERS = 64
+FLOAT = 64
+"""Coprocessor 1's register 0; the other 31 follow."""
+CONDITION = 96
+"""Its condition code 0, which is 0 or 1; seven more follow."""
+ROUNDING, FCSR_KEPT = 104, 105
+"""What else FCSR holds: the rounding mode, and bits that only hold what is written."""
+FLOAT_TEMPORARY = 106
+"""And one more."""
+REGISTERS = 128
 
 CLASSES: tuple[tuple[str, Mapping[str, str | tuple[str, str]]], ...] = (
-    ("alu", alu.TABLE),
+    ("alu", alu.TABLE | floats.MOVES),
     ("load", memory.LOADS),
     ("store", memory.STORES),
     ("branch", branch.TABLE),
     ("line", branch.LINE),
+    ("double", floats.DOUBLES),
+    ("single", floats.SINGLES),
+    ("usable", floats.USABLE),
     ("partial", memory.PARTIAL),
-    ("system", system.TABLE),
+    ("system", system.TABLE | floats.RARE),
     ("privileged", system.PRIVILEGED),
 )
 """(class, table) in the order of the loop's tests: an operation's class is known from its number alone."""

@@ -14,20 +14,19 @@ import capstone
 
 from replay.trace.schema import Arrival
 from tracegen.cpu.block import Block
+from tracegen.mips64.lower import floats
 from tracegen.mips64.lower.mips64 import (
     INVERSE,
     NEVER_FALLS_THROUGH,
     PLAIN,
     Branch,
-    Word,
     branch_of,
     ends_block,
     is_wide,
-    raising,
-    reserved,
     unusable_coprocessor,
     wide_reserved,
 )
+from tracegen.mips64.lower.word import Word, raising, reserved
 from tracegen.mips64.microops import SINK, STAY, TARGET, TARGET_ARRIVAL, TEMPORARY, MicroOp
 from tracegen.mips64.ops.branch import FAR, REGION, REGISTER
 from tracegen.mips64.state import Exc
@@ -57,6 +56,7 @@ class _Builder:
         self.imms: list[int] = []
         self.decoded: dict[int, str] = {}
         self.constant: tuple[int, int, int] | None = None  # (place in words, register, value) of a constant just made
+        self.float_usable = False  # whether a micro-op of this block has asked
 
     def name(self, place: int) -> str:
         """capstone's mnemonic of the word at ``place``, empty if there is none."""
@@ -88,10 +88,21 @@ class _Builder:
         unit = unusable_coprocessor(word.raw)
         if unit:
             return raising(Exc.CPU, unit)
+        if floats.is_float(word):
+            return self.float_check() + self.float(word)
         if not self.wide and is_wide(word):
             return wide_reserved(name)
         lowering = PLAIN.get(name)
         return lowering(word) if lowering else reserved()
+
+    def float_check(self) -> list[MicroOp]:
+        """The question whether coprocessor 1 is usable, once in a block: nothing in a block changes the answer."""
+        asked, self.float_usable = self.float_usable, True
+        return [] if asked else [MicroOp("FLOAT")]
+
+    def float(self, word: Word) -> list[MicroOp]:
+        """Micro-ops of an instruction of coprocessor 1 that is no branch."""
+        return reserved() if not self.wide and is_wide(word) else floats.lower(word)
 
     def block(self) -> Block:
         """Lower from the first instruction to the block's end."""
@@ -155,13 +166,16 @@ class _Builder:
         """Lower a branch with its delay slot; True if it ends the block."""
         self.constant = None
         self.enter_line(self.place)
+        if floats.is_float(word):
+            for op in self.float_check():
+                self.emit(op, self.place)
         if self.place == PAGE_WORDS - 1:
-            self.branch_at_page_end(branch, word)
+            self.branch_at_page_end(branch)
             return True
         at = self.place
         slot_ops = self.in_slot(at + 1)
         counted = 1 + (slot_ops[0].op != "ANNOUNCE")
-        a, b = word.rs, word.rt if branch.op in ("BEQ", "BNE") else 0
+        a, b = branch.a, branch.b
         if branch.likely and branch.op != "JUMP":
             arrival = Arrival.SEQUENTIAL if (at + 2) // LINE_WORDS != at // LINE_WORDS else STAY
             skip = MicroOp(INVERSE[branch.op], SINK, a, b, (at + 2) * 4, FAR, arrival)
@@ -210,13 +224,12 @@ class _Builder:
         op = MicroOp(branch.op, d, a, b, target, branch.style, branch.arrival)
         self.emit(op, at, retired=self.retired + counted)
 
-    def branch_at_page_end(self, branch: Branch, word: Word) -> None:
+    def branch_at_page_end(self, branch: Branch) -> None:
         """A branch whose delay slot lies on the next page: decide the target, then fetch the slot."""
         at, test = self.place, TEMPORARY[0]
         if branch.likely and branch.op != "JUMP":
             arrival = Arrival.SEQUENTIAL
-            b = word.rt if branch.op in ("BEQ", "BNE") else 0
-            skip = MicroOp(INVERSE[branch.op], SINK, word.rs, b, (at + 2) * 4, FAR, arrival)
+            skip = MicroOp(INVERSE[branch.op], SINK, branch.a, branch.b, (at + 2) * 4, FAR, arrival)
             self.link(branch, at)
             self.emit(skip, at, retired=self.retired + 1)
         if branch.style == REGISTER:
@@ -231,7 +244,7 @@ class _Builder:
             ops = [MicroOp("LINK", TARGET, 0, 0, branch.target)]
         ops.append(MicroOp("OR", TARGET_ARRIVAL, 0, 0, branch.arrival))
         if branch.op != "JUMP" and not branch.likely:
-            ops += [*_test(branch.op, word), MicroOp("LINK", TEMPORARY[1], 0, 0, (at + 2) * 4)]
+            ops += [*_test(branch), MicroOp("LINK", TEMPORARY[1], 0, 0, (at + 2) * 4)]
             ops.append(MicroOp("MOVZ", TARGET, TEMPORARY[1], test))
             ops += [MicroOp("OR", TEMPORARY[1], 0, 0, STAY), MicroOp("MOVZ", TARGET_ARRIVAL, TEMPORARY[1], test)]
         for op in ops:
@@ -240,9 +253,9 @@ class _Builder:
         self.emit(MicroOp("SLOT_ON_NEXT_PAGE"), at)
 
 
-def _test(condition: str, word: Word) -> list[MicroOp]:
-    """Micro-ops that set the first temporary to 1 if a branch condition holds, else to 0."""
-    t, rs, rt = TEMPORARY[0], word.rs, word.rt
+def _test(branch: Branch) -> list[MicroOp]:
+    """Micro-ops that set the first temporary to 1 if a branch's condition holds, else to 0."""
+    t, rs, rt = TEMPORARY[0], branch.a, branch.b
     return {
         "BEQ": [MicroOp("XOR", t, rs, rt), MicroOp("SLTU", t, t, 0, 1)],
         "BNE": [MicroOp("XOR", t, rs, rt), MicroOp("SLTU", t, 0, t)],
@@ -250,7 +263,7 @@ def _test(condition: str, word: Word) -> list[MicroOp]:
         "BGEZ": [MicroOp("SLT", t, rs), MicroOp("XOR", t, t, 0, 1)],
         "BLEZ": [MicroOp("SLT", t, rs, 0, 1)],
         "BGTZ": [MicroOp("SLT", t, 0, rs)],
-    }[condition]
+    }[branch.op]
 
 
 def _sext32(value: int) -> int:

@@ -1,4 +1,4 @@
-"""MIPS IV (64-bit, big-endian, no floating point) to micro-ops.
+"""MIPS IV (64-bit, big-endian) to micro-ops, but for coprocessor 1.
 
 capstone names the instruction; the operands are read from the word's fixed fields, because capstone prints aliases
 ("move" for three different instructions).  A name that the tables lack is a reserved instruction of this CPU.
@@ -7,11 +7,12 @@ capstone names the instruction; the operands are read from the word's fixed fiel
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from replay.trace.schema import Arrival, Kind
 from tracegen.abi import PAGE_BYTES
+from tracegen.mips64.lower import floats
+from tracegen.mips64.lower.word import Lowering, Word, raising, reserved, to_general
 from tracegen.mips64.microops import HI, LO, SINK, MicroOp
 from tracegen.mips64.ops.branch import FAR, NEAR, REGION, REGISTER
 from tracegen.mips64.state import CAUSE, COMPARE, COUNT_REGISTER, CP0, ENTRY_HI, STATUS, Exc
@@ -19,69 +20,27 @@ from tracegen.mips64.state import CAUSE, COMPARE, COUNT_REGISTER, CP0, ENTRY_HI,
 RA = 31
 
 
-class Word(NamedTuple):
-    """The fixed fields of an instruction word."""
-
-    raw: int
-
-    @property
-    def rs(self) -> int:
-        """Bits 25-21."""
-        return self.raw >> 21 & 31
-
-    @property
-    def rt(self) -> int:
-        """Bits 20-16."""
-        return self.raw >> 16 & 31
-
-    @property
-    def rd(self) -> int:
-        """Bits 15-11."""
-        return self.raw >> 11 & 31
-
-    @property
-    def sa(self) -> int:
-        """Bits 10-6, the shift amount."""
-        return self.raw >> 6 & 31
-
-    @property
-    def simm(self) -> int:
-        """The 16-bit immediate, sign-extended."""
-        return (self.raw & 0xFFFF) - ((self.raw & 0x8000) << 1)
-
-    @property
-    def uimm(self) -> int:
-        """The 16-bit immediate, zero-extended."""
-        return self.raw & 0xFFFF
-
-
-def _to(register: int) -> int:
-    return register or SINK
-
-
 # -- plain instructions: mnemonic -> micro-ops of a word --------------------------------------------------------------
-
-Lowering = Callable[[Word], list[MicroOp]]
 
 
 def _three(op: str) -> Lowering:
-    return lambda w: [MicroOp(op, _to(w.rd), w.rs, w.rt)]
+    return lambda w: [MicroOp(op, to_general(w.rd), w.rs, w.rt)]
 
 
 def _signed(op: str) -> Lowering:
-    return lambda w: [MicroOp(op, _to(w.rt), w.rs, 0, w.simm)]
+    return lambda w: [MicroOp(op, to_general(w.rt), w.rs, 0, w.simm)]
 
 
 def _unsigned(op: str) -> Lowering:
-    return lambda w: [MicroOp(op, _to(w.rt), w.rs, 0, w.uimm)]
+    return lambda w: [MicroOp(op, to_general(w.rt), w.rs, 0, w.uimm)]
 
 
 def _shift(op: str, more: int = 0) -> Lowering:
-    return lambda w: [MicroOp(op, _to(w.rd), w.rt, 0, w.sa + more)]
+    return lambda w: [MicroOp(op, to_general(w.rd), w.rt, 0, w.sa + more)]
 
 
 def _shift_by(op: str) -> Lowering:
-    return lambda w: [MicroOp(op, _to(w.rd), w.rt, w.rs)]
+    return lambda w: [MicroOp(op, to_general(w.rd), w.rt, w.rs)]
 
 
 def _multiply(op: str) -> Lowering:
@@ -89,19 +48,19 @@ def _multiply(op: str) -> Lowering:
 
 
 def _move_from(register: int) -> Lowering:
-    return lambda w: [MicroOp("OR", _to(w.rd), register)] if w.rs == 0 else reserved()
+    return lambda w: [MicroOp("OR", to_general(w.rd), register)] if w.rs == 0 else reserved()
 
 
-def _move_to(register: int) -> Lowering:
+def _moveto_general(register: int) -> Lowering:
     return lambda w: [MicroOp("OR", register, w.rs)] if w.rd == 0 else reserved()
 
 
 def _access(op: str, kind: Kind, aligned: int) -> Lowering:
-    return lambda w: [MicroOp(op, w.rt if op[0] == "S" else _to(w.rt), w.rs, int(kind), w.simm, aligned)]
+    return lambda w: [MicroOp(op, w.rt if op[0] == "S" else to_general(w.rt), w.rs, int(kind), w.simm, aligned)]
 
 
 def _partial(op: str) -> Lowering:
-    return lambda w: [MicroOp(op, _to(w.rt), w.rs, w.rt, w.simm)]
+    return lambda w: [MicroOp(op, to_general(w.rt), w.rs, w.rt, w.simm)]
 
 
 def _trap(op: str) -> Lowering:
@@ -112,16 +71,6 @@ def _trap_immediate(op: str) -> Lowering:
     return lambda w: [MicroOp(op, SINK, w.rs, 0, w.simm)]
 
 
-def raising(code: Exc, unit: int = 0) -> list[MicroOp]:
-    """The micro-op of an instruction that does nothing but raise an exception."""
-    return [MicroOp("RAISE", SINK, 0, unit, code)]
-
-
-def reserved() -> list[MicroOp]:
-    """The micro-op of a word that this CPU does not know."""
-    return raising(Exc.RI)
-
-
 def _nothing(_: Word) -> list[MicroOp]:
     return [MicroOp("OR")]
 
@@ -130,7 +79,7 @@ def _cp0_move(op: str) -> Lowering:
     def lower(w: Word) -> list[MicroOp]:
         if w.raw & 0x7FF:
             return reserved()
-        return [MicroOp(op, _to(w.rt), w.rt, w.rd)]
+        return [MicroOp(op, to_general(w.rt), w.rt, w.rd)]
 
     return lower
 
@@ -142,7 +91,7 @@ def _cp0(op: str) -> Lowering:
 def _ori(w: Word) -> list[MicroOp]:
     if w.rs == 0 and w.rt == 0 and w.uimm:
         return [MicroOp("ANNOUNCE", imm=w.uimm)]
-    return [MicroOp("OR", _to(w.rt), w.rs, 0, w.uimm)]
+    return [MicroOp("OR", to_general(w.rt), w.rs, 0, w.uimm)]
 
 
 def _move(w: Word) -> list[MicroOp]:
@@ -165,7 +114,7 @@ PLAIN: dict[str, Lowering] = {
     "addi": _signed("ADDW_TRAP"), "daddi": _signed("ADD_TRAP"),
     "addiu": _signed("ADDW"), "daddiu": _signed("ADD"), "slti": _signed("SLT"), "sltiu": _signed("SLTU"),
     "andi": _unsigned("AND"), "ori": _ori, "xori": _unsigned("XOR"),
-    "lui": lambda w: [MicroOp("OR", _to(w.rt), 0, 0, w.simm << 16)],
+    "lui": lambda w: [MicroOp("OR", to_general(w.rt), 0, 0, w.simm << 16)],
     "sll": _shift("SLLW"), "srl": _shift("SRLW"), "sra": _shift("SRAW"),
     "dsll": _shift("SLL"), "dsrl": _shift("SRL"), "dsra": _shift("SRA"),
     "dsll32": _shift("SLL", 32), "dsrl32": _shift("SRL", 32), "dsra32": _shift("SRA", 32),
@@ -173,7 +122,7 @@ PLAIN: dict[str, Lowering] = {
     "dsllv": _shift_by("SLL"), "dsrlv": _shift_by("SRL"), "dsrav": _shift_by("SRA"),
     "mult": _multiply("MULTW"), "multu": _multiply("MULTUW"), "dmult": _multiply("MULT"), "dmultu": _multiply("MULTU"),
     "div": _multiply("DIVW"), "divu": _multiply("DIVUW"), "ddiv": _multiply("DIV"), "ddivu": _multiply("DIVU"),
-    "mfhi": _move_from(HI), "mflo": _move_from(LO), "mthi": _move_to(HI), "mtlo": _move_to(LO),
+    "mfhi": _move_from(HI), "mflo": _move_from(LO), "mthi": _moveto_general(HI), "mtlo": _moveto_general(LO),
     "nop": _nothing, "ssnop": _nothing, "ehb": _nothing, "pause": _nothing, "sync": _nothing, "pref": _nothing,
     "teq": _trap("TEQ"), "tne": _trap("TNE"), "tge": _trap("TGE"),
     "tgeu": _trap("TGEU"), "tlt": _trap("TLT"), "tltu": _trap("TLTU"),
@@ -193,17 +142,15 @@ ENDS_BLOCK_BY_REGISTER = {register - CP0 for register in (COUNT_REGISTER, ENTRY_
 """CP0 registers a write of which does so too, or may make an interrupt possible."""
 NEVER_FALLS_THROUGH = {"RAISE", "ERET", "WAIT", "RESERVED_MOVE"}
 
-COPROCESSOR_OF_OPCODE = dict.fromkeys((0x11, 0x13, 0x31, 0x35, 0x39, 0x3D), 1)
-COPROCESSOR_OF_OPCODE |= dict.fromkeys((0x12, 0x32, 0x36, 0x3A, 0x3E), 2)
-MOVE_ON_FLOAT_CONDITION = 0x01
+COPROCESSOR_2 = {0x12, 0x32, 0x36, 0x3A, 0x3E}
 
-SPECIAL, COP0 = 0x00, 0x10
+SPECIAL, COP0, COP1 = 0x00, 0x10, 0x11
 WIDE_OPCODES = {0x18, 0x19, 0x1A, 0x1B, 0x27, 0x2C, 0x2D, 0x34, 0x37, 0x3C, 0x3F}
 """daddi daddiu ldl ldr lwu sdl sdr lld ld scd sd."""
 WIDE_FUNCTIONS = {0x14, 0x16, 0x17, *range(0x1C, 0x20), *range(0x2C, 0x30), 0x38, 0x3A, 0x3B, 0x3C, 0x3E, 0x3F}
 """Of SPECIAL: shifts, multiply and divide, add and subtract of doublewords."""
 WIDE_MOVES = {1, 5}
-"""Of COP0: dmfc0, dmtc0."""
+"""Of COP0 and COP1: dmfc0, dmtc0, dmfc1, dmtc1."""
 
 
 def ends_block(op: MicroOp) -> bool:
@@ -213,10 +160,7 @@ def ends_block(op: MicroOp) -> bool:
 
 def unusable_coprocessor(raw: int) -> int:
     """The coprocessor that a word addresses and this CPU lacks; 0 if none."""
-    opcode = raw >> 26
-    if opcode == 0 and raw & 0x3F == MOVE_ON_FLOAT_CONDITION:
-        return 1
-    return COPROCESSOR_OF_OPCODE.get(opcode, 0)
+    return 2 if raw >> 26 in COPROCESSOR_2 else 0
 
 
 def is_wide(w: Word) -> bool:
@@ -224,7 +168,7 @@ def is_wide(w: Word) -> bool:
     opcode = w.raw >> 26
     if opcode == SPECIAL:
         return w.raw & 0x3F in WIDE_FUNCTIONS
-    return w.rs in WIDE_MOVES if opcode == COP0 else opcode in WIDE_OPCODES
+    return w.rs in WIDE_MOVES if opcode in (COP0, COP1) else opcode in WIDE_OPCODES
 
 
 def wide_reserved(name: str) -> list[MicroOp]:
@@ -239,6 +183,8 @@ class Branch(NamedTuple):
     """A control transfer: its condition, where it goes, and what it links."""
 
     op: str  # micro-op of the condition
+    a: int  # registers that it compares
+    b: int
     style: int
     target: int  # immediate: byte offset from the page, or the low 28 bits; register number for REGISTER
     arrival: Arrival
@@ -261,19 +207,23 @@ def branch_of(name: str, w: Word, place: int) -> Branch | None:
     if name in ("j", "jal"):
         call = name == "jal"
         arrival = Arrival.CALL if call else Arrival.JUMP
-        return Branch("JUMP", REGION, (w.raw & 0x3FFFFFF) << 2, arrival, RA if call else 0, False)
+        return Branch("JUMP", 0, 0, REGION, (w.raw & 0x3FFFFFF) << 2, arrival, RA if call else 0, False)
     if name == "jr":
-        return Branch("JUMP", REGISTER, w.rs, Arrival.RETURN if w.rs == RA else Arrival.INDIRECT, 0, False)
+        return Branch("JUMP", 0, 0, REGISTER, w.rs, Arrival.RETURN if w.rs == RA else Arrival.INDIRECT, 0, False)
     if name == "jalr":
-        return Branch("JUMP", REGISTER, w.rs, Arrival.CALL, w.rd, False)
-    condition = CONDITIONS.get(name)
-    if condition is None:
-        return None
+        return Branch("JUMP", 0, 0, REGISTER, w.rs, Arrival.CALL, w.rd, False)
     target = (place + 1 + w.simm) * 4
+    style = NEAR if 0 <= target < PAGE_BYTES else FAR
+    if floats.is_branch(w):
+        condition = "BNE" if w.rt & 1 else "BEQ"
+        return Branch(condition, floats.condition(w), 0, style, target, Arrival.JUMP, 0, bool(w.rt & 2))
+    condition = CONDITIONS.get(name, "")
+    if not condition:
+        return None
     linking = w.raw >> 26 == 1 and bool(w.rt & 0x10)
     arrival = Arrival.CALL if linking else Arrival.JUMP
     likely = w.raw >> 26 >= 0x14 or (w.raw >> 26 == 1 and bool(w.rt & 2))
     if (condition, w.rs, w.rt) == ("BEQ", w.rt, w.rs) or (condition == "BGEZ" and w.rs == 0):
         condition = "JUMP"
-    style = NEAR if 0 <= target < PAGE_BYTES else FAR
-    return Branch(condition, style, target, arrival, RA if linking else 0, likely)
+    b = w.rt if condition in ("BEQ", "BNE") else 0
+    return Branch(condition, w.rs, b, style, target, arrival, RA if linking else 0, likely)

@@ -9,13 +9,14 @@ from __future__ import annotations
 LOADS = {
     "LD": "core.ram8[p >> THREE]",
     "LW": "np.uint64(np.int64(np.int32(views.ram4[(p ^ FOUR) >> TWO])))",
+    "LWM": "(r[u >> {D} & BYTE] & HIGH) | np.uint64(views.ram4[(p ^ FOUR) >> TWO])",
     "LWU": "np.uint64(views.ram4[(p ^ FOUR) >> TWO])",
     "LBU": "np.uint64(views.ram1[p ^ SEVEN])",
     "LB": "np.uint64(np.int64(np.int8(views.ram1[p ^ SEVEN])))",
     "LHU": "np.uint64(views.ram2[(p ^ SIX) >> ONE])",
     "LH": "np.uint64(np.int64(np.int16(views.ram2[(p ^ SIX) >> ONE])))",
 }
-"""The value that goes to register d."""
+"""The value that goes to register d; LWM leaves its high half alone."""
 
 STORES = {
     "SD": "core.ram8[p >> THREE] = w",
