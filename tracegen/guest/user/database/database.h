@@ -3,14 +3,14 @@
 #include "workload.h"
 
 // pool.c: fixed pages stay where they are; of the others the one that a clock's hand finds unused is replaced, and
-// written back first if it was changed.
+// written back first if it was changed.  A file grows page by page, when the one after its last is fixed.
 struct file {
     i64 descriptor;
 };
 
 void open_pool(u64 frames);
 struct file new_file(const char *name);
-void *fix(struct file file, u64 page);   // zeroes, beyond the file's end
+void *fix(struct file file, u64 page);    // zeroes, where it is new
 void *change(struct file file, u64 page); // fixes it, too
 void unfix(const void *page);
 void flush_pool(void); // all that was changed is in the kernel's hands

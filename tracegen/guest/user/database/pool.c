@@ -2,10 +2,10 @@
 #include "database.h"
 
 struct frame {
-    i64 descriptor; // 0: holds nothing
+    i64 descriptor;
     u64 page;
     u32 fixed, next; // of the chain: index + 1
-    u8 used, changed;
+    u8 holds, used, changed;
 };
 
 static struct frame *frame;
@@ -31,12 +31,20 @@ static u32 *chain_of(i64 descriptor, u64 page) {
     return &chain[(page * 31 + (u64)descriptor * 1031) % frames];
 }
 
-static void write_back(struct frame *of) {
-    if (!of->changed)
-        return;
-    sys_seek(of->descriptor, of->page * PAGE_BYTES);
-    write_all(of->descriptor, memory + (u64)(of - frame) * PAGE_BYTES, PAGE_BYTES);
+static u8 *memory_of(const struct frame *of) {
+    return memory + (u64)(of - frame) * PAGE_BYTES;
+}
+
+static void write_out(struct frame *of) {
+    if (sys_seek(of->descriptor, of->page * PAGE_BYTES) < 0)
+        stop("a page after the file's end", EXIT_WRONG);
+    write_all(of->descriptor, memory_of(of), PAGE_BYTES);
     of->changed = 0;
+}
+
+static void write_back(struct frame *of) {
+    if (of->changed)
+        write_out(of);
 }
 
 // The frame that was not used since the hand last passed; what it held is gone.
@@ -48,7 +56,7 @@ static struct frame *replace(void) {
     }
     struct frame *found = &frame[hand];
     hand = (hand + 1) % frames;
-    if (found->descriptor) {
+    if (found->holds) {
         write_back(found);
         u32 *link = chain_of(found->descriptor, found->page);
         while (*link != found - frame + 1)
@@ -60,15 +68,16 @@ static struct frame *replace(void) {
 
 static struct frame *read_in(i64 descriptor, u64 page) {
     struct frame *found = replace();
-    u8 *at = memory + (u64)(found - frame) * PAGE_BYTES;
     u32 *link = chain_of(descriptor, page);
+    found->holds = 1;
     found->descriptor = descriptor;
     found->page = page;
     found->next = *link;
     *link = (u32)(found - frame) + 1;
-    sys_seek(descriptor, page * PAGE_BYTES);
-    i64 read = sys_read(descriptor, at, PAGE_BYTES);
-    memset(at + (read < 0 ? 0 : read), 0, PAGE_BYTES - (u64)(read < 0 ? 0 : read));
+    if (sys_seek(descriptor, page * PAGE_BYTES) < 0 || sys_read(descriptor, memory_of(found), PAGE_BYTES) < PAGE_BYTES) {
+        memset(memory_of(found), 0, PAGE_BYTES); // the file grows by a page
+        write_out(found);
+    }
     return found;
 }
 
@@ -83,13 +92,13 @@ static struct frame *fix_frame(struct file file, u64 page) {
 }
 
 void *fix(struct file file, u64 page) {
-    return memory + (u64)(fix_frame(file, page) - frame) * PAGE_BYTES;
+    return memory_of(fix_frame(file, page));
 }
 
 void *change(struct file file, u64 page) {
     struct frame *found = fix_frame(file, page);
     found->changed = 1;
-    return memory + (u64)(found - frame) * PAGE_BYTES;
+    return memory_of(found);
 }
 
 void unfix(const void *page) {
