@@ -64,7 +64,7 @@ KERNEL = ("kernel", "lib")
 PROGRAM = ("user/lib", "lib")
 """Folders of sources that are linked into the kernel; and into every program, beside its own in ``user``."""
 TOOLS = "user/tools"
-DATABASES = frozenset(("database-dss",))
+DATABASES = frozenset(("database-dss", "database-ir"))
 SHARED = {
     TOOLS: frozenset(("cc", "cmp", "interp", "ld", "pmake")),
     "user/workload": frozenset(("engineering",)) | DATABASES,

@@ -8,7 +8,6 @@
 #define NATIONS 25
 #define BRANDS 25
 #define GROUPS 6 // return flag and status of an item
-#define TOP 10
 
 struct customer {
     u32 key;
@@ -63,10 +62,6 @@ struct group {
     u64 items, quantity, charged;
 };
 
-struct best {
-    u64 order, revenue;
-};
-
 struct answer {
     struct group group[GROUPS]; // of items shipped by a date
     u64 forecast;               // what discounts of a year cost
@@ -98,5 +93,3 @@ static inline int forecast_counts(struct question question, const struct item *i
     return item->shipped >= question.date && item->shipped < question.date + YEAR && item->quantity < 24 &&
            item->discount >= question.discount - 1 && item->discount <= question.discount + 1;
 }
-
-void rank(struct best *best, u64 order, u64 revenue); // puts it in its place, if it is among the best

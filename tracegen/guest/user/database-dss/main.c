@@ -11,15 +11,6 @@ struct question question_of(u64 round) {
     return (struct question){date, segment, 2 + below(&random, 8)};
 }
 
-void rank(struct best *best, u64 order, u64 revenue) {
-    u64 at = TOP;
-    for (; at && (revenue > best[at - 1].revenue || (revenue == best[at - 1].revenue && order < best[at - 1].order)); at--)
-        if (at < TOP)
-            best[at] = best[at - 1];
-    if (at < TOP)
-        best[at] = (struct best){order, revenue};
-}
-
 int main(void) {
     struct sizes sizes = sizes_of(number_argument(1));
     u64 rounds = number_argument(2), frames = number_argument(3), digest = DIGEST, wrong = 0;

@@ -49,3 +49,11 @@ struct scan {
 
 struct scan scan(const struct table *table);
 const void *next_row(struct scan *scan); // 0 after the last one
+
+// rank.c: the best of many
+#define TOP 10
+struct best {
+    u64 number, points;
+};
+
+void rank(struct best best[TOP], u64 number, u64 points); // puts it in its place, if it is among the best
