@@ -109,9 +109,9 @@ _ALL = (
         summary="ranked queries of documents through an index in a file",
         paper="Xen's OSDB-IR: a database with an information-retrieval workload",
         parameters=(
-            Parameter("documents", 4000, 1, 16_000, "documents", "documents of 100 words on average"),
+            Parameter("documents", 3000, 1, 16_000, "documents", "documents of 100 words on average"),
             Parameter("words", 20_000, 1024, 65_536, "words", "different words"),
-            Parameter("queries", 400, 1, 100_000, "queries", "queries of up to four words"),
+            Parameter("queries", 300, 1, 100_000, "queries", "queries of up to four words"),
             Parameter("frames", 128, 8, 8192, "pages", "pages that the database keeps in memory"),
         ),
     ),
