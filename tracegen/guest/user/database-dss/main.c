@@ -5,6 +5,8 @@
 #define MOST_ORDERS 40000 // whose items are a file of the largest size, nearly
 #define LEAST_FRAMES 8
 
+MARKS("summary", "forecast", "unshipped", "nations", "brands");
+
 struct question question_of(u64 round) {
     u64 random = seeded(round);
     u64 date = 600 + below(&random, DAYS - 1200), segment = below(&random, SEGMENTS);
@@ -24,9 +26,7 @@ int main(void) {
     for (u64 round = 0; round < rounds; round++) {
         memset(found, 0, sizeof(struct answer));
         memset(right, 0, sizeof(struct answer));
-        MARK_BEGIN();
         ask_tables(database, question_of(round), (struct answer *)found);
-        MARK_END();
         ask_plainly(sizes, question_of(round), (struct answer *)right);
         for (u64 i = 0; i < sizeof(struct answer) / sizeof *found; i++) {
             digest = mix(digest, found[i]);

@@ -26,6 +26,7 @@ struct circuit {
 struct circuit make_circuit(u64 gates, u64 seed);
 u64 gate_output(u32 kind, u64 a, u64 b, u64 c); // bit by bit
 
-// circuit.c and memory.c: what a process does
+// circuit.c and memory.c: what a process does, each under its mark
+enum mark { CIRCUIT = 1, MEMORY };
 void simulate_circuit(u64 gates, u64 cycles, u64 seed, struct outcome *outcome);
 void simulate_memory(u64 lines, u64 accesses, u64 seed, struct outcome *outcome);

@@ -4,6 +4,8 @@
 
 #define MOST 14 // of a kind
 
+MARKS("circuit", "memory");
+
 static u64 circuits, gates, cycles, memories, lines, accesses;
 
 static void job(u64 index, struct outcome *outcome) {
