@@ -5,6 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DEMO   := build/demo
+JOBS   ?= auto# test files run side by side, each whole in one process
 
 .PHONY: help demo test lint bench docs oracles lock clean
 .DELETE_ON_ERROR:
@@ -20,7 +21,7 @@ demo: $(VENV)/.project ## run pmake on the emulated machine, then put Disco's co
 	$(BIN)/replay run $(DEMO)/pmake.arrow --model disco --by service
 
 test: $(VENV)/.tools $(VENV)/.project ## run the tests
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
 
 lint: $(VENV)/.tools $(VENV)/.project ## check style, formatting, types and import directions
 	$(BIN)/ruff check .
