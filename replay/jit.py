@@ -1,4 +1,4 @@
-"""The only module that touches numba: compile flags, hooks chosen by type, and a kernel cache that cannot go stale.
+"""What the packages see of numba: compile flags, hooks chosen by type, and a kernel cache that cannot go stale.
 
 numba keys a cached kernel by the place and the bytes of the file that defines it, so an edit to a helper in another
 file would silently run the old machine code, and a checkout that moves would compile all again.  Here a module's
@@ -29,14 +29,17 @@ from numba import types
 from numba.core import caching, event
 from numba.extending import intrinsic, overload
 
-from replay import sources
+from replay import compiler, sources
 
 __all__ = ["cache_folder", "helper", "inline", "intrinsic", "kernel", "kernel_folder", "types", "types_by_hook"]
 
-KERNEL_FLAGS: dict[str, Any] = {"nogil": True, "_nrt": False, "error_model": "numpy", "no_cfunc_wrapper": True}
-HELPER_FLAGS: dict[str, Any] = {**KERNEL_FLAGS, "no_cpython_wrapper": True, "forceinline": False}
-INLINE_FLAGS: dict[str, Any] = {**HELPER_FLAGS, "forceinline": True}
-"""A helper is called by compiled code alone; numba would spend half its time on making it callable from Python."""
+COMMON_FLAGS: dict[str, Any] = {"nogil": True, "_nrt": False, "error_model": "numpy", "no_cfunc_wrapper": True}
+KERNEL_FLAGS: dict[str, Any] = {**COMMON_FLAGS, "pipeline_class": compiler.KERNEL}
+PART_FLAGS: dict[str, Any] = {**COMMON_FLAGS, "pipeline_class": compiler.PART, "no_cpython_wrapper": True}
+HELPER_FLAGS: dict[str, Any] = {**PART_FLAGS, "forceinline": False}
+INLINE_FLAGS: dict[str, Any] = {**PART_FLAGS, "forceinline": True}
+"""A part is called by compiled code alone: Python cannot call it.  Whether it is forced inline is said each time, since
+numba takes over from the caller what is left unsaid."""
 
 PRUNE_DAYS = 30
 """Kernel folders unused for this long are deleted when a new one is made."""
@@ -196,25 +199,21 @@ class _Deferral(event.Listener):
 event.register("numba:compiler_lock", _Deferral())  # type: ignore[no-untyped-call]
 
 
-def _cached(function: Callable[..., Any], flags: dict[str, Any]) -> Any:
-    compiled = numba.njit(**flags)(function)
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a top-level kernel: cached across processes, holds no GIL and no reference counts, allocates nothing."""
+    compiled = numba.njit(**KERNEL_FLAGS)(function)
     if kernel_folder() is not None:
         compiled._cache = _Forgiving(_Cache(function))  # type: ignore[no-untyped-call]  # noqa: SLF001 - numba has no public place for it
     return compiled
 
 
-def kernel(function: Callable[..., Any]) -> Any:
-    """Compile a top-level kernel: cached across processes, holds no GIL and no reference counts, allocates nothing."""
-    return _cached(function, KERNEL_FLAGS)
-
-
 def helper(function: Callable[..., Any]) -> Any:
-    """Compile a helper that stays out of line: a slow path, or one that several kernels share."""
-    return _cached(function, HELPER_FLAGS)
+    """Compile a helper that may stay out of line: a slow path.  It is part of each kernel that calls it."""
+    return numba.njit(**HELPER_FLAGS)(function)
 
 
 def inline(function: Callable[..., Any]) -> Any:
-    """Compile a helper that is always inlined into the kernel that calls it, and so is never cached by itself."""
+    """Compile a helper that is always inlined into the kernel that calls it."""
     return numba.njit(**INLINE_FLAGS)(function)
 
 

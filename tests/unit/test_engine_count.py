@@ -12,6 +12,7 @@ import pytest
 
 import models
 from replay import results
+from replay.compiler import KERNEL
 from replay.count import count, make_engine, settle
 from replay.errors import UserError
 from replay.handmade import Script, handmade_meta
@@ -201,7 +202,7 @@ def test_compiled_kernels_hold_no_reference_counting(name: str, script: Script) 
     state = type(model.state(prepared, settings, make_engine(prepared, model, settings).counts)).__name__
     count(prepared, model, machine)
     signature = next(s for s in count_rows.signatures if str(s[0]).startswith(f"{state}("))
-    fresh = type(count_rows)(count_rows.py_func, targetoptions=dict(count_rows.targetoptions))
+    fresh = type(count_rows)(count_rows.py_func, targetoptions=dict(count_rows.targetoptions), pipeline_class=KERNEL)
     fresh.compile(signature)
 
     assembly = fresh.inspect_llvm(signature)

@@ -1,0 +1,103 @@
+"""How numba compiles here: a function that only compiled code calls is optimised once, in the kernel that takes it up.
+
+numba optimises each compiled function as a library of its own, with all that it calls linked in, and makes machine code
+of it.  A model is a hundred small functions around one kernel, which inlines most of them and optimises the rest again:
+all that work on the small ones is for nothing.  Here they are *parts*: modules of unoptimised code, which
+a kernel links in, each once.  What this rests on is private to numba, so another version than the measured one compiles
+as numba does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+from llvmlite import binding
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
+from numba.core.environment import lookup_environment
+
+__all__ = ["KERNEL", "PART"]
+
+MEASURED = "0.68."
+"""Versions of numba whose private interfaces are as they are used here."""
+
+ENVIRONMENT = "_ZN08NumbaEnv"
+"""How numba's names of environments begin: where compiled code finds the Python objects of its exceptions."""
+
+
+class _NoEngine:
+    """In place of an engine's code generator where there is no machine code: nothing looks for an environment there."""
+
+    def set_env(self, name: str, environment: Any) -> None:
+        """Do nothing."""
+
+
+class _PartLibrary(JITCodeLibrary):
+    """Code of one function, as it was lowered."""
+
+    @property
+    def codegen(self) -> Any:
+        """What numba gives the function's environment to."""
+        return _NoEngine()
+
+    def finalize(self) -> None:
+        """Nothing is linked, optimised or made into machine code: the kernel does it."""
+        self._raise_if_finalized()
+        for function in self._final_module.functions:
+            if not function.is_declaration and function.linkage == binding.Linkage.external:
+                function.linkage = "linkonce_odr"
+        self._finalized = True
+
+    def _get_module_for_linking(self) -> Any:
+        self._ensure_finalized()
+        return self._final_module
+
+
+class _KernelLibrary(JITCodeLibrary):
+    """Code of a kernel and of all parts that it calls, however far down."""
+
+    def finalize(self) -> None:
+        """Link each part once, optimise the whole, and make machine code of it."""
+        self._linking_libraries = _reached(self._linking_libraries)
+        super().finalize()
+        for variable in self._final_module.global_variables:
+            environment = lookup_environment(variable.name) if variable.name.startswith(ENVIRONMENT) else None
+            if environment is not None:
+                self.codegen.set_env(variable.name, environment)
+
+
+def _reached(libraries: list[Any]) -> list[Any]:
+    """``libraries`` and those that their parts link, each once, callers first."""
+    found: dict[Any, None] = {}
+    waiting = list(reversed(libraries))
+    while waiting:
+        library = waiting.pop()
+        if library not in found:
+            found[library] = None
+            waiting += library._linking_libraries if isinstance(library, _PartLibrary) else ()  # noqa: SLF001
+    return list(found)
+
+
+class _Part(Compiler):
+    """numba's stages, into a part."""
+
+    def define_pipelines(self) -> list[Any]:
+        """The default stages."""
+        self.state.library = _PartLibrary(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
+        return list(super().define_pipelines())
+
+
+class _Kernel(Compiler):
+    """numba's stages, into a kernel that can be kept on disk."""
+
+    def define_pipelines(self) -> list[Any]:
+        """The default stages."""
+        self.state.library = _KernelLibrary(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
+        self.state.library.enable_object_caching()
+        return list(super().define_pipelines())
+
+
+_KNOWN = numba.__version__.startswith(MEASURED)
+PART: type[Compiler] = _Part if _KNOWN else Compiler
+KERNEL: type[Compiler] = _Kernel if _KNOWN else Compiler
