@@ -90,6 +90,10 @@ def run(
     memory: Annotated[str, typer.Option(help="The guest's memory, with its unit.", metavar="SIZE")] = "64M",
     disk: Annotated[str, typer.Option(help="The guest's disk, with its unit.", metavar="SIZE")] = "16M",
     seed: Annotated[int, typer.Option(help="Seeds TLB replacement.", metavar="NUMBER", min=0, max=MAX_SEED)] = 1,
+    vcpus: Annotated[int, typer.Option(help="vCPUs of the machine.", metavar="NUMBER", min=1, max=16)] = 1,
+    quantum: Annotated[
+        int, typer.Option(help="Instructions of a vCPU's turn, about.", metavar="NUMBER", min=64, max=20_000_000)
+    ] = 1000,
     max_instructions: Annotated[
         int | None,
         typer.Option(
@@ -125,6 +129,8 @@ def run(
             memory_bytes=memory_bytes,
             disk_bytes=disk_bytes,
             seed=seed,
+            vcpus=vcpus,
+            quantum=quantum,
             output=place,
             max_instructions=max_instructions,
             progress=progress,

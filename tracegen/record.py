@@ -13,6 +13,7 @@ from replay.trace.meta import Handler, RecorderTlb, Refill, Service, TraceMeta
 from replay.trace.schema import ServiceClass
 from tracegen import abi, build, filesystem, template, workloads
 from tracegen.console import escape
+from tracegen.cpu.machine import QUANTUM
 from tracegen.disk import UNITS_PER_SECOND
 from tracegen.ending import GuestState, state_of, why
 from tracegen.interrupts import Interrupts
@@ -54,6 +55,8 @@ def record(
     memory_bytes: int = 64 << 20,
     disk_bytes: int = abi.DISK_BYTES,
     seed: int = 1,
+    vcpus: int = 1,
+    quantum: int = QUANTUM,
     output: str | Path,
     max_instructions: int | None = None,
     progress: Progress | None = None,
@@ -61,7 +64,8 @@ def record(
     """Run ``workload`` with ``arguments`` (name -> value, others at their defaults) and write its trace to ``output``.
 
     ``memory_bytes`` is the guest's memory, ``disk_bytes`` its disk, of which the image's files are a part; ``seed``
-    seeds TLB replacement.  Raises UserError for wrong names, sizes and places, and leaves no file behind on any error.
+    seeds TLB replacement; ``vcpus`` take turns of about ``quantum`` instructions.  Raises UserError for wrong names,
+    sizes and places, and leaves no file behind on any error.
     Where the guest fails or does not end by itself, as on Ctrl-C, the trace up to there is kept and marked incomplete.
     """
     if cpu not in CPUS:
@@ -69,9 +73,10 @@ def record(
     words = workloads.find(workload).command_line(arguments or {}).split()
     image = build.image(cpu)
     disk = filesystem.fit(image.disk, disk_bytes)
-    meta = _meta(image, words, cpu, memory_bytes, seed)
+    meta = _meta(image, words, cpu, memory_bytes, seed, vcpus, quantum)
     with TraceWriter(output, meta) as writer, Interrupts() as interrupts:
-        machine = make(cpu, image.data, memory_bytes=memory_bytes, seed=seed, arguments=words, disk=disk)
+        sizes: dict[str, Any] = {"memory_bytes": memory_bytes, "vcpus": vcpus, "quantum": quantum}
+        machine = make(cpu, image.data, seed=seed, arguments=words, disk=disk, **sizes)
         result = machine.run(writer.write, max_instructions, progress, interrupts.reason)
         complete = result.status == 0
         closing = writer.commit({"complete": complete, "status": result.status, "reason": why(result)})
@@ -90,10 +95,13 @@ def record(
     )
 
 
-def _meta(image: build.Image, words: list[str], cpu: str, memory_bytes: int, seed: int) -> TraceMeta:
+def _meta(
+    image: build.Image, words: list[str], cpu: str, memory_bytes: int, seed: int, vcpus: int, quantum: int
+) -> TraceMeta:
     return TraceMeta(
         architecture=cpu,
-        vcpus=1,
+        vcpus=vcpus,
+        interleave_quantum=quantum if vcpus > 1 else 0,
         memory_bytes=memory_bytes,
         instructions_per_second=UNITS_PER_SECOND,
         workload=words[0],

@@ -35,7 +35,6 @@ TARGET, TARGET_ARRIVAL = 36, 37
 """Where a branch goes whose delay slot lies on the next page."""
 SINK = 38
 """Takes what the guest writes to register 0."""
-REGISTERS = 64
 
 CLASSES: tuple[tuple[str, Mapping[str, str | tuple[str, str]]], ...] = (
     ("alu", alu.TABLE),
