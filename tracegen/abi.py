@@ -51,6 +51,17 @@ blocks (load).  A block has the size of a page, and one request at a time moves 
 DISK_LINE = 2
 """Interrupt line of the disk: bit 8 + 2 of Cause and Status."""
 
+VCPU_NUMBER, VCPU_COUNT, IPI_SEND, IPI_PENDING, IPI_ACKNOWLEDGE = range(0x80, 0xA8, 8)
+"""Offsets in the device page: number of the vCPU that loads; vCPUs of the machine (loads); a store of a vCPU's number
+interrupts it; bit set of the vCPUs whose interrupts arrived (load); a store of such a bit set forgets them."""
+
+START_ENTRY, START_STACK, START_ARGUMENT, START_VCPU = range(0xA8, 0xC8, 8)
+"""Offsets in the device page: where the next vCPU to be started begins, its stack pointer and its first argument; a
+store of its number starts it.  The second argument is that number."""
+
+IPI_LINE = 3
+"""Interrupt line of other vCPUs' interrupts."""
+
 MEMORY_BYTES = 64 << 20
 """RAM of the default machine."""
 
@@ -155,6 +166,11 @@ class Announce(IntEnum):
     MARK_BEGIN = 14  # mark id of the workload
     MARK_END = 15  # mark id
     THREAD_NAME = 16  # thread, address of the NUL-ended command line that it runs: said when a run ends early
+    LOCK_TRY = 17  # lock, 1 while spinning on it
+    LOCK_ACQUIRE = 18  # lock
+    LOCK_RELEASE = 19  # lock
+    BARRIER_ARRIVE = 20  # barrier
+    BARRIER_LEAVE = 21  # barrier
 
 
 MARK_NAME_BYTES, MOST_MARKS = 32, 256
@@ -219,6 +235,9 @@ class Service(IntEnum):
     TABLE_UPDATE = 13
     PAGE_COPY = 14
     DISK = 15  # asking the disk, and waiting for its answer
+    SHOOTDOWN = 16  # dropping translations on other vCPUs' behalf, or waiting until they have
+    SPIN = 17  # trying to take a lock that another vCPU holds
+    IPI = 18  # what another vCPU asked for by its interrupt
 
 
 SYSCALL_SERVICE = 32
@@ -231,6 +250,8 @@ SERVICE_CLASSES = {
     Service.TABLE_UPDATE: "TABLE_UPDATE",
     Service.PAGE_COPY: "PAGE_COPY",
     Service.DISK: "DRIVER",
+    Service.SHOOTDOWN: "SHOOTDOWN",
+    Service.SPIN: "SPIN",
 }
 """Service -> name of its ``replay.trace.schema.ServiceClass`` where that is not OTHER."""
 
@@ -283,10 +304,13 @@ _PREFIXED |= {"SYS": Syscall, "SERVICE": Service, "STATUS": Status}
 _DISK_REGISTERS = ("DISK_BLOCK", "DISK_FRAME", "DISK_COMMAND", "DISK_STATUS", "DISK_ACKNOWLEDGE", "DISK_BLOCKS")
 _OF_MIPS64 = (
     *("KSEG1", "WINDOW", "WINDOW_BYTES", "PTE_ENTRYLO_SHIFT", "DEVICE_BASE", "CONSOLE_OUT", "DEVICE_EXIT"),
-    *(*_DISK_REGISTERS, "DISK_LINE"),
+    *(*_DISK_REGISTERS, "DISK_LINE", "VCPU_NUMBER", "VCPU_COUNT", "IPI_SEND", "IPI_PENDING", "IPI_ACKNOWLEDGE"),
+    *("START_ENTRY", "START_STACK", "START_ARGUMENT", "START_VCPU", "IPI_LINE"),
 )
 _OF_X86_64 = ("KERNEL_BASE", "PORT_CONSOLE", "PORT_EXIT", *(f"PORT_{name}" for name in _DISK_REGISTERS))
 _OF_X86_64 += ("VECTOR_DISK", "MSR_TSC_DEADLINE", "MSR_APIC_EOI", "MSR_SPURIOUS", "MSR_LVT_TIMER", "ANNOUNCE_MAGIC")
+_OF_X86_64 += ("PORT_VCPUS", "VECTOR_IPI", "MSR_APIC_ID", "MSR_ICR")
+_OF_X86_64 += ("MSR_START_ENTRY", "MSR_START_STACK", "MSR_START_ARGUMENT")
 
 
 def _members(prefix: str, enum: type[IntEnum]) -> dict[str, int]:

@@ -33,6 +33,9 @@ PORT_DISK_BLOCK, PORT_DISK_FRAME, PORT_DISK_COMMAND, PORT_DISK_STATUS, PORT_DISK
 )
 """The disk's registers, 32 bits each, as those of ``tracegen.abi`` in the device page."""
 
+PORT_VCPUS = 0x620
+"""32 bits read: vCPUs of the machine."""
+
 # -- interrupts ------------------------------------------------------------------------------------------------------
 
 VECTOR_TIMER_DEFAULT = 0x20
@@ -42,6 +45,17 @@ VECTOR_DISK = 0x22
 MSR_TSC_DEADLINE, MSR_APIC_EOI, MSR_SPURIOUS, MSR_LVT_TIMER = 0x6E0, 0x80B, 0x80F, 0x832
 """The local interrupt controller in x2APIC mode: timer in TSC-deadline mode (bits 17-18 of LVT = 2), a write of 0 to
 MSR_APIC_EOI ends the interrupt in service.  The time-stamp counter counts retired instructions and waited units."""
+
+MSR_APIC_ID, MSR_ICR = 0x802, 0x830
+"""Number of this vCPU.  Interrupt command: vector in bits 0-7, delivery mode in 8-10 (0 fixed, 5 INIT without effect, 6
+start-up), shorthand in 18-19 (1 self, 2 all, 3 all but self), the target's number in 32-63."""
+
+VECTOR_IPI = 0x24
+"""A vector for interrupts between vCPUs; hardware leaves the choice to the guest."""
+
+MSR_START_ENTRY, MSR_START_STACK, MSR_START_ARGUMENT = 0x4000_0010, 0x4000_0011, 0x4000_0012
+"""Where a vCPU begins that a start-up command starts, its stack pointer and its first argument (rdi); the second one is
+its number.  There is no real mode: it begins in ring 0 of long mode with the control registers of its starter."""
 
 # -- announcements ---------------------------------------------------------------------------------------------------
 

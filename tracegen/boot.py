@@ -9,15 +9,16 @@ from typing import Any
 
 from replay.errors import unknown
 from tracegen import abi, build, filesystem, programs, workloads
+from tracegen.cpu.machine import QUANTUM
 from tracegen.machine import CPUS, Machine, make
 
 
 @dataclass(frozen=True)
 class Boot:
-    """A machine about to start: image, CPU, words of the guest's boot argument string, memory, disk, seed.
+    """A machine about to start: image, CPU, words of the guest's boot argument string, memory, disk, seed, vCPUs.
 
     ``memory_bytes`` is the guest's memory, ``disk_bytes`` its disk, of which the image's files are a part; ``seed``
-    seeds TLB replacement.
+    seeds TLB replacement; ``vcpus`` take turns of about ``quantum`` instructions.
     """
 
     image: build.Image
@@ -26,6 +27,8 @@ class Boot:
     memory_bytes: int = abi.MEMORY_BYTES
     disk_bytes: int = abi.DISK_BYTES
     seed: int = 1
+    vcpus: int = 1
+    quantum: int = QUANTUM
 
     def disk(self) -> bytes:
         """What the disk holds at first.  Raises UserError for a size that cannot be."""
@@ -40,6 +43,8 @@ class Boot:
             seed=self.seed,
             arguments=self.words,
             disk=self.disk(),
+            vcpus=self.vcpus,
+            quantum=self.quantum,
         )
 
 

@@ -97,6 +97,10 @@ def run(
     memory: Annotated[str, typer.Option(help="The guest's memory, with its unit.", metavar="SIZE")] = "64M",
     disk: Annotated[str, typer.Option(help="The guest's disk, with its unit.", metavar="SIZE")] = "16M",
     seed: Annotated[int, typer.Option(help="Seeds TLB replacement.", metavar="NUMBER", min=0, max=MAX_SEED)] = 1,
+    vcpus: Annotated[int, typer.Option(help="vCPUs of the machine.", metavar="NUMBER", min=1, max=16)] = 1,
+    quantum: Annotated[
+        int, typer.Option(help="Instructions of a vCPU's turn, about.", metavar="NUMBER", min=64, max=20_000_000)
+    ] = 1000,
     max_instructions: Annotated[
         int | None,
         typer.Option(
@@ -114,6 +118,7 @@ def run(
     makes it, is named with its folder or ends in .elf; what follows it are the program's arguments as they are.
     """
     machine = {"memory_bytes": parse_size("--memory", memory), "disk_bytes": parse_size("--disk", disk), "seed": seed}
+    machine |= {"vcpus": vcpus, "quantum": quantum}
     boot = _boot(context, workload, cpu, machine)
     place = output or Path(f"{Path(workload).stem}.arrow")
     if place.is_dir():

@@ -29,6 +29,21 @@ class Template(NamedTuple):
     rare_class_start: Mapping[str, str]  # class of rare operations -> what comes before its tests
 
 
+RUN = """
+
+from tracegen.cpu.turns import begin, enter, next_turn, of_vcpu, turn_is_over
+
+
+@kernel
+def run(core, views):
+    on = enter(core) and begin(of_vcpu(core, views))
+    while on:
+        turn(of_vcpu(core, views), views)
+        on = turn_is_over(core.s) and next_turn(core) and begin(of_vcpu(core, views))
+"""
+"""What Python calls: one turn after the other, until one needs Python."""
+
+
 def _fields(text: str, template: Template) -> str:
     for name, value in template.fields.items():
         text = text.replace("{" + name + "}", f"np.uint64({value})")
@@ -81,6 +96,8 @@ def _classes(template: Template, names: Container[str]) -> Iterator[tuple[str, T
 def loop_source(template: Template, traced: bool, rare_module: str) -> str:
     """The Python source of the module that holds ``run(core, views)``, recording rows or not.
 
+    The loop itself is ``turn``: a vCPU's until its turn ends or it needs Python.
+
     Rare operations are a call of ``rare`` in the module ``rare_module``.
     """
     lines = _lines(template.start.replace("{RARE}", rare_module), 0, traced, template.fragments)
@@ -91,6 +108,7 @@ def loop_source(template: Template, traced: bool, rare_module: str) -> str:
             lines += _chain(name, table, 16, template)
         lines += _lines(template.class_end[name], 16, traced, template.fragments)
     lines += _lines(template.end, 0, traced, template.fragments)
+    lines += RUN.splitlines()
     return _fields("\n".join(lines), template) + "\n"
 
 

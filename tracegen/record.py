@@ -13,6 +13,7 @@ from replay.trace.schema import ServiceClass
 from tracegen import abi, filesystem, marks, template
 from tracegen.boot import Boot, workload_boot
 from tracegen.console import escape
+from tracegen.cpu.machine import QUANTUM
 from tracegen.disk import UNITS_PER_SECOND
 from tracegen.ending import GuestState, state_of, why
 from tracegen.interrupts import Interrupts
@@ -53,12 +54,15 @@ def record(
     memory_bytes: int = abi.MEMORY_BYTES,
     disk_bytes: int = abi.DISK_BYTES,
     seed: int = 1,
+    vcpus: int = 1,
+    quantum: int = QUANTUM,
     output: str | Path,
     max_instructions: int | None = None,
     progress: Progress | None = None,
 ) -> RecordSummary:
     """Run ``workload`` with ``arguments`` on ``cpu`` and write its trace: see ``workload_boot`` and ``record_boot``."""
-    boot = workload_boot(workload, arguments, cpu, memory_bytes=memory_bytes, disk_bytes=disk_bytes, seed=seed)
+    sizes: dict[str, Any] = {"memory_bytes": memory_bytes, "disk_bytes": disk_bytes, "vcpus": vcpus, "quantum": quantum}
+    boot = workload_boot(workload, arguments, cpu, seed=seed, **sizes)
     return record_boot(boot, output=output, max_instructions=max_instructions, progress=progress)
 
 
@@ -94,7 +98,8 @@ def _meta(boot: Boot) -> TraceMeta:
     mips64 = boot.cpu == "mips64"
     return TraceMeta(
         architecture=boot.cpu,
-        vcpus=1,
+        vcpus=boot.vcpus,
+        interleave_quantum=boot.quantum if boot.vcpus > 1 else 0,
         memory_bytes=boot.memory_bytes,
         instructions_per_second=UNITS_PER_SECOND,
         workload=boot.words[0],

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -145,10 +145,10 @@ class Recorded(NamedTuple):
 
 @pytest.fixture(scope="session")
 def record() -> Callable[..., Recorded]:
-    """A function that runs an image with a trace: (image, max_instructions=..., seed=..., disk=...) -> Recorded."""
+    """A function that runs an image with a trace: (image, max_instructions=..., a machine's options) -> Recorded."""
 
-    def run(image: bytes, max_instructions: int = 100_000, seed: int = 1, disk: bytes = b"") -> Recorded:
-        machine = Mips64Machine(image, memory_bytes=4 << 20, seed=seed, disk=disk)
+    def run(image: bytes, max_instructions: int = 100_000, **options: Any) -> Recorded:
+        machine = Mips64Machine(image, memory_bytes=4 << 20, **options)
         rows: list[tuple[int, int, int, int, int]] = []
 
         def sink(words: np.ndarray, counts: np.ndarray) -> None:

@@ -17,13 +17,15 @@ SERVICE_ENTER, SERVICE_EXIT, THREAD_SWITCH, THREAD_SPACE, THREAD_NAME = (
     np.uint64(Announce[name])
     for name in ("SERVICE_ENTER", "SERVICE_EXIT", "THREAD_SWITCH", "THREAD_SPACE", "THREAD_NAME")
 )
-OWN_RULE = ("SERVICE_ENTER", "SERVICE_EXIT")
-KIND_OF = np.array(
-    [0] + [Kind[a.name] if a.name in Kind.__members__ and a.name not in OWN_RULE else 0 for a in Announce], np.uint64
-)
+LOCK_TRY, BARRIER_LEAVE = np.uint64(Announce.LOCK_TRY), np.uint64(Announce.BARRIER_LEAVE)
+KIND_OF = np.zeros(max(Announce) + 1, np.uint64)
 """Announcement -> the row that says it; 0 for those with a rule of their own."""
+for _announce in Announce:
+    if _announce.name in Kind.__members__ and _announce not in (Announce.SERVICE_ENTER, Announce.SERVICE_EXIT):
+        KIND_OF[_announce] = Kind[_announce.name]
+KIND_OF[[Announce.BARRIER_ARRIVE, Announce.BARRIER_LEAVE]] = Kind.BARRIER
 THREAD_NAMES, THREADS = np.uint64(S.THREAD_NAMES), np.uint64(S.THREADS)
-ZERO = np.uint64(0)
+ZERO, ONE = np.uint64(0), np.uint64(1)
 MASK32, MASK48 = np.uint64(0xFFFFFFFF), np.uint64((1 << 48) - 1)
 
 
@@ -39,8 +41,10 @@ def subject(core, code, a0, a1, a2, a3):
         info = a3
     elif code == THREAD_SWITCH:
         info, page = a0, a1
-    elif code == THREAD_SPACE:
+    elif code == THREAD_SPACE or code == LOCK_TRY:
         info = a1
+    elif code == BARRIER_LEAVE:
+        info = ONE
     return info, page & MASK32
 
 

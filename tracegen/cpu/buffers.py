@@ -42,8 +42,24 @@ class Buffers:
         if self._sink is None:
             return
         s = self.core.s
-        at = int(s[S.POSITION])
-        self.core.rows[at] = int(Kind.END) | int(s[S.MODE]) << 12 | (not complete) << 16
-        self.core.counts[at] = int(s[S.COUNT] - s[S.LAST])
-        s[S.POSITION], s[S.LAST] = at + 1, s[S.COUNT]
+        for vcpu in range(int(s[S.VCPUS])):
+            if vcpu != s[S.VCPU]:
+                self._finish_parked(S.PARKED + vcpu * S.PARKED_WORDS)
+        self._put(0, int(Kind.END) | (not complete) << 16)
         self.flush()
+
+    def _finish_parked(self, base: int) -> None:
+        """Say what a vCPU that does not run retired since its last row, by a row that changes nothing."""
+        s = self.core.s
+        depth = int(s[base + S.DEPTH])
+        if s[base + S.COUNT] != s[base + S.LAST]:
+            current = int(s[base + S.STACK + depth - 1]) & 0xFFFFFFFF if depth else 0
+            self._put(base, int(Kind.SERVICE_EXIT) | current << 32)
+
+    def _put(self, base: int, row: int) -> None:
+        """Append a row of the vCPU whose words begin at ``base``, with what it retired since its last one."""
+        s = self.core.s
+        at = int(s[S.POSITION])
+        self.core.rows[at] = row | int(s[base + S.MODE]) << 12 | int(s[base + S.VCPU_BITS])
+        self.core.counts[at] = int(s[base + S.COUNT] - s[base + S.LAST])
+        s[S.POSITION], s[base + S.LAST] = at + 1, s[base + S.COUNT]

@@ -1,43 +1,60 @@
-"""Time that passes while the CPU waits for an interrupt."""
+"""Time of each vCPU: instructions that it retired and units that it waited for interrupts."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from replay.jit import inline
-from replay.trace.schema import Kind, Wake
+from replay.trace.schema import Kind
 from tracegen.cpu import state as S
 from tracegen.cpu.recorder import event, extra
+from tracegen.cpu.state import Leave, Power, Stop
 
-IDLE, TIMER_WAKE, DISK_WAKE = np.uint64(Kind.IDLE), np.uint64(Wake.TIMER), np.uint64(Wake.DEVICE)
+IDLE, WAITS_STOP, WAITS = np.uint64(Kind.IDLE), np.uint64(Stop.WAITS), np.uint64(Power.WAITS)
+STOP = int(Leave.STOP)
 NEVER = np.uint64(S.NEVER)
 ZERO, LOW32 = np.uint64(0), np.uint64(0xFFFFFFFF)
 FARTHEST = np.uint64((1 << 48) - 2)
 """The longest time to a timer match that an IDLE row tells apart from none."""
+DISK_VCPU = np.uint64(S.DISK_VCPU)
 
 
 @inline
-def idle_part(core):
-    """Let time pass towards the timer's match or the disk's end, whichever comes first: one IDLE row, 32 bits of units.
+def time(s):
+    """The time of the vCPU that runs."""
+    return s[S.COUNT] + s[S.IDLE_UNITS]
 
-    One of the two must be under way.  True where it has come.
-    """
+
+@inline
+def schedule_disk(s):
+    """Find the COUNT at which the disk's request ends, on the vCPU that it interrupts."""
+    if s[S.VCPU] != DISK_VCPU or s[S.DISK_END] == NEVER:
+        s[S.DISK_AT] = NEVER
+    else:
+        s[S.DISK_AT] = max(s[S.DISK_END], s[S.IDLE_UNITS]) - s[S.IDLE_UNITS]
+
+
+@inline
+def sleep(s, wakes):
+    """Wait: if ``wakes`` until the timer matches or the disk is done, else for another vCPU's call.  Gives STOP."""
+    at = min(s[S.DISK_AT], s[S.TIMER_AT])
+    s[S.STATE], s[S.STATUS_CODE] = WAITS, WAITS_STOP
+    s[S.WAKE_AT] = at + s[S.IDLE_UNITS] if wakes and at != NEVER else NEVER
+    return STOP
+
+
+@inline
+def pass_time(core, until, wake):
+    """Let the vCPU's time pass: one IDLE row of at most 32 bits of units.  True where it is ``until`` then."""
     s = core.s
-    wake = DISK_WAKE if s[S.DISK_AT] < s[S.TIMER_AT] else TIMER_WAKE
-    left = min(s[S.DISK_AT], s[S.TIMER_AT]) - s[S.COUNT]
+    left = until - time(s)
     part = min(left, LOW32)
-    extra(core, NEVER if s[S.TIMER_AT] == NEVER else min(s[S.TIMER_AT] - s[S.COUNT], FARTHEST))
-    event(core, IDLE, wake, part)
-    s[S.TIME_BASE] += part
-    s[S.TIMER_AT] -= ZERO if s[S.TIMER_AT] == NEVER else part
-    s[S.DISK_AT] -= ZERO if s[S.DISK_AT] == NEVER else part
-    s[S.IDLE_UNITS] += part
+    if part:
+        to_timer = s[S.TIMER_AT] - s[S.COUNT]
+        extra(core, NEVER if s[S.TIMER_AT] == NEVER else min(to_timer, FARTHEST))
+        event(core, IDLE, wake, part)
+        s[S.TIME_BASE] += part
+        s[S.TIMER_AT] -= ZERO if s[S.TIMER_AT] == NEVER else min(part, to_timer)
+        s[S.IDLE_UNITS] += part
+        schedule_disk(s)
     return part == left
-
-
-@inline
-def idle(core):
-    """The same until one of the two has come, which must not be far."""
-    s = core.s
-    while s[S.COUNT] < min(s[S.DISK_AT], s[S.TIMER_AT]):
-        idle_part(core)

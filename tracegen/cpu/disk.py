@@ -8,6 +8,8 @@ from replay.jit import helper, inline
 from replay.trace.schema import REQUEST_WRITE, Kind
 from tracegen.abi import DISK_LINE, DISK_STATUS, PAGE_BYTES, Disk
 from tracegen.cpu import state as S
+from tracegen.cpu.clock import schedule_disk, time
+from tracegen.cpu.ipi import base_of, show
 from tracegen.cpu.recorder import event, extra, put
 from tracegen.disk import latency
 
@@ -19,20 +21,28 @@ LINE_UP = np.uint64(1 << 8 + DISK_LINE)
 """The disk's bit of LINES."""
 WRITE_FLAG, BLOCK_BYTES, STATUS_AT = np.uint64(REQUEST_WRITE), np.uint64(PAGE_BYTES), np.uint64(DISK_STATUS)
 NEVER = np.uint64(S.NEVER)
-ZERO, ONE, TWO, THREE, FOUR, U12 = (np.uint64(n) for n in (0, 1, 2, 3, 4, 12))
+ZERO, ONE, FOUR, U12 = (np.uint64(n) for n in (0, 1, 4, 12))
+DISK_VCPU, LINES = np.uint64(S.DISK_VCPU), np.uint64(S.LINES)
 
 
 @inline
 def set_state(core, state):
     """What a load of DISK_STATUS reads from here on: the word of the device page behind RAM."""
-    core.ram8[(core.s[S.MEMORY_BYTES] + STATUS_AT) >> THREE] = state
+    show(core, STATUS_AT, state)
 
 
 @inline
 def raise_line(core, request):
     """Raise the interrupt line for ``request``, 0 for a command that was refused."""
-    core.s[S.LINES] |= LINE_UP
+    core.s[base_of(core.s, DISK_VCPU) + LINES] |= LINE_UP
     put(core, INTERRUPT, core.s[S.DISK_VECTOR], request)
+
+
+@inline
+def wake_by(s, at):
+    """If the vCPU that the disk interrupts waits, it looks up at time ``at``, or before."""
+    place = base_of(s, DISK_VCPU) + np.uint64(S.WAKE_AT)
+    s[place] = min(s[place], at)
 
 
 @helper
@@ -42,13 +52,16 @@ def command(core, value):
     block, frame = s[S.DISK_BLOCK], s[S.DISK_FRAME]
     known = value == READ or value == WRITE
     in_range = block < s[S.DISK_BLOCKS] and frame < s[S.MEMORY_BYTES] >> U12
-    if not (known and in_range and s[S.DISK_AT] == NEVER):
+    if not (known and in_range and s[S.DISK_END] == NEVER):
         set_state(core, FAILED)
         raise_line(core, ZERO)
+        wake_by(s, time(s))
         return
     units = latency(block, s[S.DISK_NEXT])
     s[S.DISK_NEXT] = block + ONE
-    s[S.DISK_AT] = s[S.COUNT] + units
+    s[S.DISK_END] = time(s) + units
+    schedule_disk(s)
+    wake_by(s, s[S.DISK_END])
     s[S.REQUEST_ID] += ONE
     s[S.REQUEST_COMMAND], s[S.REQUEST_UNITS] = value, units
     s[S.REQUEST_BLOCK], s[S.REQUEST_FRAME] = block, frame
@@ -62,8 +75,8 @@ def command(core, value):
 def acknowledge(core):
     """A store to DISK_ACKNOWLEDGE: lower the line."""
     s = core.s
-    s[S.LINES] &= ~LINE_UP
-    set_state(core, IDLE if s[S.DISK_AT] == NEVER else BUSY)
+    s[base_of(s, DISK_VCPU) + LINES] &= ~LINE_UP
+    set_state(core, IDLE if s[S.DISK_END] == NEVER else BUSY)
 
 
 @helper
@@ -73,7 +86,7 @@ def complete(core):
     Into a page that holds a page table nothing is read: the kernel's hand must be the only one that writes entries.
     """
     s = core.s
-    s[S.DISK_AT] = NEVER
+    s[S.DISK_END] = s[S.DISK_AT] = NEVER
     request, frame = s[S.REQUEST_ID], s[S.REQUEST_FRAME]
     reads = s[S.REQUEST_COMMAND] == READ
     moves = not reads or core.frames[frame * FOUR + np.uint64(S.FRAME_TABLE)] == ZERO

@@ -1,4 +1,4 @@
-"""A machine: one CPU, memory, console, disk and a recorder, run from Python in bounded steps.
+"""A machine: vCPUs, memory, console, disk and a recorder, run from Python in bounded steps.
 
 What an architecture adds stands in its own folder: ``tracegen.mips64.machine``, ``tracegen.x86_64.machine``.
 """
@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from replay.errors import UserError
+from replay.trace.meta import MAX_VCPUS
 from replay.trace.schema import Arrival, Kind, Mode
 from tracegen import abi
 from tracegen import disk as drive
@@ -19,13 +20,17 @@ from tracegen.console import Console
 from tracegen.cpu import state as S
 from tracegen.cpu.block import Block
 from tracegen.cpu.buffers import Buffers, Sink
-from tracegen.cpu.state import Core, Stop, Views, clear_micro_tlbs, clear_write_tags
+from tracegen.cpu.state import Core, Power, Stop, Views, clear_micro_tlbs, clear_write_tags
 from tracegen.elf import read_elf
 
 LONGEST_BLOCK = 128
 """No lowered block retires more instructions."""
 STEP = 20_000_000
 """Instructions between two returns to Python: 0.1 s at most, so that Ctrl-C works."""
+QUANTUM = 1_000
+"""Instructions of a turn where several vCPUs run, about: 5 microseconds of the guest's time."""
+LEAST_QUANTUM = 64
+"""A shorter turn could be over between a linked load and the store that belongs to it, for ever."""
 PAGE = abi.PAGE_BYTES
 MASK64 = (1 << 64) - 1
 
@@ -41,12 +46,13 @@ class RunResult(NamedTuple):
 
 
 class Machine(ABC):
-    """One guest on one CPU.
+    """One guest on vCPUs of one kind.
 
     ``image`` is an ELF file's bytes; ``arguments`` reach the guest as one string in the last page of RAM, whose
     physical address is in the first argument register at entry, with the size of RAM in the second; ``seed`` chooses
-    what hardware chooses at random; ``disk`` is what the disk holds at first, empty for a machine without one.  Raises
-    UserError if the image or the disk does not fit.
+    what hardware chooses at random; ``disk`` is what the disk holds at first, empty for a machine without one.  Of
+    several ``vcpus`` the guest finds all but the first off; they run in turns of about ``quantum`` instructions: see
+    ``tracegen.cpu.turns``.  Raises UserError if the image or the disk does not fit, or there are no such machines.
     """
 
     CPU: ClassVar[str]
@@ -68,6 +74,8 @@ class Machine(ABC):
         arguments: tuple[str, ...] | list[str] = (),
         on_console: Callable[[bytes], None] | None = None,
         disk: bytes | bytearray = b"",
+        vcpus: int = 1,
+        quantum: int = QUANTUM,
     ) -> None:
         least = (self.KEPT_PAGES + 1) * PAGE
         if memory_bytes % PAGE or not least <= memory_bytes <= self.MOST_MEMORY:
@@ -75,7 +83,11 @@ class Machine(ABC):
                 f"memory of {memory_bytes} bytes: give a multiple of {PAGE} from {least} to {self.MOST_MEMORY}"
                 f" ({self.MOST_MEMORY >> 20}M)"
             )
-        self.memory_bytes = memory_bytes
+        if not 1 <= vcpus <= MAX_VCPUS:
+            raise UserError(f"a machine of {vcpus} vCPUs: give it 1 to {MAX_VCPUS}")
+        if not LEAST_QUANTUM <= quantum <= STEP:
+            raise UserError(f"a quantum of {quantum} instructions: give {LEAST_QUANTUM} to {STEP}")
+        self.memory_bytes, self.vcpus, self.quantum = memory_bytes, vcpus, quantum
         self.core, self.views = self._new_core()
         # Guest memory is held as 64-bit words of the host: a big-endian guest's bytes lie the other way round in them.
         self._flip = 7 if self.WORD[0] == ">" else 0
@@ -86,8 +98,10 @@ class Machine(ABC):
         self._traced = False
         self._end = MASK64
         self._load(image)
+        self._power_on()
+        for vcpu in reversed(range(vcpus)):
+            self._reset_vcpu(vcpu, seed)
         self._start(arguments)
-        self._reset(seed)
         self._insert(disk)
 
     # -- what an architecture adds ---------------------------------------------------------------------------------
@@ -97,8 +111,12 @@ class Machine(ABC):
         """The arrays of a machine with ``memory_bytes`` of RAM."""
 
     @abstractmethod
+    def _power_on(self) -> None:
+        """What the machine has of its own, and memory."""
+
+    @abstractmethod
     def _reset(self, seed: int) -> None:
-        """The CPU's own registers at power-on."""
+        """A vCPU's own registers at power-on, all zero so far."""
 
     @abstractmethod
     def _load_loop(self, traced: bool) -> Callable[[Any, Any], None]:
@@ -146,12 +164,24 @@ class Machine(ABC):
         if len(disk) % PAGE or len(disk) > drive.BLOCKS * PAGE:
             raise UserError(f"a disk of {len(disk)} bytes: give a multiple of {PAGE}, at most {drive.BLOCKS * PAGE}")
         self._disk = np.frombuffer(disk, self.WORD).astype(np.uint64)
-        self.core.s[S.DISK_BLOCKS], self.core.s[S.DISK_AT] = len(disk) // PAGE, S.NEVER
+        self.core.s[S.DISK_BLOCKS], self.core.s[S.DISK_END] = len(disk) // PAGE, S.NEVER
         self.core.ram8[self.memory_bytes + abi.DISK_BLOCKS >> 3] = len(disk) // PAGE
 
     def disk_image(self) -> bytes:
         """What the disk holds now."""
         return self._disk.astype(self.WORD).tobytes()
+
+    def _reset_vcpu(self, vcpu: int, seed: int) -> None:
+        """Leave in ``Core`` what a vCPU owns at power-on; all but the first are parked, off."""
+        s, r = self.core.s, self.core.r
+        s[: S.VCPU_WORDS] = r[:] = 0
+        s[S.VCPU_BITS], s[S.STATE] = vcpu << 8, Power.RUNS if vcpu == 0 else Power.OFF
+        s[S.MODE], s[S.SPACE], s[S.ARRIVE] = Mode.KERNEL, S.UNANNOUNCED_SPACE, Arrival.TRAP
+        s[S.WAKE_AT] = s[S.DISK_AT] = S.NEVER
+        self._reset(seed + vcpu)
+        base = S.PARKED + vcpu * S.PARKED_WORDS
+        s[base : base + S.VCPU_WORDS] = s[: S.VCPU_WORDS]
+        s[base + S.VCPU_WORDS : base + S.PARKED_WORDS] = r
 
     def _start(self, arguments: tuple[str, ...] | list[str]) -> None:
         s, r = self.core.s, self.core.r
@@ -161,10 +191,12 @@ class Machine(ABC):
         self.write(self.memory_bytes - PAGE, text)
         first, second = self.ARGUMENTS
         r[first], r[second] = self.memory_bytes - PAGE, self.memory_bytes
-        s[S.PC], s[S.ARRIVE] = self._entry, Arrival.TRAP
-        s[S.MODE], s[S.SPACE] = Mode.KERNEL, S.UNANNOUNCED_SPACE
+        s[S.PC] = self._entry
         s[S.MEMORY_BYTES], s[S.ROW_LIMIT] = self.memory_bytes, S.ROWS
         s[S.NEXT_PAGE] = s[S.NEXT_SITE] = 1
+        s[S.VCPUS], s[S.QUANTUM] = self.vcpus, self.quantum
+        s[S.TURN_END] = self.quantum if self.vcpus > 1 else S.NEVER
+        self.core.ram8[self.memory_bytes + abi.VCPU_COUNT >> 3] = self.vcpus
 
     # -- running ---------------------------------------------------------------------------------------------------
 
@@ -185,16 +217,15 @@ class Machine(ABC):
         s = self.core.s
         self._set_traced(sink is not None)
         loop = self._load_loop(self._traced)
-        self._end = MASK64 if max_instructions is None else int(s[S.COUNT]) + max_instructions
+        self._end = MASK64 if max_instructions is None else self.instructions + max_instructions
         buffers = Buffers(self.core, sink)
         self._begin_stretch()
         end: tuple[str, str] | None = None
         while end is None:
-            s[S.LIMIT] = 0
             loop(buffers.core, self.views)
             end = self._attend(Stop(int(s[S.STATUS_CODE])), buffers)
             if progress:
-                progress(int(s[S.COUNT]))
+                progress(self.instructions)
             if interrupted and end is None and (why := interrupted()):
                 end = why, "run it again"
         if self._near_end():
@@ -204,11 +235,12 @@ class Machine(ABC):
         buffers.finish(complete=reason == "exit" and not s[S.EXIT_VALUE])
         self._check_after_run()
         status = int(s[S.EXIT_VALUE]) if reason == "exit" else None
-        return RunResult(status, int(s[S.COUNT]), self._console.text(), reason, remedy)
+        return RunResult(status, self.instructions, self._console.text(), reason, remedy)
 
     def restart(self, pc: int) -> None:
         """Go on from ``pc`` after the guest's exit, with memory, registers and lowered code as they are."""
-        self.core.s[S.PC], self.core.s[S.ARRIVE], self.core.s[S.SLOT] = pc, Arrival.TRAP, 0
+        s = self.core.s
+        s[S.PC], s[S.ARRIVE], s[S.SLOT], s[S.STATE] = pc, Arrival.TRAP, 0, Power.RUNS
 
     def _near_end(self) -> bool:
         return self._end - self.instructions <= LONGEST_BLOCK
@@ -217,9 +249,9 @@ class Machine(ABC):
         """Choose when the loop returns; close to the end after every block, lowered then no longer than is left."""
         if self._near_end():
             self.forget_code()
-            self.core.s[S.BUDGET_END] = self.instructions + 1
+            self.core.s[S.BUDGET] = self.instructions + 1
         else:
-            self.core.s[S.BUDGET_END] = min(self._end - LONGEST_BLOCK, self.instructions + STEP)
+            self.core.s[S.BUDGET] = min(self._end - LONGEST_BLOCK, self.instructions + STEP)
 
     def _attend(self, stop: Stop, buffers: Buffers) -> tuple[str, str] | None:
         """Do what the loop stopped for; (reason, remedy) if the run is to end."""
@@ -266,15 +298,16 @@ class Machine(ABC):
         if traced != self._traced:
             self.forget_code()
             self._traced = traced
-            clear_micro_tlbs(self.core.tags)
+            clear_micro_tlbs(self.views.tags)
         s[S.RECORDING] = traced
-        if traced and not s[S.COUNT]:
+        if traced and not self.instructions:
             s[S.STACK], s[S.DEPTH] = abi.Service.BOOT, 1
             mode = int(Mode.KERNEL) << 12
             self.core.rows[0] = int(Kind.SERVICE_ENTER) | mode | int(abi.Service.BOOT) << 32
             s[S.POSITION] = 1
         elif traced:
-            s[S.LAST] = s[S.COUNT]
+            for base in self._bases():
+                s[base + S.LAST] = s[base + S.COUNT]
 
     def _drain_console(self) -> None:
         s = self.core.s
@@ -309,7 +342,7 @@ class Machine(ABC):
         core.frames[4 * frame + S.FRAME_CODE_LINES] = before | lines
         if not before:
             self._coded.add(frame)
-            clear_write_tags(core.tags)
+            clear_write_tags(self.views.tags)
 
     def _transfer(self) -> None:
         """Move the block of the disk's finished request by DMA, if it did not fail."""
@@ -334,15 +367,24 @@ class Machine(ABC):
 
     @property
     def instructions(self) -> int:
-        """Instructions retired since power-on."""
-        return int(self.core.s[S.COUNT])
+        """Instructions retired since power-on, by all vCPUs."""
+        return int(self.core.s[S.COUNT] + self.core.s[S.OTHERS])
 
     @property
     def pc(self) -> int:
-        """Address of the next instruction."""
+        """Address of the next instruction of the vCPU that runs."""
         return int(self.core.s[S.PC])
 
     @property
     def statistics(self) -> dict[str, int]:
-        """Counts kept by the machine itself, recorded or not."""
-        return {name.lower(): int(self.core.s[getattr(S, name)]) for name in ("EXCEPTIONS", "INTERRUPTS", "IDLE_UNITS")}
+        """Counts kept by the machine itself, recorded or not, of all vCPUs."""
+        return {name.lower(): self._sum(getattr(S, name)) for name in ("EXCEPTIONS", "INTERRUPTS", "IDLE_UNITS")}
+
+    def _bases(self) -> list[int]:
+        """Where the words of each vCPU begin in ``Core.s``."""
+        bases = [S.PARKED + vcpu * S.PARKED_WORDS for vcpu in range(self.vcpus)]
+        bases[int(self.core.s[S.VCPU])] = 0
+        return bases
+
+    def _sum(self, place: int) -> int:
+        return sum(int(self.core.s[base + place]) for base in self._bases())

@@ -52,6 +52,15 @@ def forget_all(tags):
 
 @helper
 def forget_writes(tags):
-    """Send every page's next store down the slow path."""
+    """Send the vCPU's next store to every page down the slow path."""
     for i in range(S.DATA_SLOTS):
         forget_slot(tags, np.uint64(S.WRITES), np.uint64(2 * i))
+
+
+@inline
+def forget_all_writes(core):
+    """Send every page's next store down the slow path: now on the vCPU that runs, on others as their turns begin."""
+    s = core.s
+    s[S.WRITES_EPOCH] += np.uint64(1)
+    s[S.WRITES_SEEN] = s[S.WRITES_EPOCH]
+    forget_writes(core.tags)

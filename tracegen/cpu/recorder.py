@@ -29,7 +29,7 @@ def put(core, kind, info, page):
     s = core.s
     if s[S.RECORDING]:
         at = s[S.POSITION]
-        core.rows[at] = kind | s[S.MODE] << U12 | (info & MASK16) << U16 | page << U32
+        core.rows[at] = kind | s[S.MODE] << U12 | s[S.VCPU_BITS] | (info & MASK16) << U16 | page << U32
         core.counts[at] = 0
         s[S.POSITION] = at + ONE
 

@@ -13,7 +13,7 @@ from tracegen.cpu.state import Leave, Stop
 
 CALLS, SYSCALL_SERVICE = np.uint64(max(abi.Syscall)), np.uint64(abi.SYSCALL_SERVICE)
 TIMER_SERVICE, DEVICE_SERVICE = np.uint64(Service.TIMER_INTERRUPT), np.uint64(Service.DEVICE_INTERRUPT)
-OTHER_SERVICE = np.uint64(Service.EXCEPTION_OTHER)
+OTHER_SERVICE, IPI_SERVICE = np.uint64(Service.EXCEPTION_OTHER), np.uint64(Service.IPI)
 
 SERVICE_OF = np.full(32, Service.EXCEPTION_OTHER, np.uint64)
 """Service opened by each schema.Cause; system calls and interrupts have their own rule."""

@@ -13,11 +13,11 @@ import numpy as np
 
 
 class Core(NamedTuple):
-    """One vCPU with its memory and its recorder: what compiled code is handed."""
+    """The vCPU that runs, with the machine's memory and recorder: what compiled code is handed."""
 
-    s: np.ndarray  # u64[S_WORDS] scalars and small tables: places named in this module and in the architecture's
-    r: np.ndarray  # u64[...] general registers, temporaries
-    tags: np.ndarray  # u64[MICRO_WORDS] micro-TLBs: (tag, value) pairs
+    s: np.ndarray  # u64[PARKED + vCPUs * PARKED_WORDS] scalars and small tables: places named here and by architectures
+    r: np.ndarray  # u64[REGISTERS] general registers, temporaries
+    tags: np.ndarray  # u64[MICRO_WORDS] micro-TLBs of the vCPU: (tag, value) pairs
     ids: np.ndarray  # u64[2 * IDS] open-addressing hash of page ids, site ids and table links
     frames: np.ndarray  # u64[4 * code pages] what each physical page is: see FRAME_*
     entries: np.ndarray  # u32[places of code] micro-op at which the block starting at that place begins, 0 for none
@@ -34,32 +34,37 @@ class Views(NamedTuple):
     ram1: np.ndarray  # u8 view of RAM
     ram2: np.ndarray  # u16 view
     ram4: np.ndarray  # u32 view
+    tags: np.ndarray  # u64[vCPUs, MICRO_WORDS] the micro-TLBs of all
 
 
-# -- Core.s: the loop
-PC, COUNT, POSITION, LAST, LIMIT, BUDGET_END, ARRIVE, SLOT, CONTEXT, MODE = range(10)
+# -- Core.s: what a vCPU owns, up to VCPU_WORDS
+PC, COUNT, LAST, LIMIT, BUDGET_END, ARRIVE, SLOT, CONTEXT, MODE, VCPU_BITS = range(10)
 """COUNT: instructions retired.  LAST: COUNT at the last row with n.  LIMIT: COUNT at which the loop must look up, 0 for
-at once.  SLOT: the next instruction is a delay slot at the start of a page (MIPS).  CONTEXT: what micro-TLB tags carry
-of mode and address space.  MODE: a schema.Mode."""
-TIMER_AT, TIME_BASE, STATUS_CODE, EXIT_VALUE, DISK_VECTOR = range(10, 15)
+at once.  BUDGET_END: COUNT at which the loop returns.  SLOT: the next instruction is a delay slot at the start of a
+page (MIPS).  CONTEXT: what micro-TLB tags carry of mode and address space.  MODE: a schema.Mode.  VCPU_BITS: the number
+of the vCPU where a row has it."""
+TIMER_AT, TIME_BASE, DISK_AT, LINKED = range(10, 14)
 """TIMER_AT: COUNT at the next timer match, NEVER without one.  TIME_BASE: what turns COUNT into the clock that the
-guest reads.  DISK_VECTOR: what INTERRUPT rows call the disk's interrupt."""
+guest reads.  DISK_AT: COUNT at which the disk's request ends, NEVER without one, and on all vCPUs but DISK_VCPU.
+LINKED: a linked load is armed (MIPS)."""
 FAULT_CODE, FAULT_ADDRESS, FAULT_TOUCH = range(16, 19)
 """An exception about to be taken: the architecture's number of it, address, schema.Touch."""
-RECORDING, SPACE, NEXT_PAGE, NEXT_SITE, IDS_USED, DEPTH, CONSOLE_LENGTH, MEMORY_BYTES = range(21, 29)
-STUCK_COUNT, STUCK, EXCEPTIONS, INTERRUPTS, IDLE_UNITS = range(29, 34)
-"""STUCK: exceptions taken since an instruction last retired.  Then statistics."""
-ROW_LIMIT, LOWER_AT, THREAD = range(37, 40)
-"""ROW_LIMIT: POSITION from which the loop returns.  LOWER_AT: physical address of the code to lower.  THREAD: the
-guest's thread that runs, as it announced."""
-DISK_BLOCK, DISK_FRAME, DISK_BLOCKS, DISK_AT, DISK_NEXT = range(40, 45)
-"""What was stored to the disk's registers; its size; COUNT at which its request ends, NEVER without one; the block
-after the last one asked for, 0 before the first."""
-REQUEST_ID, REQUEST_COMMAND, REQUEST_BLOCK, REQUEST_FRAME, REQUEST_UNITS = range(45, 50)
-"""The disk's latest request: number, from 1; an abi.Disk; block and frame; how long it takes."""
-LAST_CAUSE, LAST_PC, LAST_ADDRESS, LAST_HAS_ADDRESS, LAST_THREAD = range(50, 55)
+SPACE, DEPTH, THREAD = range(20, 23)
+"""THREAD: the guest's thread that runs, as it announced."""
+STUCK_COUNT, STUCK, EXCEPTIONS, INTERRUPTS, IDLE_UNITS = range(24, 29)
+"""STUCK: exceptions taken since an instruction last retired.  Then statistics; COUNT + IDLE_UNITS is the vCPU's
+time."""
+STATE, WAKE_AT, WRITES_SEEN = range(30, 33)
+"""STATE: a ``Power``.  WAKE_AT: time at which a wait ends by itself, NEVER if it does not.  WRITES_SEEN: WRITES_EPOCH
+when the write tags were last emptied."""
+UNHEARD, UNHEARD_SINCE, IPI_SOURCES = range(34, 37)
+"""Bit set of the vCPUs whose IPIs have no IPI_RECEIVE row yet; time of the first of them; bit set of the vCPUs whose
+IPIs the guest has not acknowledged (MIPS)."""
+LAST_CAUSE, LAST_PC, LAST_ADDRESS, LAST_HAS_ADDRESS, LAST_THREAD = range(40, 45)
 """The last exception taken: schema.Cause + 1, 0 for none yet; the instruction; the address and whether it has one; the
 thread that took it."""
+UNHEARD_IDS = 46
+"""Sixteen places: the latest IPI of each vCPU in UNHEARD."""
 NEVER = (1 << 64) - 1
 
 UNANNOUNCED_SPACE = 1 << 16
@@ -68,10 +73,29 @@ UNANNOUNCED_SPACE = 1 << 16
 ARCH, ARCH_WORDS = 64, 512
 """Where the places of one architecture are."""
 LINES = ARCH + 13
-"""The interrupt lines that are up, by bit: where MIPS has Cause, which shows them.  The disk's is the same bit in
-all."""
+"""The interrupt lines that are up, by bit: where MIPS has Cause, which shows them.  The disk's and the IPIs' are the
+same bits in all."""
 STACK, STACK_DEPTH = 576, 64
 """Services open on this vCPU: id, and 1 << 32 if an exception opened it."""
+VCPU_WORDS = STACK + STACK_DEPTH
+
+# -- Core.s: what the machine owns
+POSITION, ROW_LIMIT, RECORDING, NEXT_PAGE, NEXT_SITE, IDS_USED, CONSOLE_LENGTH, MEMORY_BYTES = range(640, 648)
+"""POSITION: the next row.  ROW_LIMIT: POSITION from which the loop returns."""
+STATUS_CODE, EXIT_VALUE, LOWER_AT, DISK_VECTOR = range(648, 652)
+"""STATUS_CODE: a ``Stop``.  LOWER_AT: physical address of the code to lower.  DISK_VECTOR: what INTERRUPT rows call the
+disk's interrupt."""
+DISK_BLOCK, DISK_FRAME, DISK_BLOCKS, DISK_END, DISK_NEXT = range(652, 657)
+"""What was stored to the disk's registers; its size; time at which its request ends, NEVER without one; the block after
+the last one asked for, 0 before the first."""
+REQUEST_ID, REQUEST_COMMAND, REQUEST_BLOCK, REQUEST_FRAME, REQUEST_UNITS = range(657, 662)
+"""The disk's latest request: number, from 1; an abi.Disk; block and frame; how long it takes."""
+VCPU, VCPUS, QUANTUM, TURN_END, BUDGET, OTHERS, WRITES_EPOCH, IPI_ID = range(662, 670)
+"""The vCPU that runs; how many there are; how long a turn is; time at which the present turns end; instructions of all
+vCPUs at which Python is asked; those of the vCPUs that do not run; how often pages were found whose stores must be
+seen; the latest IPI."""
+START_ENTRY, START_STACK, START_ARGUMENT = range(670, 673)
+"""What the next vCPU to be started gets: see ``tracegen.cpu.ipi``."""
 CONSOLE, CONSOLE_BYTES, CONSOLE_FLUSH = 1024, 4096, 2048
 """Console bytes, one a word; past CONSOLE_FLUSH the loop returns at its next look, long before the end."""
 THREADS = 256
@@ -80,7 +104,14 @@ THREAD_WORDS = 1 + STACK_DEPTH
 """What each guest thread that does not run had open: how many services, and they.  Threads beyond have none kept."""
 THREAD_NAMES = THREAD_STACKS + THREADS * THREAD_WORDS
 """Physical address of each guest thread's command line, 0 where it announced none."""
-S_WORDS = THREAD_NAMES + THREADS
+PARKED = THREAD_NAMES + THREADS
+REGISTERS = 128
+"""Places of Core.r."""
+PARKED_WORDS = VCPU_WORDS + REGISTERS
+"""What each vCPU owns while another one runs: its part of Core.s, then Core.r."""
+
+DISK_VCPU = 0
+"""The vCPU that the disk interrupts."""
 
 # -- Core.tags: direct-mapped micro-TLBs, indexed by virtual page number
 DATA_SLOTS, CODE_SLOTS = 4096, 1024
@@ -115,20 +146,26 @@ class Leave(IntEnum):
 class Stop(IntEnum):
     """Why the loop returned to Python (STATUS_CODE)."""
 
-    BUDGET, LOWER, ROWS_FULL, EXIT, CONSOLE_FULL, STUCK, WAITS_FOREVER, DISK, SHUTDOWN = range(9)
+    BUDGET, LOWER, ROWS_FULL, EXIT, CONSOLE_FULL, STUCK, WAITS_FOREVER, DISK, SHUTDOWN, WAITS = range(10)
 
 
-def new_core(memory_bytes: int, registers: int, pages: int, places: int) -> tuple[Core, Views]:
+class Power(IntEnum):
+    """What a vCPU does: it was not started yet, waits for an interrupt, was just started, or runs."""
+
+    OFF, WAITS, STARTS, RUNS = range(4)
+
+
+def new_core(memory_bytes: int, pages: int, places: int, vcpus: int) -> tuple[Core, Views]:
     """All state of a machine at power-on, zero where the machine does not say otherwise.
 
-    ``registers`` words of ``Core.r``; ``pages`` of code, each with ``places`` at which a block may start.
+    ``pages`` of code, each with ``places`` at which a block may start.
     """
     ram = np.zeros((memory_bytes + 4096) // 8, np.uint64)
-    tags = np.empty(MICRO_WORDS, np.uint64)
+    tags = np.empty((vcpus, MICRO_WORDS), np.uint64)
     core = Core(
-        s=np.zeros(S_WORDS, np.uint64),
-        r=np.zeros(registers, np.uint64),
-        tags=tags,
+        s=np.zeros(PARKED + vcpus * PARKED_WORDS, np.uint64),
+        r=np.zeros(REGISTERS, np.uint64),
+        tags=tags[0],
         ids=np.zeros(2 * IDS, np.uint64),
         frames=np.zeros(4 * pages, np.uint64),
         entries=np.zeros(pages * places, np.uint32),
@@ -138,15 +175,15 @@ def new_core(memory_bytes: int, registers: int, pages: int, places: int) -> tupl
     )
     clear_micro_tlbs(tags)
     ops, imms = np.zeros(OPS_LIMIT, np.uint64), np.zeros(OPS_LIMIT, np.uint64)
-    return core, Views(ops, imms, ram.view(np.uint8), ram.view(np.uint16), ram.view(np.uint32))
+    return core, Views(ops, imms, ram.view(np.uint8), ram.view(np.uint16), ram.view(np.uint32), tags)
 
 
 def clear_micro_tlbs(tags: np.ndarray) -> None:
-    """Make every micro-TLB slot unreachable: a slot's tag then belongs to the slot after it."""
+    """Make every micro-TLB slot of all vCPUs unreachable: a slot's tag then belongs to the slot after it."""
     for base, slots in ((READS, DATA_SLOTS), (WRITES, DATA_SLOTS), (FETCHES, CODE_SLOTS)):
-        tags[base : base + 2 * slots : 2] = np.arange(1, slots + 1, dtype=np.uint64) << np.uint64(12)
+        tags[:, base : base + 2 * slots : 2] = np.arange(1, slots + 1, dtype=np.uint64) << np.uint64(12)
 
 
 def clear_write_tags(tags: np.ndarray) -> None:
-    """Send every page's next store down the slow path, which knows code and table pages."""
-    tags[WRITES : WRITES + 2 * DATA_SLOTS : 2] = np.arange(1, DATA_SLOTS + 1, dtype=np.uint64) << np.uint64(12)
+    """Send the next store of any vCPU to any page down the slow path, which knows code and table pages."""
+    tags[:, WRITES : WRITES + 2 * DATA_SLOTS : 2] = np.arange(1, DATA_SLOTS + 1, dtype=np.uint64) << np.uint64(12)

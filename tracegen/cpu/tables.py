@@ -8,7 +8,7 @@ from replay.jit import helper
 from replay.trace.schema import Kind
 from tracegen.abi import Announce
 from tracegen.cpu import state as S
-from tracegen.cpu.micro_tlb import forget_writes
+from tracegen.cpu.micro_tlb import forget_all_writes
 from tracegen.cpu.recorder import MAPPED, extra, link_table, page_id, put
 
 TABLE_ALLOC, TABLE_FREE, TABLE_LINK, TABLE_UNLINK = (
@@ -37,7 +37,7 @@ def set_table(core, code, frame, first_argument, first, level):
     known, before = frames[at], frames[at + ONE]
     if code == TABLE_ALLOC:
         frames[at] = TABLE_IS | (first_argument & LEVEL) << EIGHT
-        forget_writes(core.tags)
+        forget_all_writes(core)
     elif code == TABLE_FREE:
         frames[at] = ZERO
     elif code == TABLE_LINK:
@@ -45,7 +45,7 @@ def set_table(core, code, frame, first_argument, first, level):
         frames[at] = TABLE_IS | TABLE_LINKED | (level & LEVEL) << EIGHT | new_space << U32
         frames[at + ONE] = first
         if known == ZERO:
-            forget_writes(core.tags)
+            forget_all_writes(core)
         if level == ZERO:
             link_table(core, new_space, first >> U9, frame + ONE)
     if (code == TABLE_UNLINK or code == TABLE_FREE) and known & TABLE_LINKED:

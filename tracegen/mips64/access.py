@@ -6,8 +6,21 @@ import numpy as np
 
 from replay.jit import helper, inline
 from replay.trace.schema import ATOMIC, INFO_FLAG_SHIFT, Kind
-from tracegen.abi import CONSOLE_OUT, DEVICE_EXIT, DISK_ACKNOWLEDGE, DISK_BLOCK, DISK_COMMAND, DISK_FRAME
-from tracegen.cpu import disk
+from tracegen.abi import (
+    CONSOLE_OUT,
+    DEVICE_EXIT,
+    DISK_ACKNOWLEDGE,
+    DISK_BLOCK,
+    DISK_COMMAND,
+    DISK_FRAME,
+    IPI_ACKNOWLEDGE,
+    IPI_SEND,
+    START_ARGUMENT,
+    START_ENTRY,
+    START_STACK,
+    START_VCPU,
+)
+from tracegen.cpu import disk, ipi
 from tracegen.cpu import state as S
 from tracegen.cpu.console import console_byte, exit_run
 from tracegen.cpu.micro_tlb import READ_MASK, fill
@@ -31,6 +44,8 @@ ZERO, ONE, TWO, THREE, FOUR, SEVEN, EIGHT = (np.uint64(n) for n in (0, 1, 2, 3, 
 U6, U12, U32, U63 = np.uint64(6), np.uint64(12), np.uint64(32), np.uint64(63)
 ALL, PAGE_BITS = np.uint64(0xFFFFFFFFFFFFFFFF), np.uint64(0xFFFFF000)
 LOW32 = np.uint64(0xFFFFFFFF)
+STACK, FIRST, SECOND = (np.uint64(r) for r in (29, 4, 5))
+"""Registers: sp, a0, a1."""
 
 
 @inline
@@ -40,8 +55,27 @@ def low_bytes(n):
 
 
 @helper
+def vcpu_store(core, register, value):
+    """A store to the part of the device page by which vCPUs reach each other."""
+    s = core.s
+    if register == IPI_SEND:
+        ipi.send(core, value)
+    elif register == IPI_ACKNOWLEDGE:
+        ipi.acknowledge(core, value)
+    elif register == START_ENTRY:
+        s[S.START_ENTRY] = value
+    elif register == START_STACK:
+        s[S.START_STACK] = value
+    elif register == START_ARGUMENT:
+        s[S.START_ARGUMENT] = value
+    elif register == START_VCPU:
+        ipi.start(core, value, STACK, FIRST, SECOND)
+    set_limit(s)
+
+
+@helper
 def device_store(core, va, value):
-    """A store to the device page: console byte, exit or disk; gives a Leave."""
+    """A store to the device page: console byte, exit, disk or another vCPU; gives a Leave."""
     s = core.s
     register = va & OFFSET
     if register == CONSOLE_OUT:
@@ -58,6 +92,8 @@ def device_store(core, va, value):
     elif register == DISK_ACKNOWLEDGE:
         disk.acknowledge(core)
         set_limit(s)
+    else:
+        vcpu_store(core, register, value)
     return ON
 
 
@@ -168,7 +204,7 @@ def load_linked(core, kind, va, d):
     if kind == LOAD4:
         word = np.uint64(np.int64(np.int32(word >> ((FOUR - (va & FOUR)) * EIGHT))))
     core.r[d] = word
-    s[M.LINKED] = ONE
+    s[S.LINKED] = ONE
     s[M.LL_ADDR] = pa >> FOUR
     return ON
 
@@ -182,12 +218,12 @@ def store_conditional(core, kind, va, d, value):
         return FAULT
     s = core.s
     leave = ON
-    if s[M.LINKED]:
+    if s[S.LINKED]:
         shift = (SEVEN - aligned - (va & SEVEN)) * EIGHT
         mask = low_bytes(aligned + ONE)
         leave = commit(core, va, kind, (value & mask) << shift, mask << shift, ATOMIC_INFO, value)
         if leave == FAULT:
             return leave
-    core.r[d] = s[M.LINKED]
-    s[M.LINKED] = ZERO
+    core.r[d] = s[S.LINKED]
+    s[S.LINKED] = ZERO
     return leave

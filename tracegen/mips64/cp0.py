@@ -7,7 +7,7 @@ import numpy as np
 from replay.jit import helper, inline
 from replay.trace.schema import TLB_RANDOM, Arrival, Kind, Sensitive
 from tracegen.cpu import state as S
-from tracegen.cpu.clock import NEVER, idle
+from tracegen.cpu.clock import NEVER, sleep
 from tracegen.cpu.disk import LINE_UP
 from tracegen.cpu.micro_tlb import forget_page
 from tracegen.cpu.recorder import (
@@ -21,7 +21,6 @@ from tracegen.cpu.recorder import (
     put,
     sensitive,
 )
-from tracegen.cpu.state import Stop
 from tracegen.mips64 import state as M
 from tracegen.mips64.entries import neutral_half
 from tracegen.mips64.exceptions import (
@@ -29,7 +28,6 @@ from tracegen.mips64.exceptions import (
     CAUSE_TIMER,
     ON,
     REDIRECT,
-    STOP,
     TIMER_PERIOD,
     expire_timer,
     raise_exception,
@@ -58,7 +56,7 @@ BASE_SWITCH, TLB_WRITE, TLB_PROBE, RETURN, SERVICE_EXIT = (
 )
 TRAP, SEQUENTIAL = np.uint64(Arrival.TRAP), np.uint64(Arrival.SEQUENTIAL)
 STAY_IN_LINE = np.uint64(STAY)
-COPROCESSOR_UNUSABLE, RESERVED, WAITS_FOREVER = np.uint64(Exc.CPU), np.uint64(Exc.RI), np.uint64(Stop.WAITS_FOREVER)
+COPROCESSOR_UNUSABLE, RESERVED = np.uint64(Exc.CPU), np.uint64(Exc.RI)
 
 ZERO, ONE, SIX, U12, U13, U17, U32 = (np.uint64(n) for n in (0, 1, 6, 12, 13, 17, 32))
 LOW32 = np.uint64(0xFFFFFFFF)
@@ -294,7 +292,7 @@ def exception_return(core):
     s[S.MODE] = after
     close_exception(core, ONE if after == USER else ZERO)
     put(core, SERVICE_EXIT, ZERO, current_service(core))
-    s[M.LINKED] = ZERO
+    s[S.LINKED] = ZERO
     s[S.ARRIVE] = TRAP
     set_limit(s)
     return REDIRECT
@@ -302,9 +300,9 @@ def exception_return(core):
 
 @helper
 def wait(core):
-    """WAIT: with nothing pending, time moves on to the next timer match or the disk's.  The instruction itself retires.
+    """WAIT: with nothing pending, until the timer matches, the disk is done or another vCPU calls.  It retires itself.
 
-    The first of the two ends it, masked or not, as the architecture permits; the guest then waits again.
+    The first of these ends it, masked or not, as the architecture permits; the guest then waits again.
     """
     s = core.s
     sensitive(core, WAIT, ZERO, ZERO)
@@ -314,11 +312,7 @@ def wait(core):
     expire_timer(s)
     if s[M.CAUSE] & s[M.STATUS] & CAUSE_IP == ZERO:
         by_disk = s[S.DISK_AT] != NEVER and s[M.STATUS] & LINE_UP != ZERO
-        if s[M.STATUS] & CAUSE_TIMER == ZERO and not by_disk:
-            s[S.STATUS_CODE] = WAITS_FOREVER
-            return STOP
-        idle(core)
-        expire_timer(s)
+        return sleep(s, by_disk or s[M.STATUS] & CAUSE_TIMER != ZERO)
     set_limit(s)
     return REDIRECT
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from replay.jit import helper, inline
 from replay.trace.schema import DELAY_SLOT, TOUCH_SHIFT, Arrival, Cause, Kind, Touch
-from tracegen.cpu import disk
+from tracegen.abi import IPI_LINE
+from tracegen.cpu import disk, ipi
 from tracegen.cpu import state as S
 from tracegen.cpu.micro_tlb import forget_all
 from tracegen.cpu.recorder import (
@@ -17,7 +18,15 @@ from tracegen.cpu.recorder import (
     service_enter,
     table_frame,
 )
-from tracegen.cpu.services import DEVICE_SERVICE, SERVICE_OF, TIMER_SERVICE, count_stuck, service_of_call, unless_stuck
+from tracegen.cpu.services import (
+    DEVICE_SERVICE,
+    IPI_SERVICE,
+    SERVICE_OF,
+    TIMER_SERVICE,
+    count_stuck,
+    service_of_call,
+    unless_stuck,
+)
 from tracegen.cpu.state import Leave, Stop
 from tracegen.mips64 import entries
 from tracegen.mips64 import state as M
@@ -60,7 +69,7 @@ U9, U12, U32 = np.uint64(9), np.uint64(12), np.uint64(32)
 CAUSE_BD, CAUSE_TIMER, CAUSE_IP = np.uint64(1 << 31), np.uint64(1 << 15), np.uint64(0xFF00)
 CAUSE_KEPT = np.uint64(0xFF00)
 STATUS_IE, STATUS_BEV = np.uint64(1), np.uint64(1 << 22)
-TIMER_LINE = np.uint64(7)
+TIMER_LINE, CALL_LINE = np.uint64(7), np.uint64(IPI_LINE)
 TIMER_PERIOD = np.uint64(1 << 33)
 BOOT_VECTORS, VECTORS = np.uint64(0xFFFFFFFFBFC00200), np.uint64(0xFFFFFFFF80000000)
 PTE_BASE, VPN2_32, VPN2_40 = np.uint64(0xFFFFFFFFFF800000), np.uint64(0x7FFFF), np.uint64(0x7FFFFFF)
@@ -127,6 +136,18 @@ def cause_of(core, code, va, refill, nested):
     return CAUSES[code]
 
 
+@inline
+def interrupt_line(s, lines):
+    """(number, service) of what goes first of the interrupt lines that are up."""
+    if lines & CAUSE_TIMER:
+        return TIMER_LINE, TIMER_SERVICE
+    if lines & disk.LINE_UP:
+        return s[S.DISK_VECTOR], DEVICE_SERVICE
+    if lines & ipi.LINE_UP:
+        return CALL_LINE, IPI_SERVICE
+    return ZERO, DEVICE_SERVICE
+
+
 @helper
 def record_exception(core, code, bd, nested):
     """The EXCEPTION row and the service that it opens; a nested one replaces the service whose return it takes over."""
@@ -148,8 +169,7 @@ def record_exception(core, code, bd, nested):
         service = service_of_call(core.r[TWO])
     elif code == INT:
         lines = s[M.CAUSE] & s[M.STATUS]
-        page = TIMER_LINE if lines & CAUSE_TIMER else s[S.DISK_VECTOR] if lines & disk.LINE_UP else ZERO
-        service = TIMER_SERVICE if lines & CAUSE_TIMER else DEVICE_SERVICE
+        page, service = interrupt_line(s, lines)
     slot = np.uint64(DELAY_SLOT) if bd else ZERO
     event(core, EXCEPTION, cause | shown << np.uint64(TOUCH_SHIFT) | slot, page)
     if nested:

@@ -73,11 +73,11 @@ from tracegen.mips64.ops.arithmetic import ZERO, sext32
 
 START = """\
 @kernel
-def run(core, views):
+def turn(core, views):
     s, r, tags, entries, ops, imms = core.s, core.r, core.tags, core.entries, views.ops, views.imms
     count, limit, pc, arrive, context = s[S.COUNT], s[S.LIMIT], s[S.PC], s[S.ARRIVE], s[S.CONTEXT]
 T   rows, counts = core.rows, core.counts
-T   position, last, mode, row_limit = s[S.POSITION], s[S.LAST], s[S.MODE] << U12, s[S.ROW_LIMIT]
+T   position, last, mode, row_limit = s[S.POSITION], s[S.LAST], s[S.MODE] << U12 | s[S.VCPU_BITS], s[S.ROW_LIMIT]
     while True:
         slot = s[S.SLOT]
         s[S.COUNT], s[S.PC], s[S.ARRIVE] = count, pc, arrive
@@ -262,7 +262,7 @@ ip += ONE
 FRAGMENTS = {
     "$RELOAD": """\
 count, limit, pc, arrive, context = s[S.COUNT], s[S.LIMIT], s[S.PC], s[S.ARRIVE], s[S.CONTEXT]
-Tposition, last, mode = s[S.POSITION], s[S.LAST], s[S.MODE] << U12
+Tposition, last, mode = s[S.POSITION], s[S.LAST], s[S.MODE] << U12 | s[S.VCPU_BITS]
 """,
 }
 """Text that several places share."""
@@ -274,7 +274,7 @@ RARE = """\
 T               s[S.POSITION], s[S.LAST] = position, last
                 leave = rare(core, op, u >> {D} & BYTE, u >> {A} & BYTE, u >> {B} & BYTE, imm, page)
                 limit, context = s[S.LIMIT], s[S.CONTEXT]
-T               position, last, mode = s[S.POSITION], s[S.LAST], s[S.MODE] << U12
+T               position, last, mode = s[S.POSITION], s[S.LAST], s[S.MODE] << U12 | s[S.VCPU_BITS]
                 if leave != ON:
                     break
                 ip += ONE

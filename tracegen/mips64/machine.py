@@ -16,7 +16,6 @@ from tracegen.cpu.state import Core, Views, new_core
 from tracegen.interpreter import load_loop
 from tracegen.mips64 import state as M
 from tracegen.mips64.lower.block import lower_block, lower_slot
-from tracegen.mips64.microops import REGISTERS
 
 SEED_MIX = 0x9E3779B97F4A7C15
 PRID_R10000 = 0x0900
@@ -36,16 +35,18 @@ class Mips64Machine(Machine):
     ARGUMENTS: ClassVar[tuple[int, int]] = (A0, A1)
 
     def _new_core(self) -> tuple[Core, Views]:
-        return new_core(self.memory_bytes, REGISTERS, 2 * self.memory_bytes // PAGE, PAGE // 4)
+        return new_core(self.memory_bytes, 2 * self.memory_bytes // PAGE, PAGE // 4, self.vcpus)
 
     def _load_loop(self, traced: bool) -> Callable[[Any, Any], None]:
         return load_loop("mips64", traced)
+
+    def _power_on(self) -> None:
+        self.core.s[S.DISK_VECTOR] = abi.DISK_LINE
 
     def _reset(self, seed: int) -> None:
         s = self.core.s
         s[S.CONTEXT] = 1 << 11
         s[S.TIMER_AT] = 1 << 33
-        s[S.DISK_VECTOR] = abi.DISK_LINE
         s[M.PRID], s[M.CONFIG], s[M.STATUS] = PRID_R10000, CONFIG_CACHED, STATUS_FR
         s[M.RANDOM_STATE] = (seed * SEED_MIX + 1) & MASK64 or 1
         s[M.SPACE_OF : M.SPACE_OF + 256] = S.UNANNOUNCED_SPACE + np.arange(256, dtype=np.uint64)
@@ -101,5 +102,5 @@ class Mips64Machine(Machine):
     @property
     def statistics(self) -> dict[str, int]:
         """Counts kept by the machine itself, recorded or not."""
-        refills = {name.lower(): int(self.core.s[getattr(M, name)]) for name in ("UTLB_REFILLS", "NESTED_REFILLS")}
+        refills = {name.lower(): self._sum(getattr(M, name)) for name in ("UTLB_REFILLS", "NESTED_REFILLS")}
         return refills | super().statistics

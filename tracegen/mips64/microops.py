@@ -43,7 +43,6 @@ ROUNDING, FCSR_KEPT = 104, 105
 """What else FCSR holds: the rounding mode, and bits that only hold what is written."""
 FLOAT_TEMPORARY = 106
 """And one more."""
-REGISTERS = 128
 
 CLASSES: tuple[tuple[str, Mapping[str, str | tuple[str, str]]], ...] = (
     ("alu", alu.TABLE | floats.MOVES),

@@ -11,9 +11,9 @@ INDEX, RANDOM, ENTRY_LO0, ENTRY_LO1, CONTEXT_REGISTER, PAGE_MASK, WIRED = range(
 BAD_VADDR, COUNT_REGISTER, ENTRY_HI, COMPARE, STATUS, CAUSE, EPC, PRID, CONFIG, LL_ADDR = range(CP0 + 8, CP0 + 18)
 XCONTEXT, ERROR_EPC = CP0 + 20, CP0 + 30
 
-RANDOM_STATE, LINKED, FAULT_REFILL, FAULT_UNIT = range(CP0 + 32, CP0 + 36)
-"""State of the generator that chooses TLB victims; a linked load is armed; of an exception about to be taken: 1 for a
-TLB miss, coprocessor number."""
+RANDOM_STATE, FAULT_REFILL, FAULT_UNIT = range(CP0 + 32, CP0 + 35)
+"""State of the generator that chooses TLB victims; of an exception about to be taken: 1 for a TLB miss, coprocessor
+number."""
 UTLB_REFILLS, NESTED_REFILLS, WRITTEN_PAGE_MASK = range(CP0 + 36, CP0 + 39)
 """Statistics; the last non-zero value written to PageMask, which this CPU does not support."""
 

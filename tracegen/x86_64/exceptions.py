@@ -6,10 +6,11 @@ import numpy as np
 
 from replay.jit import helper, inline
 from replay.trace.schema import TOUCH_SHIFT, Cause, Kind, Mode
-from tracegen.cpu import disk
+from tracegen.cpu import disk, ipi
 from tracegen.cpu.recorder import BY_EXCEPTION, close_exception, event, mapped_page_id, service_enter
 from tracegen.cpu.services import (
     DEVICE_SERVICE,
+    IPI_SERVICE,
     SERVICE_OF,
     TIMER_SERVICE,
     count_stuck,
@@ -18,7 +19,7 @@ from tracegen.cpu.services import (
 from tracegen.x86_64 import state as S
 from tracegen.x86_64.delivery import deliver
 from tracegen.x86_64.entries import COW
-from tracegen.x86_64.interrupts import DISK_VECTOR, accept, deliverable, expire_timer, set_limit
+from tracegen.x86_64.interrupts import accept, deliverable, expire_timer, set_limit
 from tracegen.x86_64.places import RAX
 from tracegen.x86_64.state import Leave, Stop, Vector
 from tracegen.x86_64.translation import ERROR_PRESENT, ERROR_WRITE, NO_TOUCH, fault
@@ -168,10 +169,10 @@ def enter(core, cause, vector, service, page, software, pc):
 def interrupt(core):
     """Take the interrupt that is due.  Gives a Leave."""
     s = core.s
-    vector = accept(s)
+    vector, source = accept(s)
     s[S.INTERRUPTS] += ONE
     s[S.HALTED] = ZERO
-    service = DEVICE_SERVICE if vector == DISK_VECTOR else TIMER_SERVICE
+    service = IPI_SERVICE if source == ipi.LINE_UP else DEVICE_SERVICE if source == disk.LINE_UP else TIMER_SERVICE
     return enter(core, INTERRUPT, vector, service, vector, ZERO, s[S.PC])
 
 

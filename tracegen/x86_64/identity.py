@@ -10,6 +10,7 @@ import numpy as np
 
 from replay.jit import helper
 from tracegen.disk import UNITS_PER_SECOND
+from tracegen.x86_64 import state as S
 from tracegen.x86_64.places import RAX, RBX, RCX, RDX
 from tracegen.x86_64.state import Leave
 
@@ -33,6 +34,8 @@ LEAVES = {
 """eax at entry -> eax, ebx, ecx, edx; all zeroes for others."""
 _NUMBERS = np.array(list(LEAVES), np.uint64)
 _VALUES = np.array(list(LEAVES.values()), np.uint64)
+FEATURES, NUMBER_AT = np.uint64(1), np.uint64(24)
+"""The leaf whose ebx holds the vCPU's number, and where."""
 A, B, C, D = (np.uint64(p) for p in (RAX, RBX, RCX, RDX))
 
 
@@ -45,4 +48,6 @@ def cpuid(core):
     for i in range(_NUMBERS.size):
         if _NUMBERS[i] == asked:
             r[A], r[B], r[C], r[D] = _VALUES[i, 0], _VALUES[i, 1], _VALUES[i, 2], _VALUES[i, 3]
+    if asked == FEATURES:
+        r[B] |= core.s[S.VCPU] << NUMBER_AT
     return ON

@@ -1,6 +1,7 @@
 """The local interrupt controller in x2APIC mode, with its TSC-deadline timer: what is pending, what may be delivered.
 
-Two sources: the timer (an edge, with the vector that the guest chose) and the disk (a level, VECTOR_DISK).  Of the
+Three sources: the timer (an edge, with the vector that the guest chose), the disk (a level, VECTOR_DISK) and vCPUs
+(edges, with the vectors that they chose: their bit of LINES is up while one of these is pending).  Of the
 sources that are up the one with the higher vector goes first, if its priority class, the vector's high four bits, is
 above those of the task priority and of what is in service.
 """
@@ -9,10 +10,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from replay.jit import inline
+from replay.jit import helper, inline
 from tracegen.abi_x86_64 import VECTOR_DISK
 from tracegen.cpu.clock import NEVER
 from tracegen.cpu.disk import LINE_UP as DISK_UP
+from tracegen.cpu.ipi import LINE_UP as CALL_UP
 from tracegen.x86_64 import state as S
 
 TIMER_UP = np.uint64(1 << 15)
@@ -21,6 +23,7 @@ FLAG_IF = np.uint64(1 << 9)
 SOFTWARE_ENABLED, LVT_MASKED, LVT_MODE, LVT_DEADLINE = (np.uint64(n) for n in (1 << 8, 1 << 16, 3 << 17, 2 << 17))
 DISK_VECTOR, BYTE, FOUR = np.uint64(VECTOR_DISK), np.uint64(0xFF), np.uint64(4)
 ZERO, NONE, LOWEST, FAR = np.uint64(0), np.uint64(0), np.uint64(16), np.uint64(1 << 62)
+ONE, SIX, LOW6 = np.uint64(1), np.uint64(6), np.uint64(63)
 
 
 @inline
@@ -31,10 +34,64 @@ def highest(s, sources):
     return max(timer, disk)
 
 
+@helper
+def highest_call(s, place):
+    """The highest of the 256 vectors that the four words at ``place`` hold; NONE for none."""
+    found = NONE
+    for number in range(256):
+        vector = np.uint64(number)
+        if s[np.uint64(place) + (vector >> SIX)] >> (vector & LOW6) & ONE:
+            found = vector
+    return found
+
+
+@inline
+def first_pending(s):
+    """The vector that goes first of those that are pending; NONE for none."""
+    vector = highest(s, s[S.LINES])
+    if s[S.LINES] & CALL_UP:
+        vector = max(vector, highest_call(s, S.CALLS))
+    return vector
+
+
+@inline
+def first_in_service(s):
+    """The vector that goes first of those in service; NONE for none."""
+    vector = highest(s, s[S.IN_SERVICE])
+    if s[S.IN_SERVICE] & CALL_UP:
+        vector = max(vector, highest_call(s, S.CALLS_IN_SERVICE))
+    return vector
+
+
+@helper
+def add_call(s, base, vector):
+    """Make a vector pending at a controller whose vCPU's words begin at ``base``."""
+    s[base + np.uint64(S.CALLS) + (vector >> SIX)] |= ONE << (vector & LOW6)
+    s[base + np.uint64(S.LINES)] |= CALL_UP
+
+
+@inline
+def move_call(s, vector):
+    """Another vCPU's interrupt is taken: from pending to in service."""
+    word, bit = vector >> SIX, ONE << (vector & LOW6)
+    s[np.uint64(S.CALLS) + word] &= ~bit
+    s[np.uint64(S.CALLS_IN_SERVICE) + word] |= bit
+    if highest_call(s, S.CALLS) == NONE:
+        s[S.LINES] &= ~CALL_UP
+
+
+@inline
+def end_call(s, vector):
+    """What another vCPU's interrupt asked for is done."""
+    s[np.uint64(S.CALLS_IN_SERVICE) + (vector >> SIX)] &= ~(ONE << (vector & LOW6))
+    if highest_call(s, S.CALLS_IN_SERVICE) == NONE:
+        s[S.IN_SERVICE] &= ~CALL_UP
+
+
 @inline
 def priority(s):
     """The class above which an interrupt is delivered now."""
-    return max(s[S.CR8], highest(s, s[S.IN_SERVICE]) >> FOUR)
+    return max(s[S.CR8], first_in_service(s) >> FOUR)
 
 
 @inline
@@ -48,28 +105,33 @@ def deliverable(s):
     """Whether an interrupt is to be taken now."""
     if s[S.LINES] == ZERO or s[S.RFLAGS] & FLAG_IF == ZERO or s[S.COUNT] < s[S.SHADOW]:
         return False
-    return may_interrupt(s, highest(s, s[S.LINES]))
+    return may_interrupt(s, first_pending(s))
 
 
 @inline
 def accept(s):
-    """Take the interrupt that goes first: it is in service from here on.  Gives its vector."""
-    vector = highest(s, s[S.LINES])
+    """Take the interrupt that goes first: it is in service from here on.  Gives its vector and its bit of LINES."""
+    vector, source = first_pending(s), DISK_UP
     if s[S.LINES] & TIMER_UP and vector == s[S.LVT_TIMER] & BYTE:
+        source = TIMER_UP
         s[S.LINES] &= ~TIMER_UP
-        s[S.IN_SERVICE] |= TIMER_UP
-    else:
-        s[S.IN_SERVICE] |= DISK_UP
-    return vector
+    elif s[S.LINES] & DISK_UP == ZERO or vector != DISK_VECTOR:
+        source = CALL_UP
+        move_call(s, vector)
+    s[S.IN_SERVICE] |= source
+    return vector, source
 
 
 @inline
 def end_of_interrupt(s):
     """A write to the EOI register: what goes first of what is in service is over."""
-    if s[S.IN_SERVICE] & TIMER_UP and highest(s, s[S.IN_SERVICE]) == s[S.LVT_TIMER] & BYTE:
+    vector = first_in_service(s)
+    if s[S.IN_SERVICE] & TIMER_UP and vector == s[S.LVT_TIMER] & BYTE:
         s[S.IN_SERVICE] &= ~TIMER_UP
-    else:
+    elif s[S.IN_SERVICE] & DISK_UP and vector == DISK_VECTOR:
         s[S.IN_SERVICE] &= ~DISK_UP
+    elif vector:
+        end_call(s, vector)
 
 
 @inline

@@ -73,12 +73,12 @@ from tracegen.x86_64.strings import compare_strings, load_string, move_string, s
 
 START = """\
 @kernel
-def run(core, views):
+def turn(core, views):
     s, r, tags, entries, ram, ops, imms = core.s, core.r, core.tags, core.entries, core.ram8, views.ops, views.imms
     count, limit, pc, arrive, context = s[S.COUNT], s[S.LIMIT], s[S.PC], s[S.ARRIVE], s[S.CONTEXT]
     scratch = s[S.MEMORY_BYTES]
 T   rows, counts = core.rows, core.counts
-T   position, last, mode, row_limit = s[S.POSITION], s[S.LAST], s[S.MODE] << U12, s[S.ROW_LIMIT]
+T   position, last, mode, row_limit = s[S.POSITION], s[S.LAST], s[S.MODE] << U12 | s[S.VCPU_BITS], s[S.ROW_LIMIT]
     while True:
         s[S.COUNT], s[S.PC], s[S.ARRIVE] = count, pc, arrive
 T       s[S.POSITION], s[S.LAST] = position, last
@@ -257,7 +257,7 @@ ip += ONE
 FRAGMENTS = {
     "$RELOAD": """\
 count, limit, pc, arrive, context = s[S.COUNT], s[S.LIMIT], s[S.PC], s[S.ARRIVE], s[S.CONTEXT]
-Tposition, last, mode = s[S.POSITION], s[S.LAST], s[S.MODE] << U12
+Tposition, last, mode = s[S.POSITION], s[S.LAST], s[S.MODE] << U12 | s[S.VCPU_BITS]
 """,
     "$SAVED": SAVED,
 }
@@ -269,7 +269,7 @@ RARE = """\
                 $SAVED
                 leave = rare(core, op, u, imm)
                 limit, context = s[S.LIMIT], s[S.CONTEXT]
-T               position, last, mode = s[S.POSITION], s[S.LAST], s[S.MODE] << U12
+T               position, last, mode = s[S.POSITION], s[S.LAST], s[S.MODE] << U12 | s[S.VCPU_BITS]
                 if leave != ON:
                     break
                 ip += ONE

@@ -14,7 +14,7 @@ from tracegen.interpreter import load_loop
 from tracegen.x86_64 import state as S
 from tracegen.x86_64.flags import EXPLICIT
 from tracegen.x86_64.lower.block import lower_block
-from tracegen.x86_64.places import FLAG_KIND, RDI, REGISTERS, RSI, RSP
+from tracegen.x86_64.places import FLAG_KIND, RDI, RSI, RSP
 from tracegen.x86_64.state import Core, Views, new_core
 
 KERNEL_CODE = 0x08
@@ -38,22 +38,24 @@ class X86Machine(Machine):
     ARGUMENTS: ClassVar[tuple[int, int]] = (RDI, RSI)
 
     def _new_core(self) -> tuple[Core, Views]:
-        return new_core(self.memory_bytes, REGISTERS, self.memory_bytes // PAGE, PAGE)
+        return new_core(self.memory_bytes, self.memory_bytes // PAGE, PAGE, self.vcpus)
 
     def _load_loop(self, traced: bool) -> Callable[[Any, Any], None]:
         return load_loop(self.CPU, traced)
 
+    def _power_on(self) -> None:
+        self.core.s[S.DISK_VECTOR] = VECTOR_DISK
+        self._write_boot_tables(self.memory_bytes - self.KEPT_PAGES * PAGE)
+
     def _reset(self, seed: int) -> None:  # noqa: ARG002 - a MIPS has random replacement
         s, r = self.core.s, self.core.r
         tables = self.memory_bytes - self.KEPT_PAGES * PAGE
-        self._write_boot_tables(tables)
         s[S.CR0], s[S.CR3], s[S.CR4], s[S.EFER] = CR0_AT_BOOT, tables, CR4_AT_BOOT, EFER_AT_BOOT
         s[S.SPACE] = S.UNANNOUNCED_SPACE + tables // PAGE
         s[S.SEGMENTS + 1] = KERNEL_CODE
         s[S.CONTEXT] = 1 << 11
-        s[S.TIMER_AT], s[S.DISK_VECTOR] = S.NEVER, VECTOR_DISK
-        r[FLAG_KIND] = EXPLICIT
-        r[RSP] = tables
+        s[S.TIMER_AT] = S.NEVER
+        r[FLAG_KIND], r[RSP] = EXPLICIT, tables
 
     def _write_boot_tables(self, at: int) -> None:
         """Root, two tables that the root's first and last entry name, and one of 2 MB pages that both share."""

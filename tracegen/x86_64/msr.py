@@ -6,10 +6,21 @@ import numpy as np
 
 from replay.jit import helper, inline
 from replay.trace.schema import Sensitive
-from tracegen.abi_x86_64 import MSR_APIC_EOI, MSR_LVT_TIMER, MSR_SPURIOUS, MSR_TSC_DEADLINE
+from tracegen.abi_x86_64 import (
+    MSR_APIC_EOI,
+    MSR_APIC_ID,
+    MSR_ICR,
+    MSR_LVT_TIMER,
+    MSR_SPURIOUS,
+    MSR_START_ARGUMENT,
+    MSR_START_ENTRY,
+    MSR_START_STACK,
+    MSR_TSC_DEADLINE,
+)
 from tracegen.cpu.clock import NEVER
 from tracegen.cpu.recorder import sensitive
 from tracegen.x86_64 import state as S
+from tracegen.x86_64.calls import accepts_command, command
 from tracegen.x86_64.interrupts import (
     LVT_DEADLINE,
     LVT_MODE,
@@ -40,12 +51,15 @@ TSC, APIC_BASE, PAT, EFER, STAR, LSTAR, CSTAR, SFMASK, FS_MSR, GS_MSR, KERNEL_GS
         *(0xC0000100, 0xC0000101, 0xC0000102, 0xC0000103),
     )
 )
-APIC_ID, APIC_VERSION, APIC_PRIORITY, APIC_PROCESSOR_PRIORITY = (np.uint64(n) for n in (0x802, 0x803, 0x808, 0x80A))
-TSC_DEADLINE, APIC_EOI, SPURIOUS, LVT_TIMER = (
-    np.uint64(n) for n in (MSR_TSC_DEADLINE, MSR_APIC_EOI, MSR_SPURIOUS, MSR_LVT_TIMER)
+APIC_VERSION, APIC_PRIORITY, APIC_PROCESSOR_PRIORITY = (np.uint64(n) for n in (0x803, 0x808, 0x80A))
+TSC_DEADLINE, APIC_ID, APIC_EOI, SPURIOUS, LVT_TIMER, ICR = (
+    np.uint64(n) for n in (MSR_TSC_DEADLINE, MSR_APIC_ID, MSR_APIC_EOI, MSR_SPURIOUS, MSR_LVT_TIMER, MSR_ICR)
 )
-X2APIC_ON = np.uint64(0xFEE00D00)
-"""The controller's base register: enabled, in x2APIC mode, of the processor that starts first."""
+START_ENTRY, START_STACK, START_ARGUMENT = (
+    np.uint64(n) for n in (MSR_START_ENTRY, MSR_START_STACK, MSR_START_ARGUMENT)
+)
+X2APIC_ON, STARTS_FIRST = np.uint64(0xFEE00C00), np.uint64(1 << 8)
+"""The controller's base register: enabled, in x2APIC mode; of the processor that starts first."""
 VERSION = np.uint64(0x00000015)
 EFER_SCE, EFER_FIXED, EFER_KNOWN = np.uint64(1), np.uint64(0x500), np.uint64(0xD01)
 """SCE and NXE can be chosen; LME and LMA stay on."""
@@ -79,6 +93,14 @@ def place_of(msr):
         place = S.SPURIOUS
     elif msr == TSC_DEADLINE:
         place = S.DEADLINE
+    elif msr == ICR:
+        place = S.COMMAND
+    elif msr == START_ENTRY:
+        place = S.START_ENTRY
+    elif msr == START_STACK:
+        place = S.START_STACK
+    elif msr == START_ARGUMENT:
+        place = S.START_ARGUMENT
     else:
         place = 0
     return np.uint64(place)
@@ -88,6 +110,12 @@ def place_of(msr):
 def clock(s):
     """The time-stamp counter: instructions retired and units waited, as written."""
     return s[S.COUNT] + s[S.TIME_BASE]
+
+
+@inline
+def controller_base(s):
+    """The base register of the local interrupt controller, which stays as it is."""
+    return X2APIC_ON | (STARTS_FIRST if s[S.VCPU] == ZERO else ZERO)
 
 
 @helper
@@ -105,29 +133,33 @@ def read_msr(core, msr):
     elif msr == GS_MSR:
         value = r[GS]
     elif msr == APIC_BASE:
-        value = X2APIC_ON
+        value = controller_base(s)
     elif msr == APIC_VERSION:
         value = VERSION
     elif msr == APIC_PRIORITY:
         value = s[S.CR8] << FOUR
     elif msr == APIC_PROCESSOR_PRIORITY:
         value = priority(s) << FOUR
-    elif msr != APIC_ID:
+    elif msr == APIC_ID:
+        value = s[S.VCPU]
+    else:
         known = ZERO
     return value, known
 
 
 @inline
-def accepts(msr, value):
+def accepts(s, msr, value):
     """Whether a register may hold a value."""
     if msr == EFER:
         return value & ~EFER_KNOWN == ZERO and value & EFER_FIXED == EFER_FIXED
     if msr == LSTAR or msr == CSTAR or msr == FS_MSR or msr == GS_MSR or msr == KERNEL_GS:
         return canonical(value)
     if msr == APIC_BASE:
-        return value == X2APIC_ON
+        return value == controller_base(s)
     if msr == APIC_EOI:
         return value == ZERO
+    if msr == ICR:
+        return accepts_command(value)
     if msr == LVT_TIMER:
         return value & ~LVT_KNOWN == ZERO
     if msr == SPURIOUS:
@@ -156,6 +188,8 @@ def write_msr(core, msr, value):
             s[S.TIMER_AT], s[S.DEADLINE] = NEVER, ZERO
     elif place:
         s[place] = value
+        if msr == ICR:
+            command(core, value)
     elif msr == TSC:
         s[S.TIME_BASE] = value - s[S.COUNT]
         set_deadline(s, s[S.DEADLINE])
@@ -194,7 +228,7 @@ def wrmsr(core):
     msr, value = r[C] & LOW32, r[D] << U32 | r[A] & LOW32
     expire_timer(s)
     before, known = read_msr(core, msr)
-    if (known == ZERO and msr != APIC_EOI) or not accepts(msr, value):
+    if (known == ZERO and msr != APIC_EOI) or not accepts(s, msr, value):
         return refuse(core)
     sensitive(core, WRMSR, msr & LOW16, CHANGED if before != value else ZERO)
     write_msr(core, msr, value)

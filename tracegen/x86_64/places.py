@@ -20,4 +20,3 @@ SLOW_VALUE = 33
 """What a slow load found."""
 SINK = 34
 """Takes what nobody wants."""
-REGISTERS = 64

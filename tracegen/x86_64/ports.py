@@ -19,7 +19,7 @@ from tracegen.x86_64.state import Leave
 
 ON = int(Leave.ON)
 IN, OUT, PORT = np.uint64(Sensitive.IN), np.uint64(Sensitive.OUT), np.uint64(Kind.PORT)
-CONSOLE, CONSOLE_STATUS, EXIT, BLOCK, FRAME, COMMAND, STATUS, ACKNOWLEDGE, BLOCKS = (
+CONSOLE, CONSOLE_STATUS, EXIT, BLOCK, FRAME, COMMAND, STATUS, ACKNOWLEDGE, BLOCKS, VCPUS = (
     np.uint64(p)
     for p in (
         abi.PORT_CONSOLE,
@@ -31,6 +31,7 @@ CONSOLE, CONSOLE_STATUS, EXIT, BLOCK, FRAME, COMMAND, STATUS, ACKNOWLEDGE, BLOCK
         abi.PORT_DISK_STATUS,
         abi.PORT_DISK_ACKNOWLEDGE,
         abi.PORT_DISK_BLOCKS,
+        abi.PORT_VCPUS,
     )
 )
 READY = np.uint64(1 << 5)
@@ -69,6 +70,8 @@ def in_port(core, port, size):
         value = device_word(core, STATUS_AT)
     elif port == BLOCKS:
         value = device_word(core, BLOCKS_AT)
+    elif port == VCPUS:
+        value = core.s[S.VCPUS]
     kept = ZERO if size == FOUR else r[A] & ~low_bytes(size)
     r[A] = kept | value & low_bytes(size)
     return ON

@@ -30,6 +30,9 @@ DEBUG = ARCH + 72
 """Eight debug registers, which can be written and read and do nothing."""
 LARGE_FILLS = ARCH + 80
 """Sixteen words of a filter: where a 2 MB page may be in the micro-TLBs."""
+CALLS, CALLS_IN_SERVICE, COMMAND = ARCH + 96, ARCH + 100, ARCH + 104
+"""Four words each: the vectors of other vCPUs' interrupts that are pending, and in service; the interrupt command
+register."""
 
 
 class Vector(IntEnum):
