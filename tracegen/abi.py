@@ -215,6 +215,7 @@ class Service(IntEnum):
     TABLE_UPDATE = 13
     PAGE_COPY = 14
     DISK = 15  # asking the disk, and waiting for its answer
+    FP_SWITCH = 22  # floating-point registers become the current thread's
 
 
 SYSCALL_SERVICE = 32

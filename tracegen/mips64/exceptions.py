@@ -17,7 +17,15 @@ from tracegen.cpu.recorder import (
     service_enter,
     table_frame,
 )
-from tracegen.cpu.services import DEVICE_SERVICE, SERVICE_OF, TIMER_SERVICE, count_stuck, service_of_call, unless_stuck
+from tracegen.cpu.services import (
+    DEVICE_SERVICE,
+    OTHER_SERVICE,
+    SERVICE_OF,
+    TIMER_SERVICE,
+    count_stuck,
+    service_of_call,
+    unless_stuck,
+)
 from tracegen.cpu.state import Leave, Stop
 from tracegen.mips64 import entries
 from tracegen.mips64 import state as M
@@ -40,7 +48,7 @@ from tracegen.mips64.translation import (
 
 ON, FAULT, REDIRECT, STOP = (int(x) for x in (Leave.ON, Leave.FAULT, Leave.REDIRECT, Leave.STOP))
 BUDGET, CONSOLE_FULL, DISK = (np.uint64(x) for x in (Stop.BUDGET, Stop.CONSOLE_FULL, Stop.DISK))
-INT, SYS, OV, TR = (np.uint64(e) for e in (Exc.INT, Exc.SYS, Exc.OV, Exc.TR))
+INT, SYS, CPU, OV, TR = (np.uint64(e) for e in (Exc.INT, Exc.SYS, Exc.CPU, Exc.OV, Exc.TR))
 TRAP, SEQUENTIAL = np.uint64(Arrival.TRAP), np.uint64(Arrival.SEQUENTIAL)
 NO_TOUCH, EXCEPTION = np.uint64(Touch.NONE), np.uint64(Kind.EXCEPTION)
 C_REFILL, C_NESTED, C_STALE, C_NOT_PRESENT, C_REFERENCE, C_DIRTY, C_COW, C_PROTECTION = (
@@ -146,6 +154,8 @@ def record_exception(core, code, bd, nested):
     elif code == SYS:
         page = core.r[TWO] & np.uint64(0xFFFFFFFF)
         service = service_of_call(core.r[TWO])
+    elif code == CPU and s[M.FAULT_UNIT] != ONE:
+        service = OTHER_SERVICE
     elif code == INT:
         lines = s[M.CAUSE] & s[M.STATUS]
         page = TIMER_LINE if lines & CAUSE_TIMER else s[S.DISK_VECTOR] if lines & disk.LINE_UP else ZERO

@@ -20,4 +20,8 @@ SLOW_VALUE = 33
 """What a slow load found."""
 SINK = 34
 """Takes what nobody wants."""
-REGISTERS = 64
+XMM, XMM_HIGH = 64, 80
+"""Low and high words of the sixteen vector registers."""
+ROUNDING, MXCSR = 96, 97
+"""The rounding mode, of ``tracegen.cpu.softfloat``, that MXCSR asks for; MXCSR."""
+REGISTERS = 128
