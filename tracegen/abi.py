@@ -238,6 +238,7 @@ class Service(IntEnum):
     SHOOTDOWN = 16  # dropping translations on other vCPUs' behalf, or waiting until they have
     SPIN = 17  # trying to take a lock that another vCPU holds
     IPI = 18  # what another vCPU asked for by its interrupt
+    FP_SWITCH = 22  # floating-point registers become the current thread's
 
 
 SYSCALL_SERVICE = 32

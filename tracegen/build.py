@@ -32,13 +32,18 @@ COMPILER_VERSION = "0.17.0"
 """Pinned: another version makes another image, and with it another trace."""
 
 MIPS64 = (
-    *("-target", "mips64-freestanding", "-mcpu=mips4", "-mno-abicalls", "-msoft-float", "-G0"),
+    *("-target", "mips64-freestanding", "-mcpu=mips4", "-mno-abicalls", "-G0"),
     # Kernel and user addresses are sign-extended 32-bit ones: two instructions make them, not six.
     *("-Xclang", "-target-feature", "-Xclang", "+sym32", "-Xclang", "-target-feature", "-Xclang", "+noabicalls"),
 )
-X86_64 = ("-target", "x86_64-freestanding", "-mcpu=x86_64-sse-sse2-mmx-x87+soft_float")
+X86_64 = ("-target", "x86_64-freestanding")
+X86_64_PROGRAM = (*X86_64, "-mcpu=x86_64-mmx-x87", "-mno-implicit-float")
+"""Floating-point registers serve floating-point numbers alone: moving and clearing memory takes general ones."""
+X86_64_KERNEL = (*X86_64, "-mcpu=x86_64-sse-sse2-mmx-x87+soft_float", "-mno-red-zone", "-mcmodel=kernel")
 FLAGS = (
     *("-std=c23", "-O2", "-g0", "-fomit-frame-pointer", "-ffreestanding", "-fno-builtin", "-fno-stack-protector"),
+    # A product and a sum are two operations on either CPU, and a root is an instruction.
+    *("-ffp-contract=off", "-fno-math-errno"),
     *("-fno-sanitize=all", "-fno-pic", "-fno-pie", "-nostdlib", "-static", "-Wall", "-Wextra", "-Werror"),
     *("-Wl,--no-gc-sections", "-Wl,--build-id=none", "-Wl,-z,max-page-size=4096"),
 )
@@ -53,8 +58,8 @@ class Target(NamedTuple):
 
 
 TARGETS = {
-    "mips64": Target(MIPS64, MIPS64, "big"),
-    "x86-64": Target(X86_64, (*X86_64, "-mno-red-zone", "-mcmodel=kernel"), "little"),
+    "mips64": Target(MIPS64, (*MIPS64, "-msoft-float"), "big"),
+    "x86-64": Target(X86_64_PROGRAM, X86_64_KERNEL, "little"),
 }
 CPUS = tuple(TARGETS)
 

@@ -15,6 +15,7 @@ import pytest
 import unicorn
 from unicorn import mips_const as mc
 
+from .float_numbers import double, integer, single
 from tracegen.mips64 import state as M
 from tracegen.mips64.lower import floats
 from tracegen.mips64.machine import Mips64Machine
@@ -33,55 +34,14 @@ REGISTERS = 8
 S, D, W, L = 16, 17, 20, 21
 FCC = 0xFE800000
 """The condition codes in FCSR."""
-HALVES = [n + 0.5 for n in (-4, -3, -2, -1, 0, 1, 2, 3)]
-LIMITS = [
-    2.0**31,
-    2.0**31 - 0.5,
-    -(2.0**31),
-    -(2.0**31) - 0.75,
-    2.0**63,
-    -(2.0**63),
-    2.0**62,
-    2.0**52 + 0.5,
-    4294967297.5,
-]
-
-
-def words_of(kind: str, numbers: list[float]) -> list[int]:
-    """The bits of numbers, big-endian: "d" or "f"."""
-    return [int.from_bytes(struct.pack(f">{kind}", n)) for n in numbers]
-
-
-PLAIN = [0.0, -0.0, 1.0, -1.0, 2.0, 3.0, 0.1, -0.1, 1e10, float("inf"), float("-inf"), *HALVES, *LIMITS]
-DOUBLES = words_of(
-    "d", [*PLAIN, 5e-324, -2.2e-308, 2.2250738585072014e-308, 1.7976931348623157e308, 3.4e38, 1e-45, 7e-46]
-)
-DOUBLES += [0x7FF7FFFFFFFFFFFF, 0x7FF4000000000000, 0xFFF7FFFFFFFF0000, 0x7FFFFFFFFFFFFFFF, 0x7FF8000000000000]
-SINGLES = words_of("f", [*PLAIN, 1e-45, -1.1e-38, 1.1754943508222875e-38, 3.4028234663852886e38])
-SINGLES += [0x7FBFFFFF, 0x7FA00000, 0xFFBFFF00, 0x7FFFFFFF, 0x7FC00000]
-"""The last five of each are NaNs, two of them signalling in the older way."""
-INTEGERS = [0, 1, ALL, 1 << 31, (1 << 31) - 1, 1 << 63, (1 << 63) - 1, (1 << 53) + 1, (1 << 24) + 1, 0xFFFFFFFF80000000]
 
 
 class Dice(random.Random):
     """Generated operands."""
 
     def number(self, kind: int) -> int:
-        """A register's content for an operand of a format; above 32 bits there is anything."""
-        if kind in (W, L):
-            return (
-                self.choice(INTEGERS) if self.random() < 0.4 else self.getrandbits(64) >> self.choice((0, 11, 33, 40))
-            )
-        if kind == D:
-            return self.choice(DOUBLES) if self.random() < 0.5 else self.near(1023, 52)
-        low = self.choice(SINGLES) if self.random() < 0.5 else self.near(127, 23)
-        return self.getrandbits(32) << 32 | low
-
-    def near(self, bias: int, fraction: int) -> int:
-        """A number, more often than not of a size near 1."""
-        exponent = bias + self.choice((self.randrange(-3, 4), self.randrange(-40, 70), self.randrange(-bias, bias + 1)))
-        sign = self.getrandbits(1) << (63 if fraction == 52 else 31)
-        return sign | exponent << fraction | self.getrandbits(fraction) & self.choice((-1, -1 << fraction - 3))
+        """A register's content for an operand of a format."""
+        return {S: single, D: double, W: integer, L: integer}[kind](self)
 
     def register(self) -> int:
         return self.randrange(REGISTERS)

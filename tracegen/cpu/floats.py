@@ -1,4 +1,4 @@
-"""Floating-point numbers in registers: bits as numbers and back, and square roots, each one machine operation.
+"""Floating-point numbers in registers: bits as numbers and back, square roots, comparison.
 
 A single lies in the low half of its register; what is above is left alone by whoever reads one.
 """
@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from replay.jit import intrinsic, types
+import numpy as np
+
+from replay.jit import inline, intrinsic, types
 
 U32, U64, F32, F64 = "uint32", "uint64", "float32", "float64"
 
@@ -50,3 +52,19 @@ bits_of_single: Any = intrinsic(_reinterpret(F32, F32, U32, U64))
 root: Any = intrinsic(_root(F64))
 root_of_single: Any = intrinsic(_root(F32))
 """Square roots, rounded to nearest."""
+
+UNORDERED, EQUAL, LESS, GREATER = (np.uint64(n) for n in (1, 2, 4, 8))
+
+
+@inline
+def holds(x, y, relations):
+    """1 if one of the ``relations`` of two numbers is theirs, else 0."""
+    if x < y:
+        found = LESS
+    elif x == y:
+        found = EQUAL
+    elif x > y:
+        found = GREATER
+    else:
+        found = UNORDERED
+    return np.uint64(found & relations != np.uint64(0))

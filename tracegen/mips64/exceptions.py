@@ -21,6 +21,7 @@ from tracegen.cpu.recorder import (
 from tracegen.cpu.services import (
     DEVICE_SERVICE,
     IPI_SERVICE,
+    OTHER_SERVICE,
     SERVICE_OF,
     TIMER_SERVICE,
     count_stuck,
@@ -49,7 +50,7 @@ from tracegen.mips64.translation import (
 
 ON, FAULT, REDIRECT, STOP = (int(x) for x in (Leave.ON, Leave.FAULT, Leave.REDIRECT, Leave.STOP))
 BUDGET, CONSOLE_FULL, DISK = (np.uint64(x) for x in (Stop.BUDGET, Stop.CONSOLE_FULL, Stop.DISK))
-INT, SYS, OV, TR = (np.uint64(e) for e in (Exc.INT, Exc.SYS, Exc.OV, Exc.TR))
+INT, SYS, CPU, OV, TR = (np.uint64(e) for e in (Exc.INT, Exc.SYS, Exc.CPU, Exc.OV, Exc.TR))
 TRAP, SEQUENTIAL = np.uint64(Arrival.TRAP), np.uint64(Arrival.SEQUENTIAL)
 NO_TOUCH, EXCEPTION = np.uint64(Touch.NONE), np.uint64(Kind.EXCEPTION)
 C_REFILL, C_NESTED, C_STALE, C_NOT_PRESENT, C_REFERENCE, C_DIRTY, C_COW, C_PROTECTION = (
@@ -167,6 +168,8 @@ def record_exception(core, code, bd, nested):
     elif code == SYS:
         page = core.r[TWO] & np.uint64(0xFFFFFFFF)
         service = service_of_call(core.r[TWO])
+    elif code == CPU and s[M.FAULT_UNIT] != ONE:
+        service = OTHER_SERVICE
     elif code == INT:
         lines = s[M.CAUSE] & s[M.STATUS]
         page, service = interrupt_line(s, lines)

@@ -9,7 +9,7 @@ import numpy as np
 
 from replay.jit import helper, inline
 from tracegen.cpu.arithmetic import LOW32, sext32
-from tracegen.cpu.floats import bits, bits_of_single, double, single
+from tracegen.cpu.floats import double
 from tracegen.cpu.softfloat import (
     DOUBLE,
     INVALID,
@@ -33,7 +33,7 @@ COPROCESSOR_UNUSABLE = np.uint64(Exc.CPU)
 ZERO, ONE, TWO, THREE, FOUR, EIGHT, U32, U64 = (np.uint64(n) for n in (0, 1, 2, 3, 4, 8, 32, 64))
 HIGH = np.uint64(0xFFFFFFFF00000000)
 QUIET_DOUBLE, QUIET_SINGLE = np.uint64(0x7FF7FFFFFFFFFFFF), np.uint64(0x7FBFFFFF)
-BYTE = np.uint64(0xFF)
+BYTE, LARGEST_32 = np.uint64(0xFF), np.uint64(0x7FFFFFFF)
 
 S, D, W, L = (np.uint64(n) for n in (16, 17, 20, 21))
 """Formats, by the instructions' numbers of them."""
@@ -109,43 +109,11 @@ def change(r, x, p, q):
 
 
 @inline
-def widened(r, x):
-    """A single as a double."""
-    wide = np.float64(single(x))
-    return bits(wide) if not np.isnan(wide) else change(r, x, SINGLE, DOUBLE)
-
-
-@inline
-def narrowed(r, x):
-    """A double as a single."""
-    narrow = np.float32(double(x))
-    odd = np.isnan(narrow) or r[ROUNDING] != ZERO
-    return bits_of_single(narrow) if not odd else change(r, x, DOUBLE, SINGLE)
-
-
-@inline
 def truncated(x):
     """A double as a 32-bit integer, its fraction dropped; the largest one where it does not fit."""
     value = double(x)
-    if value > -2147483649.0 and value < 2147483648.0:
-        result = np.uint64(np.int64(value)) & LOW32
-    else:
-        result = np.uint64(0x7FFFFFFF)
-    return result
-
-
-@inline
-def holds(x, y, conditions):
-    """1 if one of the ``conditions`` holds of two numbers: 1 unordered, 2 equal, 4 less."""
-    if x < y:
-        found = FOUR
-    elif x == y:
-        found = TWO
-    elif x > y:
-        found = EIGHT
-    else:
-        found = ONE
-    return np.uint64(found & conditions != ZERO)
+    fits = value > -2147483649.0 and value < 2147483648.0
+    return np.uint64(np.int64(value)) & LOW32 if fits else LARGEST_32
 
 
 @helper

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tracegen.cpu import float_ops
 from tracegen.generate import Template
 from tracegen.mips64.microops import (
     A_SHIFT,
@@ -29,7 +30,6 @@ from tracegen.mips64 import microops
 
 HI = np.uint64(microops.HI)
 ROUNDING = np.uint64(microops.ROUNDING)
-DOUBLE, SINGLE = np.uint64(52), np.uint64(23)
 M32, ONE, TWO, THREE, FOUR, SIX, SEVEN = (np.uint64(n) for n in (32, 1, 2, 3, 4, 6, 7))
 U10, U11, U12, U16, U18, U28, BYTE, OFFSET = (np.uint64(n) for n in (10, 11, 12, 16, 18, 28, 0xFF, 0xFFF))
 PAGE, PAGE_AND_WORD = np.uint64(0xFFFFFFFFFFFFF000), np.uint64(0xFFFFFFFFFFFFF003)
@@ -42,17 +42,19 @@ LOWER, ROWS_FULL = np.uint64(S.Stop.LOWER), np.uint64(S.Stop.ROWS_FULL)
 ON, FAULT, REDIRECT, STOP = range(4)
 """
 
-LOOP_IMPORTS = """\
-from tracegen.cpu.floats import bits, bits_of_single, double, root, root_of_single, single
+LOOP_IMPORTS = (
+    float_ops.IMPORTS
+    + """\
 from tracegen.mips64.access import store
 from tracegen.mips64.exceptions import attend, take
-from tracegen.mips64.floats import again, holds, is_usable, narrowed, truncated, unusable, widened
+from tracegen.mips64.floats import again, change, is_usable, truncated, unusable
 from tracegen.mips64.translation import fetch_value, load_value
 from tracegen.mips64.ops.arithmetic import (
     LOW32, M31, M63, ZERO, mulh, mulhu, quotient, remainder, sext32, signed_quotient, signed_remainder, slt, sltu, sra,
 )
 from {RARE} import rare
 """
+)
 
 RARE_IMPORTS = """\
 from tracegen.mips64.access import (
@@ -175,14 +177,7 @@ x = r[u >> {A} & BYTE]
 y = r[u >> {B} & BYTE]
 """,
     "line": "",
-    "double": """\
-xd = double(r[u >> {A} & BYTE])
-yd = double(r[u >> {B} & BYTE])
-""",
-    "single": """\
-xs = single(r[u >> {A} & BYTE])
-ys = single(r[u >> {B} & BYTE])
-""",
+    **float_ops.START,
     "usable": "",
 }
 
@@ -236,21 +231,7 @@ Tlast += fresh
 Tposition += ONE
 ip += ONE
 """,
-    "double": """\
-v = bits(zd)
-if zd != zd or r[ROUNDING] != ZERO:
-    v = again(r, imm, r[u >> {A} & BYTE], r[u >> {B} & BYTE], DOUBLE)
-r[u >> {D} & BYTE] = v
-ip += ONE
-""",
-    "single": """\
-v = bits_of_single(zs)
-if zs != zs or r[ROUNDING] != ZERO:
-    v = again(r, imm, r[u >> {A} & BYTE], r[u >> {B} & BYTE], SINGLE)
-d = u >> {D} & BYTE
-r[d] = (r[d] & HIGH) | v
-ip += ONE
-""",
+    **float_ops.END,
     "usable": """\
 if not is_usable(s):
     leave = unusable(core)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from tracegen.cpu import float_ops
 from tracegen.mips64.ops import alu, branch, floats, memory, system
 
 # -- bit position of each field of the packed word
@@ -45,13 +46,13 @@ FLOAT_TEMPORARY = 106
 """And one more."""
 
 CLASSES: tuple[tuple[str, Mapping[str, str | tuple[str, str]]], ...] = (
-    ("alu", alu.TABLE | floats.MOVES),
+    ("alu", alu.TABLE | floats.REGISTERS),
     ("load", memory.LOADS),
     ("store", memory.STORES),
     ("branch", branch.TABLE),
     ("line", branch.LINE),
-    ("double", floats.DOUBLES),
-    ("single", floats.SINGLES),
+    ("double", float_ops.DOUBLES),
+    ("single", float_ops.SINGLES),
     ("usable", floats.USABLE),
     ("partial", memory.PARTIAL),
     ("system", system.TABLE | floats.RARE),

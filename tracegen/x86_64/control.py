@@ -38,9 +38,9 @@ CR0_PE, CR0_MP, CR0_EM, CR0_TS, CR0_ET, CR0_WP, CR0_CD, CR0_NW, CR0_PG = (
 )
 CR0_FIXED = CR0_PE | CR0_PG
 CR0_KNOWN = np.uint64(0xE005003F)
-CR4_PAE, CR4_PGE = np.uint64(1 << 5), np.uint64(1 << 7)
-CR4_KNOWN = np.uint64(0x1FC)
-"""TSD, DE, PSE, PAE, MCE, PGE, PCE; DE, PSE, MCE and PCE have no effect."""
+CR4_PAE, CR4_PGE, CR4_OSFXSR = np.uint64(1 << 5), np.uint64(1 << 7), np.uint64(1 << 9)
+CR4_KNOWN = np.uint64(0x7FC)
+"""TSD, DE, PSE, PAE, MCE, PGE, PCE, OSFXSR, OSXMMEXCPT; DE, PSE, MCE, PCE and OSXMMEXCPT have no effect."""
 CR8_KNOWN = np.uint64(15)
 STATUS_WORD = np.uint64(0xF)
 TABLE_ROOT, LEVEL_MASK = np.uint64(S.TABLE_IS | S.TABLE_LINKED | 3 << 8), np.uint64(0xF00 | S.TABLE_IS | S.TABLE_LINKED)
@@ -219,5 +219,5 @@ def wbinvd(core):
 
 @inline
 def float_unit(core):
-    """An instruction of the floating-point unit, which this CPU lacks: #NM where CR0 asks for it, else #UD."""
+    """An instruction of x87 or MMX, or a vector one, that this CPU lacks: #NM where CR0 asks for it, else #UD."""
     return selector_fault(core.s, NM if core.s[S.CR0] & (CR0_EM | CR0_TS) else UD, ZERO)

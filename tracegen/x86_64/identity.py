@@ -1,7 +1,7 @@
 """cpuid: what this CPU says that it is.
 
 A 64-bit core with the integer set that compilers emit, paging of four levels with 2 MB pages, an x2APIC with a
-TSC-deadline timer, and no floating point.
+TSC-deadline timer, and the scalar floating point of SSE and SSE2.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ ON = int(Leave.ON)
 VENDOR = b"vmreplay-x86"
 LEAVES = {
     0x00000000: (0x15, *(int.from_bytes(VENDOR[at : at + 4], "little") for at in (0, 8, 4))),  # eax, ebx, ecx, edx
-    # TSC-deadline and x2APIC; CMOV, PGE, APIC, CX8, PAE, MSR, TSC, PSE.
+    # TSC-deadline and x2APIC; SSE2, SSE, CMOV, PGE, APIC, CX8, PAE, MSR, TSC, PSE.
     0x00000001: (
         0x00000F00,
         0,
         1 << 24 | 1 << 21,
-        1 << 15 | 1 << 13 | 1 << 9 | 1 << 8 | 1 << 6 | 1 << 5 | 1 << 4 | 1 << 3,
+        1 << 26 | 1 << 25 | 1 << 15 | 1 << 13 | 1 << 9 | 1 << 8 | 1 << 6 | 1 << 5 | 1 << 4 | 1 << 3,
     ),
     0x00000015: (1, 1, UNITS_PER_SECOND, 0),  # the clock's rate
     0x80000000: (0x80000008, 0, 0, 0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tracegen.cpu import float_ops
 from tracegen.generate import Template
 from tracegen.x86_64.microops import (
     A_SHIFT,
@@ -38,6 +39,7 @@ U11, U12, U16, U28, U32, U48, U56 = (np.uint64(n) for n in (11, 12, 16, 28, 32, 
 M32 = U32
 RAX, RDX, RSP = np.uint64(places.RAX), np.uint64(places.RDX), np.uint64(places.RSP)
 PAGE_AT, SLOW_VALUE = np.uint64(places.PAGE), np.uint64(places.SLOW_VALUE)
+ROUNDING = np.uint64(places.ROUNDING)
 PAGE, PAGE_BITS, HIGH = (np.uint64(n) for n in (0xFFFFFFFFFFFFF000, 0xFFFFF000, 0xFFFFFFFF00000000))
 READS_MASK, CODE_MASK = np.uint64(2 * S.DATA_SLOTS - 2), np.uint64(2 * S.CODE_SLOTS - 2)
 WRITES, FETCHES = np.uint64(S.WRITES), np.uint64(S.FETCHES)
@@ -46,17 +48,23 @@ LOWER, ROWS_FULL = np.uint64(S.Stop.LOWER), np.uint64(S.Stop.ROWS_FULL)
 ON, FAULT, REDIRECT, STOP = range(4)
 """
 
-LOOP_IMPORTS = """\
+LOOP_IMPORTS = (
+    float_ops.IMPORTS
+    + """\
 from tracegen.x86_64.access import load_slow, probe_write, store_slow
 from tracegen.x86_64.exceptions import attend, take
 from tracegen.x86_64.flags import (
     add, add_carry, condition, decrement, increment, keep, logic, multiply_signed, rotated_left, set_product, sext,
     shift_left, shift_right, shift_right_signed, subtract, subtract_carry, take_bit, CARRIES, SUBTRACTION,
 )
+from tracegen.x86_64.floats import (
+    again, change, from_signed, is_usable, order, truncated_32, truncated_64, unusable,
+)
 from tracegen.x86_64.integer import swapped
 from tracegen.x86_64.translation import fetch_value
 from {RARE} import rare
 """
+)
 
 RARE_IMPORTS = """\
 from tracegen.x86_64 import system
@@ -64,6 +72,7 @@ from tracegen.x86_64.access import probe_write
 from tracegen.x86_64.announce import announce
 from tracegen.x86_64.crossing import cross, locked_load, locked_store
 from tracegen.x86_64.exceptions import raise_exception
+from tracegen.x86_64.floats import integer_of, load_control, single_of
 from tracegen.x86_64.integer import (
     change_carry, divide, divide_signed, load_flags, multiply, rotate, rotate_carry_left, rotate_carry_right,
     scan_bits, set_direction, set_zero_flag, shift_double, store_flags,
@@ -205,12 +214,12 @@ T   rows[position] = (u >> {KIND} & M15) | mode | (va & OFFSET) << U16 | (value 
 T   position += ONE
 """,
     "line": "",
+    **float_ops.START,
+    "usable": "",
 }
 
-CLASS_VALUE = {"alu": "v", "load": "v", "modify": "v", "compare": "taken", "branch": "taken", "test": "taken"} | {
-    "rare": "leave",
-    "system": "leave",
-}
+CLASS_VALUE = {"alu": "v", "load": "v", "modify": "v", "compare": "taken", "branch": "taken", "test": "taken"}
+CLASS_VALUE |= {**float_ops.VALUE, "rare": "leave", "system": "leave"}
 """Class -> the variable that takes its table's text; a store's text is a statement."""
 
 TAKEN = """\
@@ -250,6 +259,13 @@ Tfresh = count + (u >> {RETIRED} & {RETIRED_MASK}) - last
 Tcounts[position] = np.uint8(fresh)
 Tlast += fresh
 Tposition += ONE
+ip += ONE
+""",
+    **float_ops.END,
+    "usable": """\
+if not is_usable(s):
+    leave = unusable(core)
+    break
 ip += ONE
 """,
 }

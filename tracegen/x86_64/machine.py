@@ -14,7 +14,7 @@ from tracegen.interpreter import load_loop
 from tracegen.x86_64 import state as S
 from tracegen.x86_64.flags import EXPLICIT
 from tracegen.x86_64.lower.block import lower_block
-from tracegen.x86_64.places import FLAG_KIND, RDI, RSI, RSP
+from tracegen.x86_64.places import FLAG_KIND, MXCSR, RDI, RSI, RSP
 from tracegen.x86_64.state import Core, Views, new_core
 
 KERNEL_CODE = 0x08
@@ -25,6 +25,8 @@ CR4_AT_BOOT = 1 << 5
 """Physical addresses of more than 32 bits."""
 EFER_AT_BOOT = 1 << 10 | 1 << 8
 """Long mode, enabled and active."""
+MXCSR_AT_BOOT = 0x1F80
+"""Rounding to nearest, every exception masked."""
 LARGE_PAGE = 2 << 20
 
 
@@ -55,7 +57,7 @@ class X86Machine(Machine):
         s[S.SEGMENTS + 1] = KERNEL_CODE
         s[S.CONTEXT] = 1 << 11
         s[S.TIMER_AT] = S.NEVER
-        r[FLAG_KIND], r[RSP] = EXPLICIT, tables
+        r[FLAG_KIND], r[MXCSR], r[RSP] = EXPLICIT, MXCSR_AT_BOOT, tables
 
     def _write_boot_tables(self, at: int) -> None:
         """Root, two tables that the root's first and last entry name, and one of 2 MB pages that both share."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from tracegen.cpu import float_ops
 from tracegen.x86_64 import places
-from tracegen.x86_64.ops import alu, branch, memory, rare
+from tracegen.x86_64.ops import alu, branch, floats, memory, rare
 
 # -- bit position of each field of the packed word
 D_SHIFT, A_SHIFT, B_SHIFT = 8, 16, 24
@@ -34,7 +35,7 @@ STAY = 7
 """Instead of an Arrival: control goes on in the line where it is, so that no FETCH row is due."""
 
 CLASSES: tuple[tuple[str, Mapping[str, str | tuple[str, str]]], ...] = (
-    ("alu", alu.TABLE),
+    ("alu", alu.TABLE | floats.REGISTERS),
     ("load", memory.LOADS),
     ("store", memory.STORES),
     ("compare", branch.COMPARE),
@@ -42,7 +43,10 @@ CLASSES: tuple[tuple[str, Mapping[str, str | tuple[str, str]]], ...] = (
     ("test", branch.TEST),
     ("modify", memory.MODIFY),
     ("line", branch.LINE),
-    ("rare", rare.TABLE),
+    ("double", float_ops.DOUBLES),
+    ("single", float_ops.SINGLES),
+    ("usable", floats.USABLE),
+    ("rare", rare.TABLE | floats.RARE),
     ("system", rare.SYSTEM),
 )
 """(class, table) in the order of the loop's tests: an operation's class is known from its number alone."""

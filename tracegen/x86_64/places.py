@@ -20,3 +20,7 @@ SLOW_VALUE = 33
 """What a slow load found."""
 SINK = 34
 """Takes what nobody wants."""
+XMM, XMM_HIGH = 64, 80
+"""Low and high words of the sixteen vector registers."""
+ROUNDING, MXCSR = 96, 97
+"""The rounding mode, of ``tracegen.cpu.softfloat``, that MXCSR asks for; MXCSR."""

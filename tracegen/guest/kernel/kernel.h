@@ -88,6 +88,13 @@ void timer_interrupt(void);
 u64 timer_now(void);
 u64 timer_ticks(void);
 
+// float.c
+void float_use(struct trapframe *frame);
+void float_switch(struct proc *next);
+void float_fork(struct proc *child);
+void float_begin(struct proc *p);
+void float_drop(struct proc *p);
+
 // syscall.c
 i64 syscall(u64 number, const u64 *arguments);
 

@@ -65,6 +65,7 @@ static i64 exec(const struct arguments *line) {
     space_use(space);
     space_destroy(before);
     frame_start(frame_of(current), entry, USER_TOP);
+    float_begin(current);
     return 0;
 }
 
@@ -119,6 +120,7 @@ i64 proc_fork(void) {
     proc_own(child, space);
     memcpy(frame_of(child), frame_of(current), sizeof(struct trapframe));
     frame_result(frame_of(child), 0);
+    float_fork(child);
     child->state = RUNNABLE;
     return (i64)child->id;
 }
@@ -160,6 +162,7 @@ static void give_up_children(struct proc *p) {
     for (u64 i = 0; i < MAX_DESCRIPTORS; i++)
         file_close(p->file[i]);
     space_destroy(p->space);
+    float_drop(p);
     give_up_children(p);
     p->status = status;
     p->state = ZOMBIE;

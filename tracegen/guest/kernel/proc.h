@@ -1,5 +1,6 @@
 // A process, which is also a thread of the kernel: what it owns and where it stopped.
 #pragma once
+#include "floats.h"
 #include "kernel.h"
 #include "param.h"
 #include "trapframe.h"
@@ -27,6 +28,7 @@ struct proc {
     int killed;                 // ends before it next runs in user mode
     u64 status;                 // of a zombie, for its parent
     struct file *file[MAX_DESCRIPTORS];
+    struct floats floats;       // unless it owns the registers (float.c)
     struct arguments arguments;
 };
 

@@ -30,6 +30,7 @@ static void switch_to(struct proc *next) {
         next->state = RUNNING;
         stack_use((u64)KERNEL(next->stack) + PAGE_BYTES);
         space_use(next->space);
+        float_switch(next);
     }
     ANNOUNCE2(ANNOUNCE_THREAD_SWITCH, thread_of(before), thread_of(next));
     context_switch(context_of(before), context_of(next));

@@ -71,7 +71,7 @@ static void interrupt(const struct trapframe *frame) {
 
 void trap(struct trapframe *frame) {
     u64 cause = cause_of(frame);
-    switch (trap_of(cause)) {
+    switch (trap_of(frame, cause)) {
     case TRAP_INTERRUPT:
         interrupt(frame);
         break;
@@ -80,6 +80,9 @@ void trap(struct trapframe *frame) {
         break;
     case TRAP_CALL:
         system_call(frame, cause);
+        break;
+    case TRAP_FLOAT:
+        float_use(frame);
         break;
     case TRAP_OTHER:
         unexpected(frame, cause);

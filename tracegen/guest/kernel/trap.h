@@ -2,4 +2,4 @@
 #pragma once
 #include "trapframe.h"
 
-enum trap { TRAP_INTERRUPT, TRAP_MEMORY, TRAP_CALL, TRAP_OTHER };
+enum trap { TRAP_INTERRUPT, TRAP_MEMORY, TRAP_CALL, TRAP_FLOAT, TRAP_OTHER };

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from replay.trace.schema import Kind
 from tracegen.cpu import softfloat
+from tracegen.cpu.float_ops import NAMES
 from tracegen.mips64.lower.word import Lowering, Word, reserved, to_general
 from tracegen.mips64.microops import CONDITION, FLOAT, FLOAT_TEMPORARY, SINK, MicroOp
 
@@ -45,8 +46,7 @@ def condition(w: Word) -> int:
 
 
 def _calculate(how: int, kind: int, d: int, a: int, b: int) -> MicroOp:
-    name = ("ADD", "SUB", "MUL", "DIV", "SQRT")[how]
-    return MicroOp(name + LETTER[kind], d, a, b, how)
+    return MicroOp(NAMES[how] + LETTER[kind], d, a, b, how)
 
 
 def _arithmetic(how: int) -> Lowering:
@@ -135,7 +135,7 @@ def _compare(conditions: int) -> Lowering:
 
 def _convert(target: int, mode: int) -> Lowering:
     """cvt round trunc ceil floor."""
-    quick = {(W, D): "CVT_D_W", (S, D): "CVT_D_S", (D, S): "CVT_S_D", (D, W, 1): "TRUNC_W_D"}
+    quick = {(W, D): "CVT_D_W", (S, D): "WIDEN", (D, S): "NARROW", (D, W, 1): "TRUNC_W_D"}
 
     def lower(w: Word) -> list[MicroOp]:
         op = quick.get((w.rs, target) if mode == AS_FCSR_SAYS else (w.rs, target, mode))

@@ -12,7 +12,7 @@ from functools import lru_cache
 from replay.trace.schema import Arrival
 from tracegen.abi import PAGE_BYTES
 from tracegen.cpu.block import Block
-from tracegen.x86_64.lower import bits, effects, flow, integer, system
+from tracegen.x86_64.lower import bits, effects, floats, flow, integer, system
 from tracegen.x86_64.lower.code import Code, Lowering, UndefinedError, halves
 from tracegen.x86_64.lower.decode import CHUNK, LONGEST, Instruction, Special, decode
 from tracegen.x86_64.microops import ARRIVAL_SHIFT, STAY, STYLE_SHIFT, MicroOp
@@ -42,6 +42,7 @@ class _Builder:
         self.words: list[int] = []
         self.imms: list[int] = []
         self.decoded: dict[int, Instruction] = {}
+        self.float_usable = False  # whether a micro-op of this block has asked
 
     # -- decoding --------------------------------------------------------------------------------------------------
 
@@ -117,6 +118,10 @@ class _Builder:
             self.enter_lines(instruction, self.retired)
         last = ops[-1].op if ops else ""
         counted = self.retired + 1
+        if floats.is_float(instruction) and not self.float_usable:
+            # Nothing in a block changes the answer.
+            self.float_usable = True
+            self.emit(MicroOp("SSE"), instruction.place, self.retired)
         for op in ops:
             self.emit(op, instruction.place, counted if effects.is_branch(op.op) else self.retired)
         self.retired += not announcement
@@ -189,6 +194,8 @@ def lower(instruction: Instruction, flags: bool, known: str) -> tuple[list[Micro
 def lowering(instruction: Instruction) -> Lowering:
     """How an instruction is lowered, by its name and by the kind of its operands."""
     name, operands = instruction.name, instruction.operands
+    if floats.is_float(instruction):
+        return floats.TABLE[name]
     if instruction.opcode in FLOATING or any(isinstance(o, Special) and o.size >= 8 and is_vector(o) for o in operands):
         return system.plain("FLOAT")
     if any(isinstance(o, Special) for o in operands):

@@ -17,14 +17,14 @@ from tracegen.x86_64.microops import (
     SPAN_SHIFT,
     MicroOp,
 )
-from tracegen.x86_64.ops import rare
+from tracegen.x86_64.ops import floats, rare
 from tracegen.x86_64.places import FS_BASE, GS_BASE, SINK, TEMPORARY, ZERO
 
 BASES = {"fs": FS_BASE, "gs": GS_BASE}
 LOG2 = {1: 0, 2: 1, 4: 2, 8: 3}
 LOW32, ALL = (1 << 32) - 1, (1 << 64) - 1
 SPECIALISED = {8: "64", 4: "32"}
-RARE = {*rare.TABLE, *rare.SYSTEM}
+RARE = {*rare.TABLE, *floats.RARE, *rare.SYSTEM}
 
 
 class UndefinedError(Exception):

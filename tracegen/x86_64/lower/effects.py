@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tracegen.x86_64.lower import floats
 from tracegen.x86_64.lower.conditions import CODES
 from tracegen.x86_64.lower.decode import Immediate, Instruction, Memory, Special
 from tracegen.x86_64.lower.flow import STRING_NAMES
@@ -18,7 +19,7 @@ SHIFTS = {"shl", "sal", "shr", "sar"}
 PARTIAL = {"inc", "dec", "bt", "bts", "btr", "btc", "clc", "stc", "cmc", "sahf", "cmpxchg8b"}
 """Set some flags and leave others."""
 ROTATIONS = {"rol", "ror", "rcl", "rcr", "shld", "shrd"}
-SETTERS = SUBTRACT | LOGIC | RESULT | SHIFTS | PARTIAL | ROTATIONS
+SETTERS = SUBTRACT | LOGIC | RESULT | SHIFTS | PARTIAL | ROTATIONS | floats.COMPARISONS
 READERS = {"adc", "sbb", "rcl", "rcr", "cmc", "lahf", "loope", "loopne"}
 READERS |= {f"{start}{condition}" for start in ("j", "set", "cmov") for condition in CODES}
 TRAPPING = {"push", "pop", "call", "ret", "leave", "enter", "pushf", "pushfq", "popf", "popfq", "div", "idiv", "xlatb"}
@@ -48,7 +49,7 @@ def sets_all(instruction: Instruction) -> bool:
         count = instruction.operands[1] if len(instruction.operands) > 1 else Immediate(1, 1)
         mask = 63 if instruction.operands[0].size == 8 else 31
         return isinstance(count, Immediate) and count.value & mask != 0
-    return name in SUBTRACT | LOGIC | RESULT - PARTIAL
+    return name in SUBTRACT | LOGIC | (RESULT - PARTIAL) | floats.COMPARISONS
 
 
 def looks(instruction: Instruction) -> bool:
@@ -87,11 +88,13 @@ def known_after(instruction: Instruction, flags: bool, known: str) -> str:
     """What is known of the flags behind an instruction: see ``Code.known``."""
     name = instruction.name
     if name not in SETTERS:
-        return known if harmless(name) or name in READERS else ""
+        return known if harmless(name) or name in READERS or floats.is_float(instruction) else ""
     if not flags:
         return ""
     if name in SUBTRACT:
         return "subtraction"
     if name in LOGIC:
         return "logic"
+    if name in floats.COMPARISONS:
+        return "order"
     return "result" if name in RESULT or (name in SHIFTS and sets_all(instruction)) else ""

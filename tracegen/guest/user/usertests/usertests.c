@@ -185,6 +185,11 @@ static const struct test {
     {"command_lines", command_lines},
     {"running_program", running_program},
     {"reading_without_memory", reading_without_memory},
+    {"float_arithmetic", float_arithmetic},
+    {"float_modes", float_modes},
+    {"float_turns", float_turns},
+    {"float_forks", float_forks},
+    {"float_programs", float_programs},
     {"many", many},
     {"processes_out", processes_out},
     {"refusals_for_memory", refusals_for_memory},
@@ -217,6 +222,7 @@ static const struct {
     {"break", break_instruction}, {"privileged", privileged_instruction},
     {"arithmetic", arithmetic},   {"deadlock", fatal_deadlock},
     {"exit", fatal_exit},         {"data", fatal_data},
+    {"fresh", fatal_fresh},
 };
 
 // What must be there again after a test.  A page of the buffer cache counts as free when the disk has it, too.

@@ -29,6 +29,14 @@ int half_read(void);
 int pipe_ends(void);
 int descriptors(void);
 
+// floattests.c
+int float_arithmetic(void);
+int float_modes(void);
+int float_turns(void);
+int float_forks(void);
+int float_programs(void);
+void fatal_fresh(void); // for float_programs
+
 // filetests.c
 int files(void);
 int refused_names(void);

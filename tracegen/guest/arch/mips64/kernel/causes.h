@@ -13,7 +13,7 @@ static inline u64 cause_of(const struct trapframe *frame) {
     return (frame->cause & CAUSE_CODE) >> CAUSE_CODE_SHIFT;
 }
 
-static inline enum trap trap_of(u64 cause) {
+static inline enum trap trap_of(const struct trapframe *frame, u64 cause) {
     switch (cause) {
     case EXC_INTERRUPT:
         return TRAP_INTERRUPT;
@@ -23,6 +23,8 @@ static inline enum trap trap_of(u64 cause) {
         return TRAP_MEMORY;
     case EXC_SYSCALL:
         return TRAP_CALL;
+    case EXC_COPROCESSOR:
+        return from_user(frame) && (frame->cause & CAUSE_UNIT) == CAUSE_UNIT_1 ? TRAP_FLOAT : TRAP_OTHER;
     default:
         return TRAP_OTHER;
     }

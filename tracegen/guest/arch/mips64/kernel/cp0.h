@@ -25,12 +25,15 @@
 #define STATUS_UX 0x00000020   // 64-bit user segment: 64-bit instructions in user mode, misses go to 0x080
 #define STATUS_TIMER 0x00008000 // IM7, the Count/Compare interrupt
 #define STATUS_DISK 0x00000400  // IM2
+#define STATUS_CU1 0x20000000 // coprocessor 1 may be used, in any mode
 #define STATUS_XX 0x80000000   // MIPS IV instructions in user mode
 
 #define CAUSE_CODE 0x7c
 #define CAUSE_CODE_SHIFT 2
 #define CAUSE_TIMER 0x00008000 // IP7
 #define CAUSE_DISK 0x00000400  // IP2
+#define CAUSE_UNIT 0x30000000 // number of an unusable coprocessor
+#define CAUSE_UNIT_1 0x10000000
 #define CAUSE_BD 0x80000000    // the exception is in a branch's delay slot; EPC is the branch
 
 #define EXC_INTERRUPT 0

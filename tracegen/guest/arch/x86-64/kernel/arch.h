@@ -50,7 +50,7 @@ static inline void clock_alarm(count_t at) {
 // Where an exception or a system call from user mode starts its trap frame.
 struct cpu {
     u64 user_stack;
-    u32 unused;
+    int floats_usable; // CR0.TS is off
     struct [[gnu::packed]] {
         u32 reserved0;
         u64 stack[3]; // by ring that is entered

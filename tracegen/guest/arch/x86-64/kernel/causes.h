@@ -2,6 +2,7 @@
 #pragma once
 #include "trap.h"
 
+#define CAUSE_FLOAT 7 // CR0.TS
 #define CAUSE_STACK 12
 #define CAUSE_ALIGNMENT 17
 
@@ -11,7 +12,7 @@
 
 static const char *const cause_names[32] = {
     [0] = "division", [1] = "debug", [3] = "break", [4] = "overflow", [5] = "bound", [6] = "reserved instruction",
-    [7] = "floating point", [CAUSE_STACK] = "bad stack address", [13] = "privileged instruction or address",
+    [CAUSE_FLOAT] = "floating point", [CAUSE_STACK] = "bad stack address", [13] = "privileged instruction or address",
     [CAUSE_ALIGNMENT] = "misaligned address",
 };
 
@@ -19,12 +20,14 @@ static inline u64 cause_of(const struct trapframe *frame) {
     return frame->cause;
 }
 
-static inline enum trap trap_of(u64 cause) {
+static inline enum trap trap_of(const struct trapframe *frame, u64 cause) {
     switch (cause) {
     case CAUSE_PAGE_FAULT:
         return TRAP_MEMORY;
     case CAUSE_CALL:
         return TRAP_CALL;
+    case CAUSE_FLOAT:
+        return from_user(frame) ? TRAP_FLOAT : TRAP_OTHER;
     default:
         return cause < sizeof cause_names / sizeof *cause_names ? TRAP_OTHER : TRAP_INTERRUPT;
     }

@@ -13,8 +13,10 @@
 #define FLAGS_IF 0x200    // interrupts enabled
 #define FLAGS_CLEARED 0x44700 // by syscall: AC, NT, DF, IF, TF
 
+#define CR0_TS 0x8     // floating point is stopped
 #define CR0_WP 0x10000 // the kernel, too, may not store to read-only pages
 #define CR4_PGE 0x80   // global pages
+#define CR4_OSFXSR 0x200 // the kernel keeps vector registers
 
 #define MSR_EFER 0xc0000080
 #define MSR_STAR 0xc0000081
@@ -66,6 +68,16 @@ static inline u64 read_tsc(void) {
     u32 low, high;
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
     return (u64)high << 32 | low;
+}
+
+static inline u64 read_cr0(void) {
+    u64 value;
+    __asm__ volatile("mov %%cr0, %0" : "=r"(value));
+    return value;
+}
+
+static inline void write_cr0(u64 value) {
+    __asm__ volatile("mov %0, %%cr0" ::"r"(value) : "memory");
 }
 
 static inline void use_root(u64 page) {

@@ -75,15 +75,14 @@ static void use_gates(void) {
 }
 
 static void use_features(void) {
-    u64 cr0, cr4;
+    u64 cr4;
     write_msr(MSR_EFER, read_msr(MSR_EFER) | EFER_SCE | EFER_NXE);
     write_msr(MSR_STAR, (u64)KERNEL_DATA << 48 | (u64)KERNEL_CODE << 32); // sysret: data 8 and code 16 behind
     write_msr(MSR_LSTAR, (u64)syscall_entry);
     write_msr(MSR_SFMASK, FLAGS_CLEARED);
-    __asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
-    __asm__ volatile("mov %0, %%cr0" ::"r"(cr0 | CR0_WP) : "memory");
+    write_cr0(read_cr0() | CR0_WP | CR0_TS);
     __asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
-    __asm__ volatile("mov %0, %%cr4" ::"r"(cr4 | CR4_PGE) : "memory");
+    __asm__ volatile("mov %0, %%cr4" ::"r"(cr4 | CR4_PGE | CR4_OSFXSR) : "memory");
 }
 
 void arch_init(u64 memory_bytes) {
