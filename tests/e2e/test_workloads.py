@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -55,7 +56,8 @@ def run(request: pytest.FixtureRequest, boot_on: Callable[..., Any]) -> Callable
     def ended(workload: str, **sizes: int) -> Ended:
         done = boot_on(request.param, WORKLOADS[workload].command_line(sizes), disk_bytes=4 << 20)
         assert done.status == 0, done.console
-        names = dict(marks.names(filesystem.read(build.image(request.param).disk)[workload]))
+        program = WORKLOADS[workload].program or workload
+        names = dict(marks.names(filesystem.read(build.image(request.param).disk)[program]))
         kinds, page = done.rows["kind"], done.rows["page"]
         begun, over = (Counter(page[kinds == kind].tolist()) for kind in (Kind.MARK_BEGIN, Kind.MARK_END))
         assert begun == over
@@ -209,3 +211,29 @@ def test_every_operation_of_lmbench_is_marked(run: Callable[..., Ended]) -> None
 def test_one_operation_of_lmbench_runs_alone(run: Callable[..., Ended]) -> None:
     """A number chooses the operation with that mark."""
     assert {"stat": 3} == run("lmbench", operation=4, rounds=3).regions
+
+
+def test_an_interpreted_program_answers_as_its_meaning_says(run: Callable[..., Ended]) -> None:
+    """What the guest compiles, links and interprets counts primes and boards of queens."""
+    rounds, limit, answer = 2, 4000, 0
+    primes = sum(all(n % d for d in range(2, int(n**0.5) + 1)) for n in range(2, limit))
+    queens = sum(
+        len({c + r for r, c in enumerate(p)}) == len({c - r for r, c in enumerate(p)}) == 6
+        for p in itertools.permutations(range(6))
+    )
+    for round_ in range(1, rounds + 1):
+        answer = (answer * 31 + primes * round_ + queens) % 1_000_003
+
+    done = run("interp", rounds=rounds)
+
+    assert f"interp: {rounds} rounds, answer {answer}, 0 wrong" == done.line
+    assert {"interpret": 1} == done.regions
+
+
+def test_clients_of_a_file_server_find_what_they_left(run: Callable[..., Ended]) -> None:
+    """Each request is a region, nothing that a client knows of its files is wrong, and no block of the disk is lost."""
+    done = run("dbench", clients=3, requests=80)
+
+    assert done.line.startswith("dbench: 3 clients, 80 requests each, digest 0x")
+    assert done.line.endswith(", 0 wrong")
+    assert {"request": 240} == done.regions

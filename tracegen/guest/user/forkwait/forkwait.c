@@ -8,7 +8,7 @@
 
 int main(void) {
     u64 children = number_argument(1), wrong = 0;
-    MARK_BEGIN();
+    MARK_BEGIN(MEASURED);
     for (u64 i = 0; i < children; i++) {
         i64 child = sys_fork();
         if (child == 0)
@@ -18,7 +18,7 @@ int main(void) {
         u64 status = 0;
         wrong += sys_wait(&status) != child || status != i % STATUSES;
     }
-    MARK_END();
+    MARK_END(MEASURED);
     print("forkwait: ");
     print_decimal(children);
     print(" children, ");

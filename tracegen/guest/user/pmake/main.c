@@ -11,9 +11,9 @@ int main(void) {
     struct target *goal = length > 0 ? target_of(name, (u64)length) : targets;
     if (!goal)
         fail("the Makefile makes nothing");
-    MARK_BEGIN();
+    MARK_BEGIN(MEASURED);
     u64 commands = run(plan(goal), jobs);
-    MARK_END();
+    MARK_END(MEASURED);
     print("pmake: ");
     print(goal->name);
     if (commands) {
