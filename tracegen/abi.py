@@ -157,7 +157,7 @@ class Announce(IntEnum):
     THREAD_NAME = 16  # thread, address of the NUL-ended command line that it runs: said when a run ends early
 
 
-MARK_NAME_BYTES, MOST_MARKS = 32, 256
+MARK_NAME_BYTES, MOST_MARKS = 32, 64
 """Bytes of a mark's name with its NUL, in a program's list of them; and how many a program may have."""
 
 
@@ -189,6 +189,7 @@ class Syscall(IntEnum):
     RENAME = 23  # (from, to) -> 0; a file that was called `to` is unlinked
     DUP2 = 24  # (descriptor, to) -> to, which now means the same and was closed before
     FREEBLOCKS = 25  # () -> free blocks of the disk
+    GETPPID = 46  # () -> the parent's process id, 0 for the first process
 
 
 class Open(IntEnum):
@@ -271,7 +272,7 @@ class Status(IntEnum):
 # -- the C header ----------------------------------------------------------------------------------------------------
 
 _PLAIN = (
-    "MARK_NAME_BYTES",
+    *("MARK_NAME_BYTES", "MOST_MARKS"),
     *("PAGE_SHIFT", "PAGE_BYTES", "USER_TOP", "PTE_BYTES"),
     *("FS_MAGIC", "FS_BITMAP", "FS_BITMAP_BLOCKS", "FS_BLOCKS", "FS_INODES", "FS_INODE_BYTES", "FS_DIRECT"),
     *("FS_INDIRECT", "FS_FILE_BYTES", "FS_TABLE", "FS_DATA", "FS_ROOT", "FS_NAME_BYTES", "FS_ENTRY_BYTES"),
