@@ -173,7 +173,7 @@ class Announce(IntEnum):
     BARRIER_LEAVE = 21  # barrier
 
 
-MARK_NAME_BYTES, MOST_MARKS = 32, 256
+MARK_NAME_BYTES, MOST_MARKS = 32, 64
 """Bytes of a mark's name with its NUL, in a program's list of them; and how many a program may have."""
 
 
@@ -205,6 +205,7 @@ class Syscall(IntEnum):
     RENAME = 23  # (from, to) -> 0; a file that was called `to` is unlinked
     DUP2 = 24  # (descriptor, to) -> to, which now means the same and was closed before
     FREEBLOCKS = 25  # () -> free blocks of the disk
+    GETPPID = 46  # () -> the parent's process id, 0 for the first process
 
 
 class Open(IntEnum):
@@ -293,7 +294,7 @@ class Status(IntEnum):
 # -- the C header ----------------------------------------------------------------------------------------------------
 
 _PLAIN = (
-    "MARK_NAME_BYTES",
+    *("MARK_NAME_BYTES", "MOST_MARKS"),
     *("PAGE_SHIFT", "PAGE_BYTES", "USER_TOP", "PTE_BYTES"),
     *("FS_MAGIC", "FS_BITMAP", "FS_BITMAP_BLOCKS", "FS_BLOCKS", "FS_INODES", "FS_INODE_BYTES", "FS_DIRECT"),
     *("FS_INDIRECT", "FS_FILE_BYTES", "FS_TABLE", "FS_DATA", "FS_ROOT", "FS_NAME_BYTES", "FS_ENTRY_BYTES"),

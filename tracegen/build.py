@@ -72,7 +72,7 @@ TOOLS = "user/tools"
 DATABASES = frozenset(("database-dss", "database-ir"))
 SHARED = {
     TOOLS: frozenset(("cc", "cmp", "interp", "ld", "pmake")),
-    "user/workload": frozenset(("engineering",)) | DATABASES,
+    "user/workload": frozenset(("compress", "engineering", "graph", "kv", "lmbench", "pointer-chase")) | DATABASES,
     "user/database": DATABASES,
 }
 """Folders of sources that are linked into some programs, too; and those programs."""

@@ -94,7 +94,12 @@ def run(
         str | None,
         typer.Option(help="The emulated CPU.", autocompletion=_complete_cpu, show_default="mips64, or the program's"),
     ] = None,
-    memory: Annotated[str, typer.Option(help="The guest's memory, with its unit.", metavar="SIZE")] = "64M",
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            help="The guest's memory, with its unit.", metavar="SIZE", show_default="64M, or what the workload needs"
+        ),
+    ] = None,
     disk: Annotated[str, typer.Option(help="The guest's disk, with its unit.", metavar="SIZE")] = "16M",
     seed: Annotated[int, typer.Option(help="Seeds TLB replacement.", metavar="NUMBER", min=0, max=MAX_SEED)] = 1,
     vcpus: Annotated[int, typer.Option(help="vCPUs of the machine.", metavar="NUMBER", min=1, max=16)] = 1,
@@ -117,8 +122,9 @@ def run(
     The workload's own arguments follow its name as --NAME VALUE or NAME=VALUE.  A program's file, as `tracegen build`
     makes it, is named with its folder or ends in .elf; what follows it are the program's arguments as they are.
     """
-    machine = {"memory_bytes": parse_size("--memory", memory), "disk_bytes": parse_size("--disk", disk), "seed": seed}
-    machine |= {"vcpus": vcpus, "quantum": quantum}
+    machine = {"disk_bytes": parse_size("--disk", disk), "seed": seed, "vcpus": vcpus, "quantum": quantum}
+    if memory is not None:
+        machine["memory_bytes"] = parse_size("--memory", memory)
     boot = _boot(context, workload, cpu, machine)
     place = output or Path(f"{Path(workload).stem}.arrow")
     if place.is_dir():

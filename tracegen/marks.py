@@ -5,7 +5,7 @@ from __future__ import annotations
 from tracegen import abi, symbols
 
 LIST = "mark_names"
-"""Symbol of the list: texts of MARK_NAME_BYTES each, ended by an empty one.  Ids count from 1."""
+"""Symbol of the list: texts of MARK_NAME_BYTES each, MOST_MARKS of them, the last ones empty.  Ids count from 1."""
 
 MEASURED = "measured"
 """What a program without a list calls mark 1, its measured region."""

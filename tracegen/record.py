@@ -51,7 +51,7 @@ def record(
     arguments: Mapping[str, int] | None = None,
     *,
     cpu: str = "mips64",
-    memory_bytes: int = abi.MEMORY_BYTES,
+    memory_bytes: int | None = None,
     disk_bytes: int = abi.DISK_BYTES,
     seed: int = 1,
     vcpus: int = 1,

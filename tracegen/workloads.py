@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from replay.errors import UserError, unknown
@@ -62,7 +62,7 @@ _ALL = (
         summary="random updates of a table of 8-byte words",
         paper="HPCC RandomAccess",
         parameters=(
-            Parameter("words", 1 << 19, 1 << 9, 1 << 22, "words", "8-byte words in the table", power_of_two=True),
+            Parameter("words", 1 << 24, 1 << 9, 1 << 27, "words", "8-byte words in the table", power_of_two=True),
             Parameter("updates", 100_000, 1, 100_000_000, "updates", "words updated, then updated back"),
         ),
     ),
@@ -131,6 +131,53 @@ _ALL = (
         ),
     ),
     Workload(
+        name="lmbench",
+        summary="single operations of the kernel, each marked: calls, files, processes, context switches",
+        paper="lmbench (McVoy and Staelin), as Xen's tables 3 to 5 print it",
+        parameters=(
+            Parameter("operation", 0, 0, 64, "operation", "number of a mark (see `replay info`), or 0 for all"),
+            Parameter("rounds", 20, 1, 100_000, "rounds", "times that each is done"),
+        ),
+    ),
+    Workload(
+        name="pointer-chase",
+        summary="a chain through pages in random order, each step known from the last one only",
+        paper="lmbench's lat_mem_rd with random order (McVoy and Staelin)",
+        parameters=(
+            Parameter("pages", 8192, 1, 1 << 18, "pages", "pages of 4 KB, one step in each"),
+            Parameter("steps", 400_000, 1, 1_000_000_000, "steps", "steps along the chain"),
+        ),
+    ),
+    Workload(
+        name="compress",
+        summary="text compressed, decompressed and compared, in memory, by Lempel-Ziv-Welch coding",
+        paper="SPEC CPU95's 129.compress",
+        parameters=(
+            Parameter("bytes", 1 << 18, 1, 8 << 20, "bytes", "bytes of a text"),
+            Parameter("rounds", 4, 1, 10_000, "rounds", "texts, one after another"),
+        ),
+    ),
+    Workload(
+        name="graph",
+        summary="breadth-first searches of a graph whose degrees follow a power law",
+        paper="Graph500's search",
+        parameters=(
+            Parameter("vertices", 1 << 18, 2, 1 << 22, "vertices", "vertices, of 64 bytes each"),
+            Parameter("degree", 12, 1, 64, "edges", "edges that a new vertex brings, of 32 bytes each"),
+            Parameter("searches", 1, 1, 1000, "searches", "searches from different vertices"),
+        ),
+    ),
+    Workload(
+        name="kv",
+        summary="a cache of values by key: hash table, least recently used ones replaced, Zipf-distributed requests",
+        paper="memcached, as studies of data centres run it",
+        parameters=(
+            Parameter("items", 1 << 17, 1, 1 << 20, "items", "values that there is room for, of up to 1 KB each"),
+            Parameter("requests", 200_000, 1, 1_000_000_000, "requests", "requests for one of twice as many keys"),
+            Parameter("sets", 10, 0, 100, "of 100", "requests that set a value; others get one"),
+        ),
+    ),
+    Workload(
         name="usertests",
         summary="the guest's tests of itself: processes, copy-on-write, pipes, files, faults, exhaustion",
         paper="none; after xv6's usertests",
@@ -139,7 +186,29 @@ _ALL = (
 )
 
 WORKLOADS: dict[str, Workload] = {w.name: w for w in _ALL}
-"""Name -> workload.  The sizes' upper bounds fit the default machine's memory."""
+"""Name -> workload."""
+
+DEFAULT_MEMORY = 64 << 20
+"""Bytes of memory that are enough for most workloads at their largest sizes."""
+
+NEEDS: dict[str, Callable[[Mapping[str, int]], int]] = {
+    "gups": lambda size: 8 * size["words"],
+    "graph": lambda size: (64 + 8 + 32 * size["degree"]) * size["vertices"],
+    "kv": lambda size: (1024 + 32) * size["items"],
+    "pointer-chase": lambda size: size["pages"] << 12,
+}
+"""Workload -> bytes that it touches, by its sizes, where DEFAULT_MEMORY may not do."""
+
+SPARE = 16 << 20
+"""Bytes beyond them: kernel, buffer cache, program, stack."""
+
+
+def memory_bytes(name: str, arguments: Mapping[str, int] | None = None) -> int:
+    """Bytes of memory that a machine should have for a workload of these sizes.  Raises UserError for a wrong name."""
+    sizes = {p.name: p.default for p in find(name).parameters} | dict(arguments or {})
+    touched = NEEDS[name](sizes) if name in NEEDS else 0
+    # page tables, and the kernel's table of pages
+    return max(DEFAULT_MEMORY, -(-(touched + touched // 128 + SPARE) >> 20) << 20)
 
 
 def find(name: str) -> Workload:

@@ -43,6 +43,10 @@ static i64 sys_getpid(u64, u64, u64) {
     return (i64)current->id;
 }
 
+static i64 sys_getppid(u64, u64, u64) {
+    return current->parent ? (i64)current->parent->id : 0;
+}
+
 static i64 sys_kill(u64 id, u64, u64) {
     return proc_kill(id);
 }
@@ -118,6 +122,7 @@ static i64 (*const table[])(u64, u64, u64) = {
     [SYS_OPEN] = sys_open,   [SYS_UNLINK] = sys_unlink, [SYS_STAT] = sys_stat,
     [SYS_SEEK] = sys_seek,   [SYS_SYNC] = sys_sync,     [SYS_RENAME] = sys_rename,
     [SYS_DUP2] = sys_dup2,   [SYS_FREEBLOCKS] = sys_freeblocks,
+    [SYS_GETPPID] = sys_getppid,
 };
 
 i64 syscall(u64 number, const u64 *arguments) {

@@ -37,6 +37,7 @@ i64 sys_sync(void);                       // returns when the disk has everythin
 i64 sys_rename(const char *from, const char *to); // replaces `to`
 i64 sys_dup2(i64 descriptor, i64 to);             // closes `to` first
 u64 sys_freeblocks(void);
+i64 sys_getppid(void);
 
 // output.c: text collects in a line and goes out with its newline, in one system call.  lib.h has print() and its kin.
 
@@ -54,12 +55,14 @@ void write_all(i64 descriptor, const void *from, u64 bytes); // a full disk ends
 int main(void);
 
 // Regions of a workload: the recorder marks where one begins and ends, at no cost.  Marks are numbered from 1.
-#define MARK_BEGIN(mark) ANNOUNCE1(ANNOUNCE_MARK_BEGIN, mark)
-#define MARK_END(mark) ANNOUNCE1(ANNOUNCE_MARK_END, mark)
+#define REGION_BEGIN(mark) ANNOUNCE1(ANNOUNCE_MARK_BEGIN, mark)
+#define REGION_END(mark) ANNOUNCE1(ANNOUNCE_MARK_END, mark)
 
-// The mark of a program with one measured region.
+// The one region that most programs measure.
 #define MEASURED 1
+#define MARK_BEGIN() REGION_BEGIN(MEASURED)
+#define MARK_END() REGION_END(MEASURED)
 
-// The names of a program with others, in order: `MARKS("call", "fault");`
-#define MARKS(...) const char mark_names[][MARK_NAME_BYTES] = {__VA_ARGS__, ""}
-extern const char mark_names[][MARK_NAME_BYTES];
+// The names of the marks of a program that has others, in order: `MARKS("call", "fault");`
+#define MARKS(...) const char mark_names[MOST_MARKS][MARK_NAME_BYTES] = {__VA_ARGS__}
+extern const char mark_names[MOST_MARKS][MARK_NAME_BYTES];

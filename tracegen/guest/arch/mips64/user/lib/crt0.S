@@ -44,3 +44,4 @@ __start:
         stub    sys_rename, SYS_RENAME
         stub    sys_dup2, SYS_DUP2
         stub    sys_freeblocks, SYS_FREEBLOCKS
+        stub    sys_getppid, SYS_GETPPID
