@@ -53,7 +53,8 @@ def workload_boot(
 ) -> Boot:
     """What boots ``workload`` with ``arguments`` (name -> value, others at their defaults) on ``cpu``.
 
-    ``machine`` are further fields of Boot; without ``memory_bytes`` there is as much as the workload needs.  Raises UserError for wrong names and sizes.
+    ``machine`` are further fields of Boot; without ``memory_bytes`` there is as much as the workload needs.
+    Raises UserError for wrong names and sizes.
     """
     if cpu not in CPUS:
         raise unknown("CPU", cpu, CPUS)
