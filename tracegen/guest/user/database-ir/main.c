@@ -14,7 +14,7 @@ int main(void) {
     u64 frames = number_argument(4), digest = DIGEST, wrong = 0;
     if (sizes.documents == 0 || sizes.documents > MOST_DOCUMENTS || sizes.words < LEAST_WORDS || frames < LEAST_FRAMES)
         stop("from 1 to 16000 documents, 1024 words and 8 pages at least", STATUS_USAGE);
-    open_pool(frames);
+    open_pool(frames, 0);
     struct index *index = allocate(sizeof *index);
     MARK_BEGIN(INDEX);
     build_index(index, sizes);
