@@ -75,7 +75,7 @@ static u64 run(const struct request *request) {
     u64 answer = 0;
     changes = 0;
     transactions++;
-    MARK_BEGIN(request->transaction);
+    REGION_BEGIN(request->transaction);
     if (request->transaction == DEPOSIT)
         answer = deposit(request);
     else if (request->transaction == LOOKUP)
@@ -88,7 +88,7 @@ static u64 run(const struct request *request) {
         log_change((struct change){transactions, 0, 0, request->undo ? UNDONE : COMMITTED});
     if (request->undo)
         undo();
-    MARK_END(request->transaction);
+    REGION_END(request->transaction);
     return answer;
 }
 
@@ -106,9 +106,9 @@ const struct tree *serve(struct sizes sizes, i64 requests, const i64 *replies) {
         }
         if (waiting < present)
             continue;
-        MARK_BEGIN(COMMIT);
+        REGION_BEGIN(COMMIT);
         force_log();
-        MARK_END(COMMIT);
+        REGION_END(COMMIT);
         for (u64 client = 0; client < sizes.clients; client++)
             if (answer[client] != ABSENT)
                 write_all(replies[client], &answer[client], sizeof *answer);
