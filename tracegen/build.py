@@ -69,7 +69,7 @@ KERNEL = ("kernel", "lib")
 PROGRAM = ("user/lib", "lib")
 """Folders of sources that are linked into the kernel; and into every program, beside its own in ``user``."""
 TOOLS = "user/tools"
-DATABASES = frozenset(("database-dss", "database-ir"))
+DATABASES = frozenset(("database-dss", "database-ir", "database-oltp"))
 SHARED = {
     TOOLS: frozenset(("cc", "cmp", "interp", "ld", "pmake")),
     "user/workload": DATABASES.union(

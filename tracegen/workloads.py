@@ -118,6 +118,17 @@ _ALL = (
         ),
     ),
     Workload(
+        name="database-oltp",
+        summary="transactions of several clients on a B-tree, with a log that is forced to the disk",
+        paper="Xen's OSDB-OLTP: a database with an on-line transaction-processing workload",
+        parameters=(
+            Parameter("accounts", 50_000, 1, 60_000, "accounts", "rows that clients choose from"),
+            Parameter("clients", 8, 1, 8, "processes", "processes that ask the server"),
+            Parameter("requests", 250, 0, 2500, "requests", "transactions of a client"),
+            Parameter("frames", 128, 16, 8192, "pages", "pages that the database keeps in memory"),
+        ),
+    ),
+    Workload(
         name="forkwait",
         summary="makes processes that end at once, and waits for each",
         paper="Adams and Agesen's forkwait (40,000 children)",

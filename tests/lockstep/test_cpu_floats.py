@@ -15,10 +15,11 @@ import pytest
 import unicorn
 from unicorn import mips_const as mc
 
-from .float_numbers import double, integer, single
 from tracegen.mips64 import state as M
 from tracegen.mips64.lower import floats
 from tracegen.mips64.machine import Mips64Machine
+
+from .float_numbers import double, integer, single
 
 CASES = 200
 ALL = (1 << 64) - 1

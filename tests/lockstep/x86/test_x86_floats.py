@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-from tracegen.x86_64.lower.floats import TABLE
-
 Form = Callable[[Any], Any]
 FLAGS = 0x8D5
-IN = "movq %rax,%xmm0\n movq %rcx,%xmm2\n punpcklqdq %xmm2,%xmm0\n movq %rdx,%xmm1\n movq %rbx,%xmm3\n movlhps %xmm3,%xmm1"
-OUT = "movq %xmm0,%rax\n movhlps %xmm0,%xmm0\n movq %xmm0,%rcx\n movq %xmm1,%rdx\n punpckhqdq %xmm1,%xmm1\n movq %xmm1,%rbx"
+IN = "movq %rax,%xmm0\n movq %rcx,%xmm2\n punpcklqdq %xmm2,%xmm0\n"
+IN += "movq %rdx,%xmm1\n movq %rbx,%xmm3\n movlhps %xmm3,%xmm1"
+OUT = "movq %xmm0,%rax\n movhlps %xmm0,%xmm0\n movq %xmm0,%rcx\n"
+OUT += "movq %xmm1,%rdx\n punpckhqdq %xmm1,%xmm1\n movq %xmm1,%rbx"

@@ -34,6 +34,7 @@ i64 sys_write(i64 descriptor, const void *from, u64 bytes) { return write((int)d
 i64 sys_read(i64 descriptor, void *to, u64 bytes) { return read((int)descriptor, to, bytes); }
 i64 sys_close(i64 descriptor) { return close((int)descriptor); }
 i64 sys_dup2(i64 descriptor, i64 to) { return dup2((int)descriptor, (int)to); }
+i64 sys_sync(void) { return 0; }
 i64 sys_fork(void) { return fork(); }
 i64 sys_seek(i64 descriptor, u64 offset) { return lseek((int)descriptor, (off_t)offset, SEEK_SET); }
 i64 sys_unlink(const char *name) { return unlink(name); }

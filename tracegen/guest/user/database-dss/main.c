@@ -18,7 +18,7 @@ int main(void) {
     u64 rounds = number_argument(2), frames = number_argument(3), digest = DIGEST, wrong = 0;
     if (sizes.orders == 0 || sizes.orders > MOST_ORDERS || frames < LEAST_FRAMES)
         stop("from 1 to 40000 orders, and 8 pages at least", STATUS_USAGE);
-    open_pool(frames);
+    open_pool(frames, 0);
     struct database *database = allocate(sizeof *database);
     load(database, sizes);
     open_queries(sizes);

@@ -83,19 +83,19 @@ static void brands(const struct database *of, struct question question, struct a
 }
 
 void ask_tables(const struct database *database, struct question question, struct answer *answer) {
-    MARK_BEGIN(SUMMARY);
+    REGION_BEGIN(SUMMARY);
     summarize(database, question, answer);
-    MARK_END(SUMMARY);
-    MARK_BEGIN(FORECAST);
+    REGION_END(SUMMARY);
+    REGION_BEGIN(FORECAST);
     forecast(database, question, answer);
-    MARK_END(FORECAST);
-    MARK_BEGIN(UNSHIPPED);
+    REGION_END(FORECAST);
+    REGION_BEGIN(UNSHIPPED);
     unshipped(database, question, answer);
-    MARK_END(UNSHIPPED);
-    MARK_BEGIN(NATION_REVENUE);
+    REGION_END(UNSHIPPED);
+    REGION_BEGIN(NATION_REVENUE);
     nations(database, question, answer);
-    MARK_END(NATION_REVENUE);
-    MARK_BEGIN(BRAND_QUANTITY);
+    REGION_END(NATION_REVENUE);
+    REGION_BEGIN(BRAND_QUANTITY);
     brands(database, question, answer);
-    MARK_END(BRAND_QUANTITY);
+    REGION_END(BRAND_QUANTITY);
 }

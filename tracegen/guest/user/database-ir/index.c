@@ -11,7 +11,8 @@ static void write_byte(struct writer *to, u64 byte) {
     if (to->offset % PAGE_BYTES == 0) {
         if (to->page)
             unfix(to->page);
-        to->page = change(to->file, to->offset / PAGE_BYTES);
+        to->page = fix(to->file, to->offset / PAGE_BYTES);
+        changed(to->page);
     }
     to->page[to->offset++ % PAGE_BYTES] = (u8)byte;
 }

@@ -14,19 +14,19 @@ int main(void) {
     u64 frames = number_argument(4), digest = DIGEST, wrong = 0;
     if (sizes.documents == 0 || sizes.documents > MOST_DOCUMENTS || sizes.words < LEAST_WORDS || frames < LEAST_FRAMES)
         stop("from 1 to 16000 documents, 1024 words and 8 pages at least", STATUS_USAGE);
-    open_pool(frames);
+    open_pool(frames, 0);
     struct index *index = allocate(sizeof *index);
-    MARK_BEGIN(INDEX);
+    REGION_BEGIN(INDEX);
     build_index(index, sizes);
-    MARK_END(INDEX);
+    REGION_END(INDEX);
     open_search(sizes);
     u64 answers = sizes.queries * TOP;
     struct best(*found)[TOP] = allocate(answers * sizeof(struct best));
     struct best(*right)[TOP] = allocate(answers * sizeof(struct best));
-    MARK_BEGIN(SEARCH);
+    REGION_BEGIN(SEARCH);
     for (u64 i = 0; i < sizes.queries; i++)
         search(index, sizes, make_query(sizes, i), found[i]);
-    MARK_END(SEARCH);
+    REGION_END(SEARCH);
     look_everywhere(sizes, right);
     for (u64 i = 0; i < answers; i++) {
         struct best here = found[i / TOP][i % TOP], there = right[i / TOP][i % TOP];

@@ -8,10 +8,10 @@ struct file {
     i64 descriptor;
 };
 
-void open_pool(u64 frames);
+void open_pool(u64 frames, void (*before_write)(void)); // `before_write`, if any, is called before a page is written back
 struct file new_file(const char *name);
 void *fix(struct file file, u64 page);    // zeroes, where it is new
-void *change(struct file file, u64 page); // fixes it, too
+void changed(const void *page);           // a fixed one
 void unfix(const void *page);
 void flush_pool(void); // all that was changed is in the kernel's hands
 

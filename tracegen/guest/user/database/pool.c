@@ -12,9 +12,11 @@ static struct frame *frame;
 static u8 *memory;
 static u32 *chain;
 static u64 frames, hand;
+static void (*before)(void);
 
-void open_pool(u64 count) {
+void open_pool(u64 count, void (*before_write)(void)) {
     frames = count;
+    before = before_write;
     frame = allocate(count * sizeof *frame);
     chain = allocate(count * sizeof *chain);
     memory = allocate(count * PAGE_BYTES);
@@ -43,8 +45,11 @@ static void write_out(struct frame *of) {
 }
 
 static void write_back(struct frame *of) {
-    if (of->changed)
-        write_out(of);
+    if (!of->changed)
+        return;
+    if (before)
+        before();
+    write_out(of);
 }
 
 // The frame that was not used since the hand last passed; what it held is gone.
@@ -81,28 +86,26 @@ static struct frame *read_in(i64 descriptor, u64 page) {
     return found;
 }
 
-static struct frame *fix_frame(struct file file, u64 page) {
+void *fix(struct file file, u64 page) {
     u32 link = *chain_of(file.descriptor, page);
     while (link && (frame[link - 1].page != page || frame[link - 1].descriptor != file.descriptor))
         link = frame[link - 1].next;
     struct frame *found = link ? &frame[link - 1] : read_in(file.descriptor, page);
     found->fixed++;
     found->used = 1;
-    return found;
-}
-
-void *fix(struct file file, u64 page) {
-    return memory_of(fix_frame(file, page));
-}
-
-void *change(struct file file, u64 page) {
-    struct frame *found = fix_frame(file, page);
-    found->changed = 1;
     return memory_of(found);
 }
 
+static struct frame *frame_of(const void *page) {
+    return &frame[(u64)((const u8 *)page - memory) / PAGE_BYTES];
+}
+
+void changed(const void *page) {
+    frame_of(page)->changed = 1;
+}
+
 void unfix(const void *page) {
-    frame[(u64)((const u8 *)page - memory) / PAGE_BYTES].fixed--;
+    frame_of(page)->fixed--;
 }
 
 void flush_pool(void) {

@@ -6,7 +6,8 @@ static u64 in_page(const struct table *table) {
 }
 
 void append(struct table *table, const void *row) {
-    u8 *page = change(table->file, table->rows / in_page(table));
+    u8 *page = fix(table->file, table->rows / in_page(table));
+    changed(page);
     memcpy(page + table->rows % in_page(table) * table->row_bytes, row, table->row_bytes);
     unfix(page);
     table->rows++;

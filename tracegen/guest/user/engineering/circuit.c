@@ -94,10 +94,10 @@ void simulate_circuit(u64 gates, u64 cycles, u64 seed, struct outcome *outcome) 
     for (u64 done = 0; done < cycles; done += LANES) {
         u64 lanes = cycles - done < LANES ? cycles - done : LANES;
         memset(simulation->history, 0, first * sizeof *simulation->history);
-        MARK_BEGIN(CIRCUIT);
+        REGION_BEGIN(CIRCUIT);
         for (u64 lane = 0; lane < lanes; lane++)
             clock_cycle(simulation, lane);
-        MARK_END(CIRCUIT);
+        REGION_END(CIRCUIT);
         outcome->wrong += differences(simulation, lanes, word);
         for (u32 i = 0; i < first; i++)
             outcome->digest = mix(outcome->digest, simulation->history[i]);

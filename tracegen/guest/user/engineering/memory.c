@@ -67,12 +67,12 @@ static void count_again(struct system *of, u64 accesses, u64 seed) {
 
 void simulate_memory(u64 lines, u64 accesses, u64 seed, struct outcome *outcome) {
     struct system *of = make_system(lines, accesses, seed);
-    MARK_BEGIN(MEMORY);
+    REGION_BEGIN(MEMORY);
     while (of->queue.count) {
         struct event event = take_event(&of->queue);
         deliver(of, &event);
     }
-    MARK_END(MEMORY);
+    REGION_END(MEMORY);
     count_again(of, accesses, seed);
     check_copies(of);
     outcome->digest = DIGEST;

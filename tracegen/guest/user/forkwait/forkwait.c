@@ -8,7 +8,7 @@
 
 int main(void) {
     u64 children = number_argument(1), wrong = 0;
-    MARK_BEGIN(MEASURED);
+    MARK_BEGIN();
     for (u64 i = 0; i < children; i++) {
         i64 child = sys_fork();
         if (child == 0)
@@ -18,7 +18,7 @@ int main(void) {
         u64 status = 0;
         wrong += sys_wait(&status) != child || status != i % STATUSES;
     }
-    MARK_END(MEASURED);
+    MARK_END();
     print("forkwait: ");
     print_decimal(children);
     print(" children, ");

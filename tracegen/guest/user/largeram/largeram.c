@@ -30,7 +30,7 @@ int main(void) {
     u64 pages = number_argument(1), rounds = number_argument(2), wrong = 0;
     if (pages == 0 || pages % STRIDE == 0)
         stop("pages must be positive and no multiple of 1031", STATUS_USAGE);
-    MARK_BEGIN(MEASURED);
+    MARK_BEGIN();
     for (u64 round = 0; round < rounds; round++) {
         i64 child = sys_fork();
         if (child == 0)
@@ -40,7 +40,7 @@ int main(void) {
         u64 status = 0;
         wrong += sys_wait(&status) != child || status != 0;
     }
-    MARK_END(MEASURED);
+    MARK_END();
     print("largeram: ");
     print_decimal(pages);
     print(" pages, ");

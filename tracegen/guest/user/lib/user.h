@@ -55,11 +55,13 @@ void write_all(i64 descriptor, const void *from, u64 bytes); // a full disk ends
 int main(void);
 
 // Regions of a workload: the recorder marks where one begins and ends, at no cost.  Marks are numbered from 1.
-#define MARK_BEGIN(mark) ANNOUNCE1(ANNOUNCE_MARK_BEGIN, mark)
-#define MARK_END(mark) ANNOUNCE1(ANNOUNCE_MARK_END, mark)
+#define REGION_BEGIN(mark) ANNOUNCE1(ANNOUNCE_MARK_BEGIN, mark)
+#define REGION_END(mark) ANNOUNCE1(ANNOUNCE_MARK_END, mark)
 
-// The mark of a program with one measured region.
+// The one region that most programs measure.
 #define MEASURED 1
+#define MARK_BEGIN() REGION_BEGIN(MEASURED)
+#define MARK_END() REGION_END(MEASURED)
 
 // The names of the marks of a program that has others, in order: `MARKS("call", "fault");`
 #define MARKS(...) const char mark_names[MOST_MARKS][MARK_NAME_BYTES] = {__VA_ARGS__}

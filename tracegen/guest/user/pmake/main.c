@@ -11,9 +11,9 @@ int main(void) {
     struct target *goal = length > 0 ? target_of(name, (u64)length) : targets;
     if (!goal)
         fail("the Makefile makes nothing");
-    MARK_BEGIN(MEASURED);
+    MARK_BEGIN();
     u64 commands = run(plan(goal), jobs);
-    MARK_END(MEASURED);
+    MARK_END();
     print("pmake: ");
     print(goal->name);
     if (commands) {

@@ -60,14 +60,14 @@ int main(void) {
     make_keys(from, keys);
     u64 before = content(from, keys), passes = 0;
     u32 bits = (u32)__builtin_ctzl(digits);
-    MARK_BEGIN(MEASURED);
+    MARK_BEGIN();
     for (u32 shift = 0; MAX_KEY >> shift > 1; shift += bits, passes++) {
         pass(from, to, keys, rank, (u32)digits, shift);
         u32 *other = from;
         from = to;
         to = other;
     }
-    MARK_END(MEASURED);
+    MARK_END();
     int right = sorted(from, keys) && content(from, keys) == before;
     print("radix: ");
     print_decimal(keys);
