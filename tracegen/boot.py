@@ -29,6 +29,8 @@ class Boot:
     seed: int = 1
     vcpus: int = 1
     quantum: int = QUANTUM
+    workload: str = ""
+    """What it is called, where that is not its program's name."""
 
     def disk(self) -> bytes:
         """What the disk holds at first.  Raises UserError for a size that cannot be."""
@@ -53,14 +55,14 @@ def workload_boot(
 ) -> Boot:
     """What boots ``workload`` with ``arguments`` (name -> value, others at their defaults) on ``cpu``.
 
-    ``machine`` are further fields of Boot; without ``memory_bytes`` there is as much as the workload needs.
-    Raises UserError for wrong names and sizes.
+    ``machine`` are further fields of Boot; without ``memory_bytes`` there is as much as the workload needs.  Raises
+    UserError for wrong names and sizes.
     """
     if cpu not in CPUS:
         raise unknown("CPU", cpu, CPUS)
     words = workloads.find(workload).command_line(arguments or {}).split()
     machine["memory_bytes"] = machine.get("memory_bytes") or workloads.memory_bytes(workload, arguments)
-    return Boot(build.image(cpu), cpu, tuple(words), **machine)
+    return Boot(build.image(cpu), cpu, tuple(words), workload=workload, **machine)
 
 
 def program_boot(path: Path, words: Sequence[str] = (), cpu: str | None = None, **machine: Any) -> Boot:

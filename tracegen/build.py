@@ -72,7 +72,9 @@ TOOLS = "user/tools"
 DATABASES = frozenset(("database-dss", "database-ir", "database-oltp"))
 SHARED = {
     TOOLS: frozenset(("cc", "cmp", "interp", "ld", "pmake")),
-    "user/workload": frozenset(("compress", "engineering", "graph", "kv", "lmbench", "pointer-chase")) | DATABASES,
+    "user/workload": DATABASES.union(
+        ("bytecode", "compress", "dbench", "engineering", "graph", "kv", "lmbench", "pointer-chase")
+    ),
     "user/database": DATABASES,
 }
 """Folders of sources that are linked into some programs, too; and those programs."""

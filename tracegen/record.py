@@ -102,7 +102,7 @@ def _meta(boot: Boot) -> TraceMeta:
         interleave_quantum=boot.quantum if boot.vcpus > 1 else 0,
         memory_bytes=boot.memory_bytes,
         instructions_per_second=UNITS_PER_SECOND,
-        workload=boot.words[0],
+        workload=boot.workload or boot.words[0],
         arguments=boot.words[1:],
         seed=boot.seed,
         tlb=_tlb(boot.seed) if mips64 else None,

@@ -40,6 +40,8 @@ class Workload:
     summary: str
     paper: str
     parameters: tuple[Parameter, ...]
+    program: str = ""
+    """The guest's program, where it is not called as the workload is."""
 
     def command_line(self, arguments: Mapping[str, int] | None = None) -> str:
         """The guest's boot argument string; what ``arguments`` lacks is at its default.  Raises UserError."""
@@ -53,7 +55,7 @@ class Workload:
             value = given.get(parameter.name, parameter.default)
             parameter.check(value, self.name)
             values.append(str(value))
-        return " ".join([self.name, *values])
+        return " ".join([self.program or self.name, *values])
 
 
 _ALL = (
@@ -148,6 +150,22 @@ _ALL = (
         parameters=(
             Parameter("operation", 0, 0, 64, "operation", "number of a mark (see `replay info`), or 0 for all"),
             Parameter("rounds", 20, 1, 100_000, "rounds", "times that each is done"),
+        ),
+    ),
+    Workload(
+        name="interp",
+        summary="a bytecode interpreter at work on a program that the guest compiled",
+        paper="interpreters in SPEC CPU, such as 134.perl",
+        parameters=(Parameter("rounds", 40, 1, 1_000_000, "rounds", "rounds of the interpreted program"),),
+        program="bytecode",
+    ),
+    Workload(
+        name="dbench",
+        summary="clients of a file server, each with requests in NetBench's mix on files of its own",
+        paper="dbench, as Xen's figure 3 runs it",
+        parameters=(
+            Parameter("clients", 4, 1, 14, "processes", "clients at a time"),
+            Parameter("requests", 1000, 1, 1_000_000, "requests", "requests of a client"),
         ),
     ),
     Workload(

@@ -51,12 +51,12 @@ int main(void) {
     make_words(&state);
     for (u64 round = 0; round < rounds; round++) {
         make_text(&state, text, bytes);
-        REGION_BEGIN(COMPRESS);
+        MARK_BEGIN(COMPRESS);
         u64 used = encode(text, bytes, small);
-        REGION_END(COMPRESS);
-        REGION_BEGIN(DECOMPRESS);
+        MARK_END(COMPRESS);
+        MARK_BEGIN(DECOMPRESS);
         u64 got = decode(small, back, bytes);
-        REGION_END(DECOMPRESS);
+        MARK_END(DECOMPRESS);
         wrong += got != bytes || !same(text, back, bytes);
         digest = digest_of(small, used, digest);
         packed += used;

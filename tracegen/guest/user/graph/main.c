@@ -18,9 +18,9 @@ int main(void) {
     u64 *queue = allocate(vertices * sizeof *queue), reached = 0, digest = DIGEST, root = 0;
     for (u64 i = 0; i < searches; i++) {
         root = i * (vertices / searches);
-        REGION_BEGIN(SEARCH);
+        MARK_BEGIN(SEARCH);
         reached = search(&g, root, queue);
-        REGION_END(SEARCH);
+        MARK_END(SEARCH);
         digest = digest_of(&g, digest);
     }
     u64 wrong = check(&g, root, reached);
