@@ -232,7 +232,7 @@ def check_bounds(context: Any, builder: Any, array: Any, address: Any, size: int
 
     They begin at the byte ``address``; ``array`` is what ``context.make_array`` gives.  Without bounds checks, nothing.
     """
-    if not config.BOUNDSCHECK:
+    if not config.BOUNDSCHECK:  # type: ignore[attr-defined]
         return
     room = builder.sub(builder.mul(array.nitems, array.itemsize), array.itemsize.type(size))
     with builder.if_then(builder.icmp_unsigned(">", address, room), likely=False):
