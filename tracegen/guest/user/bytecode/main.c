@@ -43,12 +43,12 @@ static i64 interpret(void) {
     i64 ends[2];
     if (sys_pipe(ends))
         stop("no pipe", STATUS_NO_MEMORY);
-    MARK_BEGIN(INTERPRET);
+    REGION_BEGIN(INTERPRET);
     i64 child = begin("interp bench", ends[1]);
     sys_close(ends[1]);
     i64 n = sys_read(ends[0], text, sizeof text - 1);
     finish(child);
-    MARK_END(INTERPRET);
+    REGION_END(INTERPRET);
     sys_close(ends[0]);
     return n > 0 ? parse_number(text) : -1;
 }

@@ -51,12 +51,12 @@ int main(void) {
     make_words(&state);
     for (u64 round = 0; round < rounds; round++) {
         make_text(&state, text, bytes);
-        MARK_BEGIN(COMPRESS);
+        REGION_BEGIN(COMPRESS);
         u64 used = encode(text, bytes, small);
-        MARK_END(COMPRESS);
-        MARK_BEGIN(DECOMPRESS);
+        REGION_END(COMPRESS);
+        REGION_BEGIN(DECOMPRESS);
         u64 got = decode(small, back, bytes);
-        MARK_END(DECOMPRESS);
+        REGION_END(DECOMPRESS);
         wrong += got != bytes || !same(text, back, bytes);
         digest = digest_of(small, used, digest);
         packed += used;

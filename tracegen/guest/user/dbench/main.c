@@ -32,9 +32,9 @@ static void request(struct client *c) {
     u64 at = below(&c->state, all_weights()), kind = 0;
     while (at >= kinds[kind].weight)
         at -= kinds[kind++].weight;
-    MARK_BEGIN(REQUEST);
+    REGION_BEGIN(REQUEST);
     kinds[kind].perform(c);
-    MARK_END(REQUEST);
+    REGION_END(REQUEST);
 }
 
 static void client(u64 index, struct outcome *outcome) {

@@ -18,9 +18,9 @@ int main(void) {
     u64 *queue = allocate(vertices * sizeof *queue), reached = 0, digest = DIGEST, root = 0;
     for (u64 i = 0; i < searches; i++) {
         root = i * (vertices / searches);
-        MARK_BEGIN(SEARCH);
+        REGION_BEGIN(SEARCH);
         reached = search(&g, root, queue);
-        MARK_END(SEARCH);
+        REGION_END(SEARCH);
         digest = digest_of(&g, digest);
     }
     u64 wrong = check(&g, root, reached);

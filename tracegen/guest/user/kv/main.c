@@ -55,11 +55,11 @@ int main(void) {
     cache_make(&cache, items);
     sets = allocate(keys * sizeof *sets);
     zipf_make(keys);
-    MARK_BEGIN(FILL);
+    REGION_BEGIN(FILL);
     for (u64 key = items; key > 0; key--)
         set(key - 1);
-    MARK_END(FILL);
-    MARK_BEGIN(REQUESTS);
+    REGION_END(FILL);
+    REGION_BEGIN(REQUESTS);
     for (u64 i = 0; i < requests; i++) {
         u64 key = zipf(&state);
         if (below(&state, 100) < percent)
@@ -67,7 +67,7 @@ int main(void) {
         else
             get(key);
     }
-    MARK_END(REQUESTS);
+    REGION_END(REQUESTS);
     tally.wrong += cache_wrong(&cache);
     report("kv: %d items, %d requests, %d gets, %d hits, digest %x, %d wrong\n", items, requests, tally.gets, tally.hits,
            tally.digest, tally.wrong);

@@ -24,19 +24,19 @@ static u64 make_and_delete(u64 mark, u64 count, u64 bytes, int creates) {
     for (u64 i = 0; i < count; i++) {
         const char *name = name_of(i);
         if (creates)
-            MARK_BEGIN(mark);
+            REGION_BEGIN(mark);
         i64 result = create(name, bytes);
         if (creates)
-            MARK_END(mark);
+            REGION_END(mark);
         wrong += result != 0;
     }
     for (u64 i = 0; i < count; i++) {
         const char *name = name_of(i);
         if (!creates)
-            MARK_BEGIN(mark);
+            REGION_BEGIN(mark);
         i64 result = sys_unlink(name);
         if (!creates)
-            MARK_END(mark);
+            REGION_END(mark);
         wrong += result != 0;
     }
     return wrong;

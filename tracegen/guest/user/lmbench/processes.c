@@ -6,7 +6,7 @@ static u64 make(u64 mark, u64 rounds, const char *line) {
     u64 wrong = 0;
     for (u64 i = 0; i < rounds; i++) {
         u64 status = STATUS_USAGE;
-        MARK_BEGIN(mark);
+        REGION_BEGIN(mark);
         i64 child = sys_fork();
         if (child == 0) {
             sys_close(1);
@@ -15,7 +15,7 @@ static u64 make(u64 mark, u64 rounds, const char *line) {
             sys_exit(line ? STATUS_USAGE : EXIT_OK);
         }
         i64 ended = sys_wait(&status);
-        MARK_END(mark);
+        REGION_END(mark);
         wrong += child < 0 || ended != child || status != EXIT_OK;
     }
     return wrong;

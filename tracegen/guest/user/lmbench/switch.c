@@ -27,10 +27,10 @@ static int hand_on(const struct place *at) {
 static u64 turns(const struct place *at, u64 mark, u64 rounds, u64 bytes) {
     u64 wrong = 0;
     for (u64 i = 0; i < rounds; i++) {
-        MARK_BEGIN(mark);
+        REGION_BEGIN(mark);
         wrong += sum(bytes) != bytes / sizeof *data;
         wrong += (u64)hand_on(at);
-        MARK_END(mark);
+        REGION_END(mark);
     }
     return wrong;
 }

@@ -52,9 +52,9 @@ int main(void) {
         stop("the chain needs a page", STATUS_USAGE);
     memory = allocate(pages * PAGE_BYTES);
     make_cycle(pages);
-    MARK_BEGIN(MEASURED);
+    MARK_BEGIN();
     const struct node *end = follow(node_at(0), steps);
-    MARK_END(MEASURED);
+    MARK_END();
     int right = is_whole(pages) && end == follow(node_at(0), steps % pages);
     report("pointer-chase: %d pages, %d steps, ends at %d%s\n", pages, steps, end->index, right ? "" : ", WRONG");
     return right ? EXIT_OK : EXIT_WRONG;
