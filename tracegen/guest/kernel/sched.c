@@ -19,13 +19,23 @@ static void enqueue(struct cpu *cpu, struct proc *p) {
     lock_give(&cpu->queue_lock);
 }
 
+// Only the idle thread waits until another CPU is off a thread's stack: nobody waits for the idle thread.
+static int may_take(const struct proc *p) {
+    return !current || p == current || !__atomic_load_n(&p->on_cpu, __ATOMIC_ACQUIRE);
+}
+
 static struct proc *dequeue(struct cpu *cpu) {
     if (!__atomic_load_n(&cpu->first, __ATOMIC_RELAXED))
         return 0;
     lock_take(&cpu->queue_lock);
-    struct proc *p = cpu->first;
-    if (p)
-        cpu->first = p->next;
+    struct proc *before = 0, *p = cpu->first;
+    for (; p && !may_take(p); p = p->next)
+        before = p;
+    if (p) {
+        *(before ? &before->next : &cpu->first) = p->next;
+        if (cpu->last == p)
+            cpu->last = before;
+    }
     lock_give(&cpu->queue_lock);
     return p;
 }
