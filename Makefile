@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DEMO   := build/demo
 JOBS   ?= auto# test files run side by side, each whole in one process
 
-.PHONY: help demo test lint bench docs workloads oracles lock clean
+.PHONY: help demo test soak lint bench docs workloads oracles lock clean
 .DELETE_ON_ERROR:
 
 help: ## say what can be made
@@ -22,6 +22,9 @@ demo: $(VENV)/.project ## run pmake on the emulated machine, then put Disco's co
 
 test: $(VENV)/.tools $(VENV)/.project ## run the tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
+
+soak: $(VENV)/.tools $(VENV)/.project ## run 10,000 generated guests on each CPU, with bounds checks
+	VMREPLAY_SEEDS=10000 $(BIN)/python -m pytest tests/contract/test_hostile_guests.py
 
 lint: $(VENV)/.tools $(VENV)/.project ## check style, formatting, types and import directions
 	$(BIN)/ruff check .

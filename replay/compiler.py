@@ -9,13 +9,18 @@ as numba does.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numba
 from llvmlite import binding
+from numba.core import typed_passes as typed
+from numba.core import types
+from numba.core import untyped_passes as untyped
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
+from numba.core.compiler_machinery import PassManager
 from numba.core.environment import lookup_environment
+from numba.core.errors import new_error_context  # type: ignore[attr-defined]
 
 __all__ = ["KERNEL", "PART"]
 
@@ -79,23 +84,95 @@ def _reached(libraries: list[Any]) -> list[Any]:
     return list(found)
 
 
+class _Typing:
+    """numba's typing context, which remembers what a call with arguments of some types was found to be.
+
+    numba looks for the meaning of ``a + b`` among hundreds of signatures, for each place where it is written.
+    """
+
+    remembered: ClassVar[dict[Any, Any]] = {}
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    def resolve_function_type(self, function: Any, args: Any, kws: Any) -> Any:
+        """The signature of a call, None if there is none; raises numba's TypingError."""
+        if kws or not all(isinstance(arg, types.Type) for arg in args):
+            return self._context.resolve_function_type(function, args, kws)
+        return self._remember((function, *args), "resolve_function_type", (function, args, kws))
+
+    def resolve_setitem(self, *of: Any) -> Any:
+        """The signature of a store to an array's element."""
+        return self._remember(of, "resolve_setitem", of)
+
+    def _remember(self, key: Any, method: str, of: Any) -> Any:
+        found = self.remembered.get((method, *key))
+        if found is None:
+            found = self.remembered[(method, *key)] = getattr(self._context, method)(*of)
+        return found
+
+
+class _Stages(PassManager):
+    """Stages run one after the other; numba checks the function's graph anew after each, which none of these needs."""
+
+    def _runPass(self, _index: int, stage: Any, state: Any) -> None:  # noqa: N802 - numba's name
+        stage.analysis = self._analysis
+        with new_error_context("Pass {name}", name=stage.name()):
+            stage.run_initialization(state)
+            stage.run_pass(state)
+            stage.run_finalizer(state)
+
+
+STAGES = (
+    untyped.TranslateByteCode,
+    untyped.FixupArgs,
+    untyped.IRProcessing,
+    untyped.RewriteSemanticConstants,
+    untyped.DeadBranchPrune,
+    untyped.GenericRewrites,
+    untyped.RewriteDynamicRaises,
+    untyped.ReconstructSSA,
+    untyped.DeadBranchPrune,
+    typed.NopythonTypeInference,
+    typed.PreLowerStripPhis,
+    typed.NopythonRewrites,
+    typed.NoPythonSupportedFeatureValidation,
+    typed.IRLegalization,
+    typed.NativeLowering,
+    typed.NoPythonBackend,
+)
+"""numba's own without those for what no kernel holds: closures, generators, literal loops, parallel loops."""
+
+
+def _stages(state: Any) -> list[Any]:
+    state.typingctx = _Typing(state.typingctx)
+    stages = _Stages("kernel")
+    for stage in STAGES:
+        stages.add_pass(stage, stage.__name__)
+    stages.finalize()
+    return [stages]
+
+
 class _Part(Compiler):
     """numba's stages, into a part."""
 
     def define_pipelines(self) -> list[Any]:
-        """The default stages."""
+        """Those of a kernel."""
         self.state.library = _PartLibrary(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
-        return list(super().define_pipelines())
+        return _stages(self.state)
 
 
 class _Kernel(Compiler):
     """numba's stages, into a kernel that can be kept on disk."""
 
     def define_pipelines(self) -> list[Any]:
-        """The default stages."""
+        """Those that a kernel needs."""
         self.state.library = _KernelLibrary(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
         self.state.library.enable_object_caching()
-        return list(super().define_pipelines())
+        return _stages(self.state)
 
 
 _KNOWN = numba.__version__.startswith(MEASURED)

@@ -4,7 +4,8 @@ A trace fixes the order of things, a model their time.  Between two device rows 
 request is due its recorded latency after it was made; where the trace has its completion, a guest that got there
 earlier waits, and that is the idle time.  A wait that the timer ended while no request was on its way lasts as long
 as in the recording: the guest had nothing to do.  One that the timer ended while requests were on their way ends as
-long after the oldest of them was made as in the recording.
+long after the oldest of them was made as in the recording.  One that another vCPU's interrupt ended lasts until that
+one sends it.
 
 Each vCPU has a clock of its own; a request is due by the clock of the one that made it.
 """
@@ -21,6 +22,7 @@ from replay.trace.meta import MAX_VCPUS
 from replay.trace.schema import Kind, Wake
 
 REQUEST, COMPLETE, IDLE, EXTRA = int(Kind.REQUEST), int(Kind.COMPLETE), int(Kind.IDLE), int(Kind.EXTRA)
+IPI_SEND, IPI_RECEIVE = int(Kind.IPI_SEND), int(Kind.IPI_RECEIVE)
 NONE = -1
 
 MOST_MOMENTS = 1 << 17
@@ -32,13 +34,16 @@ TOO_MANY = f"the trace holds more than {MOST_MOMENTS:,} device rows"
 
 
 class Moments(NamedTuple):
-    """The device rows of a trace, in order; none where ``reason`` says why idle time stays the recording's."""
+    """The device rows of a trace, and the interrupts of vCPUs that ended waits of others, in order.
+
+    None where ``reason`` says why idle time stays the recording's.
+    """
 
     row: np.ndarray  # i64: where it is in the columns
-    kind: np.ndarray  # u8: REQUEST, COMPLETE or IDLE
+    kind: np.ndarray  # u8: REQUEST, COMPLETE, IDLE or IPI_SEND
     vcpu: np.ndarray  # u8
     units: np.ndarray  # i64, device time: that an IDLE row lasted, that the request of a COMPLETE row took
-    completion: np.ndarray  # i64: of a REQUEST, the moment that completes it; NONE if none does
+    completion: np.ndarray  # i64: of a REQUEST, the moment that completes it, of an IPI_SEND, the wait; NONE if none
     timed: np.ndarray  # bool: an IDLE row that no device ended
     clock: np.ndarray  # i64: device time in the recording, on the row's vCPU, when the row was over
     recorded: int  # device-time units that all IDLE rows lasted
@@ -66,9 +71,13 @@ class Idle(NamedTuple):
 
 
 def find_moments(columns: Columns) -> Moments:
-    """The device rows in prepared ``columns``."""
-    row = np.flatnonzero(columns.kind >= REQUEST)
-    row = row[np.isin(columns.kind[row], (REQUEST, COMPLETE, IDLE))]
+    """The moments in prepared ``columns``."""
+    row = np.flatnonzero(columns.kind >= IPI_SEND)
+    row = row[np.isin(columns.kind[row], (REQUEST, COMPLETE, IDLE, IPI_SEND, IPI_RECEIVE))]
+    ends = _ends(columns.kind[row], columns.page[row], columns.info[row], columns.ctx[row] & 15)
+    kept = np.isin(columns.kind[row], (REQUEST, COMPLETE, IDLE)) | (ends != NONE)
+    ends = np.where(ends == NONE, NONE, np.cumsum(kept)[ends] - 1)[kept]
+    row = row[kept]
     kind, page = columns.kind[row], columns.page[row]
     waits = kind == IDLE
     units = np.where(waits, page.astype(np.int64), NONE)
@@ -76,15 +85,15 @@ def find_moments(columns: Columns) -> Moments:
         units[at] = _first_payload(columns, int(row[at]))
     timed = waits & (columns.info[row] != Wake.DEVICE)
     reason = _why_recorded(kind, units, timed)
-    kept = slice(0 if reason else None)
+    shown = slice(0 if reason else None)
     return Moments(
-        row=row[kept],
-        kind=kind[kept],
-        vcpu=columns.ctx[row[kept]] & 15,
-        units=units[kept],
-        completion=_completions(kind[kept], page[kept]),
-        timed=timed[kept],
-        clock=_recorded_clock(columns, row[kept], np.where(waits, units, 0)[kept]),
+        row=row[shown],
+        kind=kind[shown],
+        vcpu=columns.ctx[row[shown]] & 15,
+        units=units[shown],
+        completion=ends[shown],
+        timed=timed[shown],
+        clock=_recorded_clock(columns, row[shown], np.where(waits, units, 0)[shown]),
         recorded=int(page[waits].sum(dtype=np.int64)),
         reason=reason,
     )
@@ -109,14 +118,28 @@ def _why_recorded(kind: np.ndarray, units: np.ndarray, timed: np.ndarray) -> str
     return NO_REQUESTS if waited_for_device and not completed.any() else ""
 
 
-def _completions(kind: np.ndarray, request: np.ndarray) -> np.ndarray:
-    """For each REQUEST the next COMPLETE of the same id."""
-    found, next_of = np.full(kind.size, NONE, np.int64), {}
-    for at in range(kind.size - 1, -1, -1):
-        if kind[at] == COMPLETE:
-            next_of[int(request[at])] = at
-        elif kind[at] == REQUEST:
-            found[at] = next_of.pop(int(request[at]), NONE)
+def _ends(kind: np.ndarray, page: np.ndarray, info: np.ndarray, vcpu: np.ndarray) -> np.ndarray:
+    """For each REQUEST the next COMPLETE of the same id; for each IPI_SEND the wait that it ended.
+
+    What ended a wait is the first sent of the interrupts that its vCPU received before anything else.
+    """
+    found, completed = np.full(kind.size, NONE, np.int64), dict[int, int]()
+    heard: dict[int, list[int]] = {}  # by vCPU: ids that it received after the present row, up to its next other one
+    caller = dict[int, int]()  # by the id that ended it: the wait
+    rows = zip(kind.tolist(), page.tolist(), info.tolist(), vcpu.tolist(), strict=True)
+    for at, (what, number, flags, on) in reversed(list(enumerate(rows))):
+        if what == IPI_RECEIVE:
+            heard.setdefault(on, []).append(number)
+            continue
+        if what == COMPLETE:
+            completed[number] = at
+        elif what == REQUEST:
+            found[at] = completed.pop(number, NONE)
+        elif what == IPI_SEND:
+            found[at] = caller.pop(number, NONE)
+        elif flags == Wake.IPI and heard.get(on):
+            caller[min(heard[on])] = at
+        heard[on] = []
     return found
 
 
@@ -137,6 +160,7 @@ def wait(moments: Moments, busy: np.ndarray) -> float:
     """Device-time units that a guest idles which is busy for ``busy`` units before each of ``moments``."""
     clock = [0.0] * MAX_VCPUS
     made: dict[int, tuple[float, int]] = {}  # by the moment of its completion: when, and the recording's clock then
+    called: dict[int, float] = {}  # by the wait that it ended: when
     idle = 0.0
     fields = (moments.kind, moments.vcpu, moments.units, moments.completion, moments.timed, moments.clock, busy)
     columns = zip(*(field.tolist() for field in fields), strict=True)
@@ -145,8 +169,12 @@ def wait(moments: Moments, busy: np.ndarray) -> float:
         until = 0.0
         if kind == REQUEST and completion != NONE:
             made[completion] = clock[vcpu], recorded
+        elif kind == IPI_SEND:
+            called[completion] = clock[vcpu]
         elif kind == COMPLETE and at in made:
             until = made.pop(at)[0] + units
+        elif at in called:
+            until = called.pop(at)
         elif timed and made:
             then, before = next(iter(made.values()))
             until = then + recorded - before

@@ -26,12 +26,22 @@ from typing import Any
 import numba
 import numpy as np
 from numba import types
-from numba.core import caching, event
+from numba.core import caching, config, event
 from numba.extending import intrinsic, overload
 
 from replay import compiler, sources
 
-__all__ = ["cache_folder", "helper", "inline", "intrinsic", "kernel", "kernel_folder", "types", "types_by_hook"]
+__all__ = [
+    "cache_folder",
+    "check_bounds",
+    "helper",
+    "inline",
+    "intrinsic",
+    "kernel",
+    "kernel_folder",
+    "types",
+    "types_by_hook",
+]
 
 COMMON_FLAGS: dict[str, Any] = {"nogil": True, "_nrt": False, "error_model": "numpy", "no_cfunc_wrapper": True}
 KERNEL_FLAGS: dict[str, Any] = {**COMMON_FLAGS, "pipeline_class": compiler.KERNEL}
@@ -215,6 +225,18 @@ def helper(function: Callable[..., Any]) -> Any:
 def inline(function: Callable[..., Any]) -> Any:
     """Compile a helper that is always inlined into the kernel that calls it."""
     return numba.njit(**INLINE_FLAGS)(function)
+
+
+def check_bounds(context: Any, builder: Any, array: Any, address: Any, size: int) -> None:
+    """In an intrinsic: with bounds checks, code that raises IndexError unless ``size`` bytes lie in ``array``.
+
+    They begin at the byte ``address``; ``array`` is what ``context.make_array`` gives.  Without bounds checks, nothing.
+    """
+    if not config.BOUNDSCHECK:  # type: ignore[attr-defined]
+        return
+    room = builder.sub(builder.mul(array.nitems, array.itemsize), array.itemsize.type(size))
+    with builder.if_then(builder.icmp_unsigned(">", address, room), likely=False):
+        context.call_conv.return_user_exc(builder, IndexError, ("bytes beyond the end of an array",))
 
 
 def types_by_hook(stub: Callable[..., Any], table: dict[type, Callable[..., Any]]) -> None:

@@ -205,6 +205,12 @@ class Syscall(IntEnum):
     RENAME = 23  # (from, to) -> 0; a file that was called `to` is unlinked
     DUP2 = 24  # (descriptor, to) -> to, which now means the same and was closed before
     FREEBLOCKS = 25  # () -> free blocks of the disk
+    THREAD_CREATE = 40  # (where it begins, its stack's end, its argument) -> thread id; it shares the process's space
+    THREAD_EXIT = 41  # (): ends the thread; the end of the process's first thread is the process's
+    THREAD_JOIN = 42  # (thread id) -> 0, when that thread of the process has ended
+    FUTEX_WAIT = 43  # (address of a 4-byte word, value) -> 0 when woken; -1 at once where the word is not the value
+    FUTEX_WAKE = 44  # (address, how many at most) -> how many waited for that word and were woken
+    CPUS = 45  # () -> CPUs that run
     GETPPID = 46  # () -> the parent's process id, 0 for the first process
 
 

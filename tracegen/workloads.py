@@ -70,11 +70,12 @@ _ALL = (
     ),
     Workload(
         name="radix",
-        summary="integer radix sort on one processor",
+        summary="integer radix sort, by several threads if so asked",
         paper="SPLASH-2 radix (Disco's figure 7 runs it on eight)",
         parameters=(
             Parameter("keys", 1 << 18, 1, 1 << 22, "keys", "4-byte keys to sort"),
             Parameter("radix", 1 << 10, 2, 1 << 16, "digits", "digits of a pass", power_of_two=True),
+            Parameter("threads", 1, 1, 16, "threads", "threads that sort together"),
         ),
     ),
     Workload(

@@ -60,7 +60,7 @@ def test_recordings_describe_themselves(installed: Any, small_trace: Path) -> No
     """`replay info --json` gives the workload, its arguments and rows whose groups add up."""
     facts = document(installed.run("replay", "info", str(small_trace), "--json"))
 
-    assert ("radix", ["2000", "64"], "mips64") == (facts["workload"], facts["arguments"], facts["architecture"])
+    assert ("radix", ["2000", "64", "1"], "mips64") == (facts["workload"], facts["arguments"], facts["architecture"])
     assert facts["complete"]
     assert facts["rows"] == sum(facts["rows_by_group"].values()) == sum(facts["rows_by_kind"].values())
 

@@ -19,7 +19,7 @@ from tracegen.mips64 import state as M
 from tracegen.mips64.lower import floats
 from tracegen.mips64.machine import Mips64Machine
 
-from .float_numbers import double, integer, single
+from .x86.float_numbers import double, integer, single
 
 CASES = 200
 ALL = (1 << 64) - 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import takewhile
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +21,7 @@ from replay.trace.schema import ServiceClass
 
 from .test_models_equal_twins import RELAXED, chosen, geometry, make_trace, op, software
 
-REQUEST, COMPLETE, IDLE = 72, 73, 79
+SEND, RECEIVE, REQUEST, COMPLETE, IDLE = 62, 63, 72, 73, 79
 
 
 def busy(model: Model, spent: dict[tuple[str, str], int], prices: dict[str, Fraction]) -> Fraction:
@@ -39,6 +40,7 @@ def slow_wait(model: Model, moments: list[Any], prices: dict[str, Fraction]) -> 
     """Walk the moments: each vCPU's clock is what it was busy for and what it waited."""
     waited = {moment[0]: Fraction(0) for moment in moments}
     open_requests: list[dict[str, Any]] = []
+    sent: dict[int, Fraction] = {}
     for place, (cpu, kind, wake, page, payload, recorded, spent) in enumerate(moments):
         now = waited[cpu] + busy(model, spent, prices) / prices["device_unit"]
         later = [m[1] for m in moments[place + 1 :] if m[1] in (REQUEST, COMPLETE) and m[3] == page]
@@ -49,9 +51,15 @@ def slow_wait(model: Model, moments: list[Any], prices: dict[str, Fraction]) -> 
             open_requests = [r for r in open_requests if r["id"] != page]
             until = mine[0]["made"] + payload[0] if mine else now
             waited[cpu] += max(Fraction(0), until - now)
+        elif kind == SEND:
+            sent[page] = now
         elif kind == IDLE and wake != 1:
             until = now + page
-            if open_requests:
+            following = takewhile(lambda m: m[1] == RECEIVE, (m for m in moments[place + 1 :] if m[0] == cpu))
+            call = min((m[3] for m in following), default=None) if wake == 2 else None
+            if call in sent:
+                until = sent.pop(call)
+            elif open_requests:
                 oldest = open_requests[0]
                 until = oldest["made"] + recorded - oldest["recorded"]
             waited[cpu] += max(Fraction(0), until - now)

@@ -51,7 +51,7 @@ EVENTS = [
     Kind.TLB_WRITE, Kind.TLB_PROBE, Kind.INVALIDATE_PAGE, Kind.INVALIDATE_SPACE, Kind.INVALIDATE_ALL,
     Kind.SENSITIVE, Kind.EXCEPTION, Kind.RETURN, Kind.SERVICE_ENTER, Kind.SERVICE_EXIT, Kind.IDLE, Kind.ZEROED,
     Kind.BASE_SWITCH, Kind.PORT, Kind.REQUEST, Kind.COMPLETE, Kind.FILLED, Kind.FREED, Kind.MARK_BEGIN,
-    Kind.THREAD_SWITCH,
+    Kind.THREAD_SWITCH, Kind.IPI_SEND, Kind.IPI_RECEIVE,
 ]  # fmt: skip
 op = st.tuples(
     st.one_of(st.sampled_from([Kind.FETCH, Kind.LOAD8, Kind.STORE4]), st.sampled_from(EVENTS)),
@@ -136,6 +136,8 @@ def add_row(script: Script, kind: Kind, which: int, info: int, n: int, vcpu: int
         script.row(kind, info % (script.meta.memory_bytes >> PAGE_SHIFT), 0, n, vcpu=vcpu, mode=Mode.KERNEL)
     elif kind == Kind.IDLE:
         script.row(kind, info, which % 3, n, vcpu=vcpu)
+    elif kind in (Kind.IPI_SEND, Kind.IPI_RECEIVE):
+        script.row(kind, which % 4, 0, n, vcpu=vcpu)
     elif kind in (Kind.REQUEST, Kind.COMPLETE):
         script.row(kind, which % 4, 0, n, vcpu=vcpu, payload=(info, which))
     else:

@@ -211,6 +211,25 @@ def test_each_virtual_cpu_has_its_own_clock() -> None:
     assert 500 - 70 == charge(script, "native", free_machine())["idle"]["recomputed"]
 
 
+@pytest.mark.parametrize(("cpi", "waited"), [(0.5, 100 - 20), (1, 200 - 40), (10, 2000 - 400)])
+def test_a_wait_for_another_vcpu_ends_when_that_one_calls(cpi: float, waited: int) -> None:
+    """Of two calls that are received together the first ends the wait: the dearer the caller's work, the longer."""
+    script = Script(handmade_meta(vcpus=3))
+    page = script.kernel(5)
+    script.row(Kind.LOAD8, page, n=40, vcpu=1)
+    script.row(Kind.LOAD8, page, n=200, vcpu=0)
+    script.row(Kind.IPI_SEND, 1, 1, vcpu=0)
+    script.row(Kind.LOAD8, page, n=250, vcpu=2)
+    script.row(Kind.IPI_SEND, 2, 1, vcpu=2)
+    script.row(Kind.IPI_SEND, 3, 2, vcpu=0)
+    script.row(Kind.IDLE, 160, Wake.IPI, vcpu=1)
+    script.row(Kind.IPI_RECEIVE, 2, 2, vcpu=1)
+    script.row(Kind.IPI_RECEIVE, 1, 0, vcpu=1)
+    script.row(Kind.IPI_RECEIVE, 3, 0, vcpu=2)
+
+    assert waited == charge(script, "native", free_machine(), cpi=cpi)["idle"]["recomputed"]
+
+
 def test_latencies_have_48_bits() -> None:
     """A request that takes longer than 32 bits say is waited for to its end."""
     guest = DiskGuest()

@@ -175,8 +175,8 @@ def test_template_is_what_a_hand_count_gives() -> None:
 
 def test_argument_string_lists_sizes_in_order() -> None:
     """A workload's sizes, given or by default, make the guest's boot argument string."""
-    assert "radix 262144 1024" == find("radix").command_line()
-    assert "radix 100 16" == find("radix").command_line({"radix": 16, "keys": 100})
+    assert "radix 262144 1024 1" == find("radix").command_line()
+    assert "radix 100 16 4" == find("radix").command_line({"radix": 16, "keys": 100, "threads": 4})
     assert "gups 524288 7" == find("gups").command_line({"updates": 7})
 
 

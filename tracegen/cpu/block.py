@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+LONGEST_BLOCK = 128
+"""No lowered block retires more instructions."""
+
 
 class Block(NamedTuple):
     """A lowered block."""

@@ -18,13 +18,11 @@ from tracegen import abi
 from tracegen import disk as drive
 from tracegen.console import Console
 from tracegen.cpu import state as S
-from tracegen.cpu.block import Block
+from tracegen.cpu.block import LONGEST_BLOCK, Block
 from tracegen.cpu.buffers import Buffers, Sink
 from tracegen.cpu.state import Core, Power, Stop, Views, clear_micro_tlbs, clear_write_tags
 from tracegen.elf import read_elf
 
-LONGEST_BLOCK = 128
-"""No lowered block retires more instructions."""
 STEP = 20_000_000
 """Instructions between two returns to Python: 0.1 s at most, so that Ctrl-C works."""
 QUANTUM = 1_000

@@ -11,7 +11,6 @@ from tracegen.abi import Service
 from tracegen.cpu import state as S
 from tracegen.cpu.state import Leave, Stop
 
-CALLS, SYSCALL_SERVICE = np.uint64(max(abi.Syscall)), np.uint64(abi.SYSCALL_SERVICE)
 TIMER_SERVICE, DEVICE_SERVICE = np.uint64(Service.TIMER_INTERRUPT), np.uint64(Service.DEVICE_INTERRUPT)
 OTHER_SERVICE, IPI_SERVICE = np.uint64(Service.EXCEPTION_OTHER), np.uint64(Service.IPI)
 
@@ -25,6 +24,10 @@ SERVICE_OF[Cause.COPY_ON_WRITE] = Service.COW_FAULT
 SERVICE_OF[Cause.PROTECTION] = Service.PROTECTION_FAULT
 SERVICE_OF[Cause.COPROCESSOR] = Service.FP_SWITCH
 
+SERVICE_OF_CALL = np.full(64, Service.EXCEPTION_OTHER, np.uint64)
+"""Service opened by each system call that there is, by number."""
+SERVICE_OF_CALL[list(abi.Syscall)] = [abi.SYSCALL_SERVICE + call for call in abi.Syscall]
+
 STUCK, STUCK_LIMIT = np.uint64(Stop.STUCK), 10_000
 REDIRECT, STOP = int(Leave.REDIRECT), int(Leave.STOP)
 ZERO, ONE = np.uint64(0), np.uint64(1)
@@ -33,7 +36,7 @@ ZERO, ONE = np.uint64(0), np.uint64(1)
 @inline
 def service_of_call(number):
     """The service of a system call by its number."""
-    return SYSCALL_SERVICE + number if number - ONE < CALLS else OTHER_SERVICE
+    return SERVICE_OF_CALL[number] if number < np.uint64(SERVICE_OF_CALL.size) else OTHER_SERVICE
 
 
 @inline

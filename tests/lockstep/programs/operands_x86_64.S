@@ -7,6 +7,9 @@
 .globl _start
 _start:
     mov   $0x7F0000, %esp
+    mov   %cr4, %rax
+    or    $0x200, %rax
+    mov   %rax, %cr4
     mov   $MSR_FS_BASE, %ecx
     mov   $0x1000, %eax
     xor   %edx, %edx

@@ -102,7 +102,7 @@ def assemble_x86(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., byte
 
 @pytest.fixture(scope="session")
 def x86(assemble_x86: Callable[..., bytes]) -> Callable[..., Ran]:
-    """A function (body, user=..., gates=..., traced=..., limit=..., disk=...) -> Ran."""
+    """A function (body, user=..., gates=..., traced=..., limit=..., disk=..., vcpus=..., quantum=...) -> Ran."""
 
     def run(
         body: str,
@@ -113,8 +113,9 @@ def x86(assemble_x86: Callable[..., bytes]) -> Callable[..., Ran]:
         limit: int = 100_000,
         disk: bytes = b"",
         steps: int = 0,
+        **options: int,
     ) -> Ran:
-        machine = X86Machine(assemble_x86(body, user, gates), memory_bytes=MEMORY, disk=disk)
+        machine = X86Machine(assemble_x86(body, user, gates), memory_bytes=MEMORY, disk=disk, **options)
         rows: list[tuple[int, int, int, int, int]] = []
 
         def sink(words: np.ndarray, counts: np.ndarray) -> None:

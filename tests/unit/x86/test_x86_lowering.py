@@ -35,6 +35,14 @@ def test_any_bytes_give_a_block() -> None:
             assert 1 >= block.retired
 
 
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_page_without_a_jump_is_cut(place: int) -> None:
+    """A block is short even where no instruction begins at a line's start."""
+    block = lower_block(b"\0" * 4096, b"\0" * 16, place, True)
+
+    assert [64, LONGEST_BLOCK][place] == block.retired
+
+
 @pytest.mark.parametrize(
     ("code", "expected"),
     [

@@ -2,9 +2,11 @@
 //
 // exec maps a page of the cache into a process where it lies.  So a page may have other users than its buffer: then it
 // is not changed but replaced, and it is not the cache's to give back.
+//
+// What is here is the buffers' monitor's; who holds a buffer needs none.
 #include "buffer.h"
 #include "disk.h"
-#include "param.h"
+#include "percpu.h"
 
 static struct buffer buffers[MAX_BUFFERS];
 static struct buffer order = {.newer = &order, .older = &order}; // a ring: newer than this is the oldest, and so on
@@ -69,20 +71,25 @@ static int is_idle(const struct buffer *b) {
 
 // Gives the oldest page that nobody needs back to page.c.  0 when there is none.
 int buffer_give_back(void) {
-    for (struct buffer *b = order.newer; b != &order; b = b->newer)
-        if (is_idle(b)) {
-            disown(b);
-            retire(b);
-            return 1;
-        }
-    return 0;
+    enter(buffers_lock);
+    struct buffer *b = order.newer;
+    while (b != &order && !is_idle(b))
+        b = b->newer;
+    if (b != &order) {
+        disown(b);
+        retire(b);
+    }
+    leave(buffers_lock);
+    return b != &order;
 }
 
 // Pages that buffer_give_back could give.
 u64 buffer_idle_pages(void) {
     u64 n = 0;
+    enter(buffers_lock);
     for (const struct buffer *b = order.newer; b != &order; b = b->newer)
         n += (u64)is_idle(b);
+    leave(buffers_lock);
     return n;
 }
 
@@ -163,19 +170,23 @@ static struct buffer *hold(u64 block) {
 
 // Holds `block` with the disk's content.
 struct buffer *buffer_read(u64 block) {
+    enter(buffers_lock);
     struct buffer *b = hold(block);
     if (!b->valid)
         disk_read(block, b->page);
     b->valid = 1;
+    leave(buffers_lock);
     return b;
 }
 
 // Holds `block`, all zeroes: whatever the disk has is of no interest.
 struct buffer *buffer_fresh(u64 block) {
+    enter(buffers_lock);
     struct buffer *b = hold(block);
     page_zero(b->page);
     b->valid = 1;
     buffer_dirty(b);
+    leave(buffers_lock);
     return b;
 }
 
@@ -193,8 +204,10 @@ int buffer_own(struct buffer *b) {
 
 // The holder has changed the page.
 void buffer_dirty(struct buffer *b) {
+    enter(buffers_lock);
     dirty += (u64)!b->dirty;
     b->dirty = 1;
+    leave(buffers_lock);
 }
 
 static struct buffer *oldest_dirty(void) {
@@ -205,6 +218,7 @@ static struct buffer *oldest_dirty(void) {
 }
 
 void buffer_release(struct buffer *b) {
+    enter(buffers_lock);
     b->held = 0;
     if (b->wanted)
         wake(b);
@@ -212,24 +226,29 @@ void buffer_release(struct buffer *b) {
     if (release_wanted)
         wake(&release_wanted);
     release_wanted = 0;
+    leave(buffers_lock);
 }
 
 // Whoever changes much writes some of it out.
 void buffer_throttle(void) {
     struct buffer *b;
+    enter(buffers_lock);
     while (dirty > MAX_DIRTY && (b = oldest_dirty()))
         write_out(b);
+    leave(buffers_lock);
 }
 
 // The block is free: nobody wants its content.
 void buffer_forget(u64 block) {
     struct buffer *b;
+    enter(buffers_lock);
     while ((b = find(block)) && b->held)
         await(b);
-    if (!b)
-        return;
-    disown(b);
-    retire(b);
+    if (b) {
+        disown(b);
+        retire(b);
+    }
+    leave(buffers_lock);
 }
 
 // The dirty buffer with the lowest block from `block` up, or 0.
@@ -244,6 +263,7 @@ static struct buffer *dirty_from(u64 block) {
 // Writes out all that is dirty, in the order of the disk, which is how it goes fastest.
 void buffer_sync(void) {
     struct buffer *b;
+    enter(buffers_lock);
     for (u64 next = 0; (b = dirty_from(next));) {
         if (b->held) {
             await(b);
@@ -252,4 +272,5 @@ void buffer_sync(void) {
         next = b->block + 1;
         write_out(b);
     }
+    leave(buffers_lock);
 }

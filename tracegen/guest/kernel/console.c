@@ -3,7 +3,7 @@
 #include "kernel.h"
 
 void print_byte(u8 byte) {
-    console_write(byte);
+    console_put(byte);
 }
 
 void print(const char *text) {

@@ -16,14 +16,17 @@ int disk_owes_answer(void) {
 
 // The disk is done: notes how it went, takes its interrupt back, and wakes who waits for that.
 void disk_interrupt(void) {
+    enter(&disklock);
+    wake(&answer); // first, so that at no moment all sleep and the disk owes nothing
     answer = device_read(DISK_STATUS);
     device_write(DISK_ACKNOWLEDGE, 0);
-    wake(&answer);
+    leave(&disklock);
 }
 
 // A kill does not cut the sleep short: the disk would write to a page that is somebody else's by then.
 static void transfer(u64 command, u64 block, u64 page) {
     ANNOUNCE1(ANNOUNCE_SERVICE_ENTER, SERVICE_DISK);
+    enter(&disklock);
     while (taken)
         sleep(&taken);
     taken = 1;
@@ -37,6 +40,7 @@ static void transfer(u64 command, u64 block, u64 page) {
         panic("the disk failed", 0);
     taken = 0;
     wake(&taken);
+    leave(&disklock);
     ANNOUNCE0(ANNOUNCE_SERVICE_EXIT);
 }
 

@@ -81,22 +81,37 @@ static i64 move(struct file *file, u64 user, u64 bytes, int write) {
     return n;
 }
 
-i64 file_write(u64 descriptor, u64 from, u64 bytes) {
-    struct file *file = file_of(descriptor);
-    if (!file || file->kind == PIPE_OUT || !in_user(from, bytes))
+static i64 write_to(struct file *file, u64 from, u64 bytes) {
+    if (file->kind == PIPE_OUT)
         return -1;
     if (file->kind == ON_DISK)
         return move(file, from, bytes, 1);
     return file->kind == CONSOLE ? console_write(from, bytes) : pipe_write(file->pipe, from, bytes);
 }
 
-i64 file_read(u64 descriptor, u64 to, u64 bytes) {
-    struct file *file = file_of(descriptor);
-    if (!file || !in_user(to, bytes))
-        return -1;
+static i64 read_from(struct file *file, u64 to, u64 bytes) {
     if (file->kind == ON_DISK)
         return move(file, to, bytes, 0);
     return file->kind == PIPE_OUT ? pipe_read(file->pipe, to, bytes) : -1;
+}
+
+// What a descriptor stands for stays there while it is worked on, even if another thread closes it.
+static i64 work_on(u64 descriptor, i64 (*work)(struct file *, u64, u64), u64 user, u64 bytes) {
+    struct file *file = file_of(descriptor);
+    if (!file || !in_user(user, bytes))
+        return -1;
+    file_share(file);
+    i64 done = work(file, user, bytes);
+    file_close(file);
+    return done;
+}
+
+i64 file_write(u64 descriptor, u64 from, u64 bytes) {
+    return work_on(descriptor, write_to, from, bytes);
+}
+
+i64 file_read(u64 descriptor, u64 to, u64 bytes) {
+    return work_on(descriptor, read_from, to, bytes);
 }
 
 i64 file_drop(u64 descriptor) {

@@ -1,43 +1,57 @@
-// Floating-point registers, switched lazily: they stay those of the thread that used them last, the owner, and who else
-// uses one is stopped (float_use) until they are its own.
+// Floating-point registers, switched lazily: on each CPU they stay those of the thread that used them last there, its
+// owner, and who else uses one is stopped (float_use) until they are its own.
+//
+// A thread may go on on another CPU: where there is one, what an owner has is saved when it stops running.
 #include "float.h"
 #include "arch.h"
 #include "proc.h"
 
-static struct proc *owner; // 0 for nobody
+// Whether this CPU's registers are what the thread has.
+static int is_owner(const struct proc *p) {
+    return this_cpu()->float_owner == p && p->float_cpu == this_cpu();
+}
 
 // Registers of the processor into the owner's memory, which stays the owner.
 static void keep(void) {
-    float_save(&owner->floats);
+    float_save(&this_cpu()->float_owner->floats);
+}
+
+// `p` stops running, and may next run elsewhere.
+void float_leave(struct proc *p) {
+    if (cpu_count == 1 || !is_owner(p))
+        return;
+    float_access();
+    keep();
 }
 
 // Before `next` runs: only the owner finds the registers usable.
 void float_switch(struct proc *next) {
-    float_allow(frame_of(next), next == owner);
+    float_allow(frame_of(next), is_owner(next));
 }
 
 // The current thread used a floating-point register that is not its own.
 void float_use(struct trapframe *frame) {
     float_allow(frame, 1);
-    if (owner == current)
+    if (is_owner(current))
         return;
     float_access();
-    if (owner)
+    if (cpu_count == 1 && this_cpu()->float_owner)
         keep();
     float_load(&current->floats);
-    owner = current;
+    this_cpu()->float_owner = current;
+    current->float_cpu = this_cpu();
 }
 
 // A child begins with what its parent has.
 void float_fork(struct proc *child) {
-    if (owner == current) {
+    if (is_owner(current)) {
         float_access();
         keep();
     }
     memcpy(&child->floats, &current->floats, sizeof child->floats);
 }
 
-// A program begins with all registers zero, and rounding to nearest.
+// A program begins with all registers zero, and rounding to nearest; so does a thread.
 void float_begin(struct proc *p) {
     static const struct floats zero = FLOATS_BEGIN;
     memcpy(&p->floats, &zero, sizeof zero);
@@ -46,8 +60,9 @@ void float_begin(struct proc *p) {
 
 // What `p` has in the registers is not needed any more.
 void float_drop(struct proc *p) {
-    if (owner == p) {
-        owner = 0;
+    if (is_owner(p)) {
+        this_cpu()->float_owner = 0;
         float_allow(frame_of(p), 0);
     }
+    p->float_cpu = 0;
 }

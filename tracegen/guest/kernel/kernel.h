@@ -8,6 +8,7 @@ struct space;
 struct proc;
 struct file;
 struct trapframe;
+struct cpu;
 
 // console.c
 void print_byte(u8 byte);
@@ -31,7 +32,7 @@ u64 page_free_count(void);
 
 // space.c
 struct space *space_create(void);
-struct space *space_fork(const struct space *from);
+struct space *space_fork(struct space *from);
 void space_destroy(struct space *space);
 
 // vm.c
@@ -43,6 +44,9 @@ enum fault vm_fault(struct space *space, u64 va, int store);
 // sched.c
 void sleep(const void *channel);
 void wake(const void *channel);
+u64 wake_some(const void *channel, u64 most);
+void wake_sleepers(u64 tick);
+[[noreturn]] void idle(void);
 
 // disk.c, buffer.c
 int disk_owes_answer(void);
@@ -90,6 +94,7 @@ u64 timer_ticks(void);
 
 // float.c
 void float_use(struct trapframe *frame);
+void float_leave(struct proc *p);
 void float_switch(struct proc *next);
 void float_fork(struct proc *child);
 void float_begin(struct proc *p);
@@ -98,9 +103,12 @@ void float_drop(struct proc *p);
 // syscall.c
 i64 syscall(u64 number, const u64 *arguments);
 
-// Of the CPU: what it needs before anything else, how it enters and leaves user mode, waits and changes spaces.
+// Of the CPU: what it needs before anything else, how it starts, enters and leaves user mode, waits and changes spaces.
 void arch_init(u64 memory_bytes);
+void cpu_init(struct cpu *cpu);
+void cpu_entry(void);
 void trap_return(void);
+void thread_begin(void);
 void thread_first(void);
 void idle_wait(void);
 void space_use(struct space *space);

@@ -35,11 +35,13 @@ i64 file_seek(u64 descriptor, u64 offset) {
     struct file *file = file_of(descriptor);
     if (!file || file->kind != ON_DISK)
         return -1;
+    file_share(file);
     inode_lock(file->inode);
     int inside = offset <= file->inode->disk.bytes;
     if (inside)
         file->offset = offset;
     inode_unlock(file->inode);
+    file_close(file);
     return inside ? (i64)offset : -1;
 }
 

@@ -3,8 +3,7 @@
 // Fresh pages come from the bottom of untouched RAM; those that came back go out first.  What is known of a page lies
 // in a table, not in the page: the content of a free page is nobody's.  The kernel's own pages are not counted.
 #include "announce.h"
-#include "kernel.h"
-#include "param.h"
+#include "percpu.h"
 
 static u64 first, next, top; // physical addresses: the first counted page, the first untouched one, the end
 static u64 freed;            // head of the list of pages that came back; 0 ends it
@@ -30,19 +29,22 @@ u64 page_free_count(void) {
     return free_pages > RESERVED_PAGES ? free_pages - RESERVED_PAGES : 0;
 }
 
-// A page of unknown content with one reference: its physical address, or 0 when no more than `keep` are free.
-u64 page_take(u64 keep) {
-    if (free_pages <= keep)
-        return 0;
-    u64 page = freed;
-    if (page) {
+static void take(u64 page) {
+    if (page == freed)
         freed = (u64)pages[index_of(page)].next_freed << PAGE_SHIFT;
-    } else {
-        page = next;
+    else
         next += PAGE_BYTES;
-    }
     free_pages--;
     pages[index_of(page)].references = 1;
+}
+
+// A page of unknown content with one reference: its physical address, or 0 when no more than `keep` are free.
+u64 page_take(u64 keep) {
+    enter(pages_lock);
+    u64 page = free_pages <= keep ? 0 : freed ? freed : next;
+    if (page)
+        take(page);
+    leave(pages_lock);
     return page;
 }
 
@@ -56,26 +58,35 @@ int page_available(void) {
 
 // A page of unknown content with one reference, or 0 when memory is out.
 u64 page_alloc(void) {
-    return page_available() ? page_take(RESERVED_PAGES) : 0;
+    u64 page;
+    while (!(page = page_take(RESERVED_PAGES)) && page_available())
+        ;
+    return page;
 }
 
 void page_share(u64 page) {
+    enter(pages_lock);
     pages[index_of(page)].references++;
+    leave(pages_lock);
 }
 
 int page_is_shared(u64 page) {
     return pages[index_of(page)].references > 1;
 }
 
-// Gives up one reference.
-void page_free(u64 page) {
-    u64 i = index_of(page);
-    if (--pages[i].references)
-        return;
-    pages[i].next_freed = (u32)(freed >> PAGE_SHIFT);
+static void put_back(u64 page) {
+    pages[index_of(page)].next_freed = (u32)(freed >> PAGE_SHIFT);
     freed = page;
     free_pages++;
     ANNOUNCE1(ANNOUNCE_FREED, page >> PAGE_SHIFT);
+}
+
+// Gives up one reference.
+void page_free(u64 page) {
+    enter(pages_lock);
+    if (--pages[index_of(page)].references == 0)
+        put_back(page);
+    leave(pages_lock);
 }
 
 // The loop stores one cache line a turn, as every kernel's does.

@@ -1,7 +1,8 @@
 // Every limit and rate of the kernel.
 #pragma once
 
-#define BOOT_STACK_BYTES 8192   // the idle thread's, too; a process's kernel stack is one page
+#define MAX_CPUS 16
+#define BOOT_STACK_BYTES 8192   // the first CPU's idle thread's, too; every other kernel stack is one page
 #define LINE_BYTES 256          // command line of a process, with its NUL
 #define MAX_ARGUMENTS 16
 #define WRITE_CHUNK 128         // bytes of a write() to the console that pass through the kernel's stack at a time

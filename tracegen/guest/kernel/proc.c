@@ -5,62 +5,77 @@
 #include "space.h"
 
 struct proc processes[MAX_PROCESSES];
-struct proc *current;
 static u64 born; // processes so far: the latest one's id
 
 void proc_print_name(void) {
-    const struct arguments *line = &current->arguments;
+    const struct arguments *line = &current->leader->arguments;
     for (u64 i = 0, n = argument_length(line, 0); i < n; i++)
         print_byte((u8)line->text[line->start[0] + i]);
 }
 
 // Says what `p` runs.
-static void announce_name(const struct proc *p) {
-    ANNOUNCE2(ANNOUNCE_THREAD_NAME, thread_of(p), p->arguments.text);
+void proc_announce_name(const struct proc *p) {
+    ANNOUNCE2(ANNOUNCE_THREAD_NAME, thread_of(p), p->leader->arguments.text);
 }
 
-// A place in the table with a kernel stack, or 0 when either is out.
-static struct proc *proc_create(void) {
+// A place in the table, or 0 when it is full.
+static struct proc *place(void) {
     struct proc *p = processes;
+    enter(&proclock);
     while (p < processes + MAX_PROCESSES && p->state != UNUSED)
         p++;
-    if (p == processes + MAX_PROCESSES)
+    if (p < processes + MAX_PROCESSES) {
+        memset(p, 0, sizeof *p);
+        p->state = BORN;
+        p->id = ++born;
+    }
+    leave(&proclock);
+    return p < processes + MAX_PROCESSES ? p : 0;
+}
+
+// A process of one thread with a kernel stack, or 0 where there can be none.
+struct proc *proc_create(void) {
+    struct proc *p = place();
+    if (!p)
         return 0;
-    memset(p, 0, sizeof *p);
     p->stack = page_alloc();
-    if (!p->stack)
+    if (!p->stack) {
+        p->state = UNUSED;
         return 0;
-    p->state = BORN;
-    p->id = ++born;
+    }
+    p->leader = p;
+    p->threads = 1;
+    p->file = p->files;
     context_stack(&p->context, frame_of(p));
-    context_begin(&p->context, trap_return);
+    context_begin(&p->context, thread_begin);
     return p;
 }
 
-static void proc_remove(struct proc *p) {
+void proc_remove(struct proc *p) {
     page_free(p->stack);
     p->state = UNUSED;
 }
 
 // `p` owns `space` from here on.  Of a process that never ran this also says that it begins in the service that
 // made it: thread numbers are used again.
-static void proc_own(struct proc *p, struct space *space) {
+void proc_own(struct proc *p, struct space *space) {
     p->space = space;
     ANNOUNCE2(ANNOUNCE_THREAD_SPACE, thread_of(p), space->id);
 }
 
 // Goes on as the program that `line` names, in a space of its own; -1, and nothing has changed, where that cannot be.
 static i64 exec(const struct arguments *line) {
-    struct inode *file = exec_find(line);
-    if (!file)
-        return -1;
     u64 entry;
-    struct space *space = exec_load(file, &entry), *before = current->space;
-    inode_put(file);
+    enter(&filelock);
+    struct inode *file = exec_find(line);
+    struct space *space = file ? exec_load(file, &entry) : 0, *before = current->space;
+    if (file)
+        inode_put(file);
+    leave(&filelock);
     if (!space)
         return -1;
     memcpy(&current->arguments, line, sizeof *line);
-    announce_name(current);
+    proc_announce_name(current);
     proc_own(current, space);
     space_use(space);
     space_destroy(before);
@@ -72,8 +87,10 @@ static i64 exec(const struct arguments *line) {
 // What the first process does in the kernel, where it can sleep, before it is in user mode (switch.S): it makes the
 // disk usable and becomes the program that the boot argument string names.
 void proc_first(void) {
+    enter(&filelock);
     if (directory_mount())
         panic("no file system on the disk", 0);
+    leave(&filelock);
     if (exec(&current->arguments) == 0)
         return;
     int there = exec_find(&current->arguments) != 0;
@@ -82,7 +99,7 @@ void proc_first(void) {
     power_off(there ? STATUS_NO_MEMORY : STATUS_USAGE);
 }
 
-// Makes the first process, with an empty space; then waits for interrupts.
+// Makes the first process, with an empty space, and lets all CPUs look for work.
 [[noreturn]] void proc_start(const char *line) {
     struct proc *p = proc_create();
     struct space *space = space_create();
@@ -97,8 +114,9 @@ void proc_first(void) {
     context_begin(&p->context, thread_first);
     file_console(p->file);
     proc_own(p, space);
-    announce_name(p);
-    p->state = RUNNABLE;
+    proc_announce_name(p);
+    sched_begin(p);
+    cpu_start_others();
     idle();
 }
 
@@ -112,16 +130,18 @@ i64 proc_fork(void) {
         proc_remove(child);
         return -1;
     }
-    child->parent = current;
-    memcpy(&child->arguments, &current->arguments, sizeof child->arguments);
+    child->parent = current->leader;
+    memcpy(&child->arguments, &current->leader->arguments, sizeof child->arguments);
+    enter(&filelock);
     for (u64 i = 0; i < MAX_DESCRIPTORS; i++)
         child->file[i] = file_share(current->file[i]);
-    announce_name(child);
+    leave(&filelock);
+    proc_announce_name(child);
     proc_own(child, space);
     memcpy(frame_of(child), frame_of(current), sizeof(struct trapframe));
     frame_result(frame_of(child), 0);
     float_fork(child);
-    child->state = RUNNABLE;
+    sched_begin(child);
     return (i64)child->id;
 }
 
@@ -139,7 +159,7 @@ i64 copy_text(char *to, u64 from, u64 bytes) {
 
 i64 proc_exec(u64 line) {
     struct arguments next;
-    if (copy_text(next.text, line, LINE_BYTES) < 0 || arguments_find(&next))
+    if (current->leader->threads > 1 || copy_text(next.text, line, LINE_BYTES) < 0 || arguments_find(&next))
         return -1;
     return exec(&next);
 }
@@ -152,30 +172,32 @@ static void give_up_children(struct proc *p) {
     wake(processes);
 }
 
-// Ends the current process.  All it owns is free at once, but for the stack that this runs on.
+// Ends the current process, or the current thread of one that ends.  All that it owns is free at once, but for the stack
+// that this runs on.
 [[noreturn]] void proc_exit(u64 status) {
+    threads_end(status);
     struct proc *p = current;
     if (p == processes) {
         buffer_sync();
-        power_off(status);
+        power_off(p->status);
     }
+    enter(&filelock);
     for (u64 i = 0; i < MAX_DESCRIPTORS; i++)
         file_close(p->file[i]);
+    leave(&filelock);
     space_destroy(p->space);
     float_drop(p);
+    enter(&proclock);
     give_up_children(p);
-    p->status = status;
-    p->state = ZOMBIE;
     wake(p->parent);
-    schedule();
-    panic("a zombie ran", 0);
+    sched_end();
 }
 
-// A child of `current`, one that ended if there is such a one; 0 for none.
+// A child of the current process, one that ended if there is such a one; 0 for none.
 static struct proc *child_to_wait_for(void) {
     struct proc *found = 0;
     for (struct proc *q = processes; q < processes + MAX_PROCESSES; q++) {
-        if (q->state == UNUSED || q->parent != current)
+        if (q->state == UNUSED || q->parent != current->leader)
             continue;
         if (q->state == ZOMBIE)
             return q;
@@ -187,24 +209,24 @@ static struct proc *child_to_wait_for(void) {
 i64 proc_wait(u64 to) {
     struct proc *child;
     while ((child = child_to_wait_for()) && child->state != ZOMBIE)
-        if (sleep_on(current, 0))
+        if (sleep_on(current->leader, 0))
             return -1;
     if (!child)
         return -1;
     u64 id = child->id, status = child->status;
     if (to && (!in_user(to, sizeof status) || user_copy((void *)to, &status, sizeof status)))
         return -1; // it can still be waited for
+    while (__atomic_load_n(&child->on_cpu, __ATOMIC_ACQUIRE))
+        spin_wait();
     proc_remove(child);
     return (i64)id;
 }
 
-// The process finds out at the end of what it does in the kernel; a sleep is cut short.
+// Inside proclock, as the two above.  The process finds out at the end of what it does in the kernel; a sleep is cut short.
 i64 proc_kill(u64 id) {
     for (struct proc *p = processes; p < processes + MAX_PROCESSES; p++)
-        if (p->id == id && p->state != UNUSED && p->state != ZOMBIE) {
-            p->killed = 1;
-            if (p->state == SLEEPING)
-                p->state = RUNNABLE;
+        if (p->id == id && p->leader == p && p->state != UNUSED && p->state != ZOMBIE) {
+            wake_killed(p);
             return 0;
         }
     return -1;
@@ -213,16 +235,20 @@ i64 proc_kill(u64 id) {
 // Grows the heap.  Memory is promised only while there are that many pages, free or in the buffer cache; it is given at
 // the first touch.
 i64 proc_grow(i64 bytes) {
-    u64 before = current->space->heap_end, most = page_free_count() + buffer_pages();
-    if (bytes < 0 || (u64)bytes > HEAP_TOP - before || PAGE_UP(bytes) >> PAGE_SHIFT > most)
-        return -1;
-    current->space->heap_end = PAGE_UP(before + (u64)bytes);
-    return (i64)before;
+    struct space *space = current->space;
+    u64 most = page_free_count() + buffer_pages();
+    enter(lock_of(space));
+    u64 before = space->heap_end;
+    int refused = bytes < 0 || (u64)bytes > HEAP_TOP - before || PAGE_UP(bytes) >> PAGE_SHIFT > most;
+    if (!refused)
+        space->heap_end = PAGE_UP(before + (u64)bytes);
+    leave(lock_of(space));
+    return refused ? -1 : (i64)before;
 }
 
 // Copies a word of the command line, and a NUL, to user address `to`, cut at `bytes`.  Its length, or -1.
 i64 proc_argument(u64 index, u64 to, u64 bytes) {
-    const struct arguments *line = &current->arguments;
+    const struct arguments *line = &current->leader->arguments;
     if (index >= line->count)
         return -1;
     u64 length = argument_length(line, index), copied = length < bytes ? length : bytes;

@@ -1,8 +1,9 @@
-// A process, which is also a thread of the kernel: what it owns and where it stopped.
+// A thread, and what it owns if it leads a process: the first thread of each does.
 #pragma once
 #include "floats.h"
 #include "kernel.h"
 #include "param.h"
+#include "percpu.h"
 #include "trapframe.h"
 
 struct inode;
@@ -23,20 +24,34 @@ struct proc {
     struct space *space;
     u64 stack;                  // physical address of the kernel stack's page
     struct context context;     // while it does not run
+    int on_cpu;                 // some CPU is on its stack
+    struct cpu *cpu;            // where it ran last
+    struct proc *next;          // in the queue of a CPU
     const void *channel;        // what it sleeps for; 0 with a deadline only
     u64 deadline;               // tick that ends its sleep; 0 for none
     int killed;                 // ends before it next runs in user mode
+    struct proc *leader;        // the first thread of its process, perhaps itself
+    u64 threads;                // of a leader: of its process, that have not ended
+    int ending;                 // of a leader: the process ends, with `status`
     u64 status;                 // of a zombie, for its parent
-    struct file *file[MAX_DESCRIPTORS];
-    struct floats floats;       // unless it owns the registers (float.c)
+    struct floats floats;       // unless it owns a CPU's registers (float.c)
+    struct cpu *float_cpu;      // whose it used last; 0 for none
+    struct file **file;         // its process's descriptors
+    struct file *files[MAX_DESCRIPTORS]; // where they are, of a leader
     struct arguments arguments;
 };
 
 extern struct proc processes[MAX_PROCESSES];
-extern struct proc *current; // 0 while the idle thread runs
 
 static inline u64 thread_of(const struct proc *p) {
-    return p ? (u64)(p - processes) + 1 : 0;
+    return (u64)(p - processes) + 1;
+}
+
+// Number of the thread that runs here.  Idle threads: 0 on the first CPU, on others behind those of processes.
+static inline u64 thread_here(void) {
+    if (current)
+        return thread_of(current);
+    return this_cpu()->number ? MAX_PROCESSES + this_cpu()->number : 0;
 }
 
 // What user mode left when it entered the kernel: at the top of the kernel stack.
@@ -45,11 +60,27 @@ static inline struct trapframe *frame_of(const struct proc *p) {
 }
 
 // sched.c
-void schedule(void);
+void sched_begin(struct proc *p);
+[[noreturn]] void sched_end(void);
 void yield(void);
+void wake_killed(struct proc *p);
 int sleep_on(const void *channel, u64 deadline);
-void wake_sleepers(u64 tick);
-[[noreturn]] void idle(void);
+
+// proc.c, for thread.c
+struct proc *proc_create(void);
+void proc_remove(struct proc *p);
+void proc_own(struct proc *p, struct space *space);
+void proc_announce_name(const struct proc *p);
+
+// thread.c
+i64 thread_create(u64 entry, u64 stack, u64 argument);
+[[noreturn]] void thread_exit(void);
+i64 thread_join(u64 id);
+void threads_end(u64 status);
+
+// futex.c
+i64 futex_wait(u64 va, u32 expected);
+i64 futex_wake(u64 va, u64 most);
 
 // arguments.c
 const char *arguments_find(struct arguments *in);

@@ -40,11 +40,12 @@ static i64 sys_wait(u64 status, u64, u64) {
 }
 
 static i64 sys_getpid(u64, u64, u64) {
-    return (i64)current->id;
+    return (i64)current->leader->id;
 }
 
 static i64 sys_getppid(u64, u64, u64) {
-    return current->parent ? (i64)current->parent->id : 0;
+    const struct proc *parent = current->leader->parent;
+    return parent ? (i64)parent->id : 0;
 }
 
 static i64 sys_kill(u64 id, u64, u64) {
@@ -112,21 +113,77 @@ static i64 sys_freeblocks(u64, u64, u64) {
     return (i64)block_free_count();
 }
 
-static i64 (*const table[])(u64, u64, u64) = {
-    [SYS_EXIT] = sys_exit,   [SYS_WRITE] = sys_write,   [SYS_SBRK] = sys_sbrk,
-    [SYS_TIME] = sys_time,   [SYS_YIELD] = sys_yield,   [SYS_GETARG] = sys_getarg,
-    [SYS_FORK] = sys_fork,   [SYS_EXEC] = sys_exec,     [SYS_WAIT] = sys_wait,
-    [SYS_GETPID] = sys_getpid, [SYS_KILL] = sys_kill,   [SYS_SLEEP] = sys_sleep,
-    [SYS_PIPE] = sys_pipe,   [SYS_READ] = sys_read,     [SYS_CLOSE] = sys_close,
-    [SYS_DUP] = sys_dup,     [SYS_FREEPAGES] = sys_freepages,
-    [SYS_OPEN] = sys_open,   [SYS_UNLINK] = sys_unlink, [SYS_STAT] = sys_stat,
-    [SYS_SEEK] = sys_seek,   [SYS_SYNC] = sys_sync,     [SYS_RENAME] = sys_rename,
-    [SYS_DUP2] = sys_dup2,   [SYS_FREEBLOCKS] = sys_freeblocks,
-    [SYS_GETPPID] = sys_getppid,
+static i64 sys_thread_create(u64 entry, u64 stack, u64 argument) {
+    return thread_create(entry, stack, argument);
+}
+
+static i64 sys_thread_exit(u64, u64, u64) {
+    thread_exit();
+}
+
+static i64 sys_thread_join(u64 id, u64, u64) {
+    return thread_join(id);
+}
+
+static i64 sys_futex_wait(u64 at, u64 expected, u64) {
+    return futex_wait(at, (u32)expected);
+}
+
+static i64 sys_futex_wake(u64 at, u64 most, u64) {
+    return futex_wake(at, most);
+}
+
+static i64 sys_cpus(u64, u64, u64) {
+    return (i64)cpu_count;
+}
+
+// What each call does, and the monitor that it needs for all of its time.
+static const struct {
+    i64 (*run)(u64, u64, u64);
+    struct monitor *inside;
+} table[] = {
+    [SYS_EXIT] = {sys_exit, 0},
+    [SYS_WRITE] = {sys_write, &filelock},
+    [SYS_SBRK] = {sys_sbrk, 0},
+    [SYS_TIME] = {sys_time, 0},
+    [SYS_YIELD] = {sys_yield, 0},
+    [SYS_GETARG] = {sys_getarg, 0},
+    [SYS_FORK] = {sys_fork, 0},
+    [SYS_EXEC] = {sys_exec, 0},
+    [SYS_WAIT] = {sys_wait, &proclock},
+    [SYS_GETPID] = {sys_getpid, 0},
+    [SYS_KILL] = {sys_kill, &proclock},
+    [SYS_SLEEP] = {sys_sleep, 0},
+    [SYS_PIPE] = {sys_pipe, &filelock},
+    [SYS_READ] = {sys_read, &filelock},
+    [SYS_CLOSE] = {sys_close, &filelock},
+    [SYS_DUP] = {sys_dup, &filelock},
+    [SYS_FREEPAGES] = {sys_freepages, 0},
+    [SYS_OPEN] = {sys_open, &filelock},
+    [SYS_UNLINK] = {sys_unlink, &filelock},
+    [SYS_STAT] = {sys_stat, &filelock},
+    [SYS_SEEK] = {sys_seek, &filelock},
+    [SYS_SYNC] = {sys_sync, 0},
+    [SYS_RENAME] = {sys_rename, &filelock},
+    [SYS_DUP2] = {sys_dup2, &filelock},
+    [SYS_FREEBLOCKS] = {sys_freeblocks, &filelock},
+    [SYS_THREAD_CREATE] = {sys_thread_create, 0},
+    [SYS_THREAD_EXIT] = {sys_thread_exit, 0},
+    [SYS_THREAD_JOIN] = {sys_thread_join, &proclock},
+    [SYS_FUTEX_WAIT] = {sys_futex_wait, &futexlock},
+    [SYS_FUTEX_WAKE] = {sys_futex_wake, &futexlock},
+    [SYS_CPUS] = {sys_cpus, 0},
+    [SYS_GETPPID] = {sys_getppid, &proclock},
 };
 
 i64 syscall(u64 number, const u64 *arguments) {
-    if (number >= sizeof table / sizeof *table || !table[number])
+    if (number >= sizeof table / sizeof *table || !table[number].run)
         return -1;
-    return table[number](arguments[0], arguments[1], arguments[2]);
+    struct monitor *monitor = table[number].inside;
+    if (monitor)
+        enter(monitor);
+    i64 result = table[number].run(arguments[0], arguments[1], arguments[2]);
+    if (monitor)
+        leave(monitor);
+    return result;
 }

@@ -1,9 +1,11 @@
 // Exceptions, told apart by cause.  vectors.S calls trap() with the frame it saved and interrupts off.
 #include "causes.h"
 #include "proc.h"
+#include "space.h"
 
 // Ends a process that cannot go on.
 [[noreturn]] static void kill(const struct trapframe *frame, u64 cause, const char *why, u64 status) {
+    enter(&filelock); // the line is not mixed with others
     proc_print_name();
     print(": killed: ");
     print(why);
@@ -16,6 +18,7 @@
         print_hex(frame->address);
     }
     print("\n");
+    leave(&filelock);
     proc_exit(status);
 }
 
@@ -29,7 +32,11 @@ static void memory_fault(struct trapframe *frame, u64 cause) {
     int store = cause_is_store(frame, cause);
     if (!current || (!from_user(frame) && !in_user_copy(frame)))
         panic("kernel memory fault", frame);
-    enum fault fault = vm_fault(current->space, frame->address, store);
+    struct monitor *monitor = lock_of(current->space);
+    enter(monitor);
+    enum fault fault =
+        cause_is_final(frame) ? FAULT_REFUSED : vm_fault(current->space, frame->address, store);
+    leave(monitor);
     if (fault == FAULT_RESOLVED)
         return;
     if (!from_user(frame))
@@ -55,14 +62,17 @@ static void system_call(struct trapframe *frame, u64 cause) {
     kill(frame, cause, name ? name : "exception", cause_is_address(cause) ? STATUS_FAULT : STATUS_ILLEGAL);
 }
 
-// Sleepers whose time has come, or whose disk request is done, wake; and who was interrupted in user mode lets the
-// others have a turn.
+// Sleepers whose time has come, or whose disk request is done, wake; other CPUs' requests are served; and who was
+// interrupted in user mode lets the others have a turn.
 static void interrupt(const struct trapframe *frame) {
     if (interrupt_is_disk(frame))
         disk_interrupt();
-    if (interrupt_is_timer(frame)) {
+    if (interrupt_is_timer(frame))
         timer_interrupt();
-        wake_sleepers(timer_ticks());
+    if (interrupt_is_ipi(frame)) {
+        ipi_acknowledge();
+        if (this_cpu()->shot)
+            shootdown_serve();
     }
     interrupt_end();
     if (from_user(frame))

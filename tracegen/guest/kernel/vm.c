@@ -50,10 +50,11 @@ static enum fault copy_on_write(struct space *space, u64 va, pte_t *entry) {
         page = page_alloc_copy(shared);
         if (!page)
             return FAULT_NO_MEMORY;
-        page_free(shared);
     }
     *entry = page | PTE_FRESH;
     entry_changed(space, va, entry);
+    if (page != shared)
+        page_free(shared);
     return FAULT_RESOLVED;
 }
 
@@ -71,6 +72,6 @@ enum fault vm_fault(struct space *space, u64 va, int store) {
         return copy_on_write(space, va, entry);
     if (!pte_touch(entry, store))
         return FAULT_REFUSED;
-    entry_changed(space, va, entry);
+    entry_added(space, va, entry);
     return FAULT_RESOLVED;
 }

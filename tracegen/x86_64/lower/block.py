@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from replay.trace.schema import Arrival
 from tracegen.abi import PAGE_BYTES
-from tracegen.cpu.block import Block
+from tracegen.cpu.block import LONGEST_BLOCK, Block
 from tracegen.x86_64.lower import bits, effects, floats, flow, integer, system
 from tracegen.x86_64.lower.code import Code, Lowering, UndefinedError, halves
 from tracegen.x86_64.lower.decode import CHUNK, LONGEST, Instruction, Special, decode
@@ -62,8 +62,8 @@ class _Builder:
         found: list[Instruction] = []
         place, line, retired = self.place, self.line, 0
         while place < PAGE_BYTES and retired < self.most:
-            if retired >= BLOCK_INSTRUCTIONS and place // LINE_BYTES != line:
-                break
+            if (retired >= BLOCK_INSTRUCTIONS and place // LINE_BYTES != line) or len(found) >= LONGEST_BLOCK:
+                break  # the second where every line's end is inside an instruction
             instruction = self.at(place)
             if instruction is None or instruction.end > PAGE_BYTES:
                 break

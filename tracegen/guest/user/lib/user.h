@@ -39,6 +39,35 @@ i64 sys_dup2(i64 descriptor, i64 to);             // closes `to` first
 u64 sys_freeblocks(void);
 i64 sys_getppid(void);
 
+i64 sys_thread_create(void (*entry)(void), void *stack, void *argument); // see thread_start
+[[noreturn]] void sys_thread_exit(void);
+i64 sys_thread_join(i64 id);
+i64 sys_futex_wait(const u32 *word, u32 value); // sleeps while `*word` is `value`; -1 where it is not
+i64 sys_futex_wake(const u32 *word, u64 most);
+u64 sys_cpus(void);
+
+// thread.c: threads share all memory; one of them at a time may print.
+struct thread {
+    i64 id;
+    void (*run)(void *);
+    void *argument;
+    void *stack; // kept for the next thread that this starts
+};
+void thread_start(struct thread *thread, void (*run)(void *), void *argument); // no room ends the program
+void thread_join(struct thread *thread);
+
+struct mutex {
+    u32 state; // 0 free, 1 held, 2 held and somebody may wait
+};
+void mutex_lock(struct mutex *mutex);
+void mutex_unlock(struct mutex *mutex);
+
+struct barrier {
+    u32 threads; // that meet here
+    u32 arrived, round;
+};
+void barrier_wait(struct barrier *barrier);
+
 // output.c: text collects in a line and goes out with its newline, in one system call.  lib.h has print() and its kin.
 
 // start.c

@@ -1,4 +1,4 @@
-// The tests of processes, pipes and files, for the table in usertests.c; each says whether what it tests holds.
+// The tests of processes, threads, pipes and files, for the table in usertests.c; each says whether what it tests holds.
 #pragma once
 #include "user.h"
 
@@ -22,6 +22,17 @@ int many(void);
 int processes_out(void);
 int refusals_for_memory(void);
 int memory_out(void);
+
+// threadtests.c
+int threads_share(void);
+int locked_counter(void);
+int atomic_counter(void);
+int barriers(void);
+int futexes(void);
+int fork_of_threads(void);
+int thread_ends(void);
+int thread_chains(void);
+int fork_storm(void);
 
 // pipetests.c
 int pipe_order(void);

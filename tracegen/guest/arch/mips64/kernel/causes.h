@@ -1,5 +1,6 @@
 // Exceptions of the R10000, told apart for trap.c.
 #pragma once
+#include "arch.h"
 #include "trap.h"
 
 static const char *const cause_names[32] = {
@@ -39,6 +40,11 @@ static inline int cause_is_store(const struct trapframe *, u64 cause) {
     return cause != EXC_LOAD;
 }
 
+// Whether no entry can help.
+static inline int cause_is_final(const struct trapframe *) {
+    return 0;
+}
+
 // Whether the frame has an address: other exceptions leave BadVAddr as it was.
 static inline int cause_has_address(u64 cause) {
     return cause >= EXC_MODIFIED && cause <= EXC_ADDRESS_STORE;
@@ -58,13 +64,22 @@ static inline const char *call_skip(struct trapframe *frame) {
     return 0;
 }
 
-// Who interrupts; both may.
+// Who interrupts; more than one may.
 static inline int interrupt_is_disk(const struct trapframe *frame) {
     return (frame->cause & CAUSE_DISK) != 0;
 }
 
 static inline int interrupt_is_timer(const struct trapframe *frame) {
     return (frame->cause & CAUSE_TIMER) != 0;
+}
+
+static inline int interrupt_is_ipi(const struct trapframe *frame) {
+    return (frame->cause & CAUSE_IPI) != 0;
+}
+
+// Takes the IPIs back that have come: what they were sent for is looked at after this.
+static inline void ipi_acknowledge(void) {
+    device_write(IPI_ACKNOWLEDGE, device_read(IPI_PENDING));
 }
 
 // The interrupt is served: its source took it back.

@@ -17,6 +17,7 @@
 #define CP0_STATUS $12
 #define CP0_CAUSE $13
 #define CP0_EPC $14
+#define CP0_ERROREPC $30 // used by no exception of this machine: the address of the CPU's struct cpu
 
 #define STATUS_IE 0x00000001   // interrupts enabled (while EXL is clear)
 #define STATUS_EXL 0x00000002  // exception level: kernel mode, no interrupts, misses go to the general vector
@@ -26,6 +27,8 @@
 #define STATUS_TIMER 0x00008000 // IM7, the Count/Compare interrupt
 #define STATUS_DISK 0x00000400  // IM2
 #define STATUS_CU1 0x20000000 // coprocessor 1 may be used, in any mode
+#define STATUS_IPI 0x00000800   // IM3
+#define STATUS_LINES (STATUS_TIMER | STATUS_DISK | STATUS_IPI)
 #define STATUS_XX 0x80000000   // MIPS IV instructions in user mode
 
 #define CAUSE_CODE 0x7c
@@ -34,6 +37,7 @@
 #define CAUSE_DISK 0x00000400  // IP2
 #define CAUSE_UNIT 0x30000000 // number of an unusable coprocessor
 #define CAUSE_UNIT_1 0x10000000
+#define CAUSE_IPI 0x00000800   // IP3
 #define CAUSE_BD 0x80000000    // the exception is in a branch's delay slot; EPC is the branch
 
 #define EXC_INTERRUPT 0
@@ -49,8 +53,13 @@
 #define EXC_OVERFLOW 12
 #define EXC_TRAP 13
 
+// Places in struct cpu (arch.h).
+#define CPU_STACK 0
+#define CPU_ROOT 8
+
 #ifndef __ASSEMBLER__
 #include "types.h"
 
 static_assert(STATUS_DISK == 0x100 << DISK_LINE && CAUSE_DISK == STATUS_DISK, "the disk's line is as abi.py says");
+static_assert(STATUS_IPI == 0x100 << IPI_LINE && CAUSE_IPI == STATUS_IPI, "the IPIs' line is as abi.py says");
 #endif

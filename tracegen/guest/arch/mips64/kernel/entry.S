@@ -9,19 +9,27 @@
         .section .text.entry, "ax"
         .globl  __start
 __start:
-        // ERL, EXL, BEV and IE clear: vectors in kseg0, no interrupts, but timer and disk may end a wait.
-        li      $t0, STATUS_UX | STATUS_TIMER | STATUS_DISK
+        // ERL, EXL, BEV and IE clear: vectors in kseg0, no interrupts, but timer, disk and IPIs may end a wait.
+        li      $t0, STATUS_UX | STATUS_LINES
         mtc0    $t0, CP0_STATUS
         lui     $sp, %hi(boot_stack_top)
         daddiu  $sp, $sp, %lo(boot_stack_top)
+        lui     $gp, %hi(cpus)
+        daddiu  $gp, $gp, %lo(cpus)
         jal     start
-        nop
+        dmtc0   $gp, CP0_ERROREPC
+
+// Where another CPU starts, with sp on the idle thread's stack and a0 = its struct cpu.
+        .globl  cpu_entry
+cpu_entry:
+        li      $t0, STATUS_UX | STATUS_LINES
+        mtc0    $t0, CP0_STATUS
+        move    $gp, $a0
+        jal     cpu_main
+        dmtc0   $gp, CP0_ERROREPC
 
         .section .bss
         .balign 16
         .globl  boot_stack_top
         .space  BOOT_STACK_BYTES
 boot_stack_top:
-        .globl  kernel_stack
-kernel_stack:
-        .space  8

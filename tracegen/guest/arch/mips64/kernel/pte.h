@@ -14,6 +14,7 @@
 // entries, whose fault arrives with the exact address.  Tables are written through kseg0.
 #pragma once
 #include "kernel.h"
+#include "param.h"
 
 #define PTE_TEXT (PTE_CACHED | PTE_PRESENT)
 #define PTE_DATA (PTE_TEXT | PTE_WRITABLE)
@@ -23,9 +24,11 @@
 
 // Of a space.
 struct tables {
-    u64 asid;       // the TLB's name for the space, while `generation` is the current one
-    u64 generation;
-    pte_t *root;    // entry of each table page
+    struct name {
+        u64 asid;       // a TLB's name for the space, while `generation` is that CPU's present one
+        u64 generation;
+    } name[MAX_CPUS];
+    pte_t *root;        // entry of each table page
 };
 
 extern pte_t absent_table[]; // what every table that does not exist is

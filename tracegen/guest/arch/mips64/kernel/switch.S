@@ -8,7 +8,7 @@
         .endm
 
 // void context_switch(struct context *from, const struct context *to): returns on the other stack, in the caller of
-// the context_switch that left it; or, the first time, in trap_return with sp at its trap frame.
+// the context_switch that left it; or, the first time, where context_begin says with sp at its trap frame.
         .globl  context_switch
 context_switch:
         exchange 16, 0
@@ -19,16 +19,25 @@ context_switch:
         exchange 21, 40
         exchange 22, 48
         exchange 23, 56
-        exchange 28, 64
-        exchange 29, 72
-        exchange 30, 80
-        exchange 31, 88
+        exchange 29, 64
+        exchange 30, 72
+        exchange 31, 80
         jr      $ra
         nop
 
-// Where the first process begins, with sp at its trap frame: in C, then to user mode like every other.
+// Where a thread begins, with sp at its trap frame: it ends the switch that chose it, and goes to user mode.
+        .globl  thread_begin
+thread_begin:
+        jal     switch_end
+        nop
+        j       trap_return
+        nop
+
+// Where the first process begins: in C first.
         .globl  thread_first
 thread_first:
+        jal     switch_end
+        nop
         jal     proc_first
         nop
         j       trap_return

@@ -6,9 +6,9 @@
         .set    noreorder
         .text
 
-// void arch_init(memory_bytes): no entry matches anything, and Context will point into the window.
-        .globl  arch_init
-arch_init:
+// void tlb_init(): no entry matches anything, and Context will point into the window.
+        .globl  tlb_init
+tlb_init:
         mtc0    $zero, CP0_WIRED
         mtc0    $zero, CP0_PAGEMASK
         lui     $t0, (WINDOW >> 16) & 0xffff

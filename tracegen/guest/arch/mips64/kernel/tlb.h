@@ -7,6 +7,7 @@
 #ifndef __ASSEMBLER__
 #include "kernel.h"
 
+void tlb_init(void);
 void tlb_flush(void);
 void tlb_use(u64 asid);
 void tlb_update(u64 pair_and_asid, pte_t even, pte_t odd);

@@ -40,7 +40,12 @@ static inline void frame_start(struct trapframe *frame, u64 entry, u64 stack) {
     memset(frame, 0, sizeof *frame);
     frame->pc = entry;
     frame->reg[REG_SP] = stack;
-    frame->status = STATUS_XX | STATUS_TIMER | STATUS_DISK | STATUS_UX | STATUS_USER | STATUS_EXL | STATUS_IE;
+    frame->status = STATUS_XX | STATUS_LINES | STATUS_UX | STATUS_USER | STATUS_EXL | STATUS_IE;
+}
+
+// What a function there finds as its first argument.
+static inline void frame_argument(struct trapframe *frame, u64 value) {
+    frame->reg[REG_A0] = value;
 }
 
 // System calls: number in v0, arguments from a0, result in v0.
@@ -66,9 +71,9 @@ static inline void frame_print(const struct trapframe *frame, void (*field)(cons
     field(" ra ", frame->reg[REG_RA]);
 }
 
-// What context_switch keeps: the registers that a C function may not change.
+// What context_switch keeps: the registers that a C function may not change, but for gp, which is the CPU's.
 struct context {
-    u64 s[8], gp, sp, fp, ra;
+    u64 s[8], sp, fp, ra;
 };
 
 // A thread whose stack ends in `frame`, and where it begins.

@@ -55,8 +55,8 @@ general_vector:
         daddiu  $k1, $k1, 256
         bnez    $k1, general_slow
         dmfc0   $k0, CP0_CONTEXT        // bits 4-12: which pair of window pages, times 16
-        lui     $k1, %hi(page_root)
-        ld      $k1, %lo(page_root)($k1)
+        dmfc0   $k1, CP0_ERROREPC
+        ld      $k1, CPU_ROOT($k1)
         andi    $k0, $k0, TABLES * PTE_BYTES - 16
         daddu   $k0, $k0, $k1
         ld      $k1, 0($k0)
@@ -82,14 +82,15 @@ trap_save:
         andi    $k0, $k0, STATUS_USER
         beqz    $k0, 1f
         nop
-        lui     $sp, %hi(kernel_stack)
-        ld      $sp, %lo(kernel_stack)($sp)
+        dmfc0   $k0, CP0_ERROREPC
+        ld      $sp, CPU_STACK($k0)
 1:      daddiu  $sp, $sp, -TF_BYTES
         sd      $k1, TF_REG(29)($sp)
         sd      $1, TF_REG(1)($sp)
         .irp    n, 2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,28,30,31
         sd      $\n, TF_REG(\n)($sp)
         .endr
+        movn    $gp, $k0, $k0           // from user mode, k0 points to the CPU's area; else it is 0
         mfhi    $t0
         mflo    $t1
         sd      $t0, TF_HI($sp)
@@ -114,7 +115,11 @@ trap_save:
 trap_return:
         ld      $t0, TF_STATUS($sp)
         ld      $t2, TF_PC($sp)
-        mtc0    $t0, CP0_STATUS
+        andi    $t1, $t0, STATUS_USER
+        bnez    $t1, 1f
+        nop
+        sd      $gp, TF_REG(28)($sp)    // the kernel goes on as this CPU, even if a sleep began on another
+1:      mtc0    $t0, CP0_STATUS
         dmtc0   $t2, CP0_EPC
         ld      $t0, TF_HI($sp)
         ld      $t1, TF_LO($sp)

@@ -23,7 +23,7 @@ static inline void device_write(u16 port, u64 value) {
     write_port32(port, (u32)value);
 }
 
-static inline void console_write(u8 byte) {
+static inline void console_put(u8 byte) {
     write_port8(PORT_CONSOLE, byte);
 }
 
@@ -47,22 +47,51 @@ static inline void clock_alarm(count_t at) {
     write_msr(MSR_TSC_DEADLINE, at);
 }
 
-// Where an exception or a system call from user mode starts its trap frame.
-struct cpu {
+#define SEGMENTS 7
+
+// What vectors.S and the hardware want of a CPU.
+struct cpu_arch {
+    struct cpu *self;
     u64 user_stack;
     int floats_usable; // CR0.TS is off
     struct [[gnu::packed]] {
         u32 reserved0;
-        u64 stack[3]; // by ring that is entered
+        u64 stack[3]; // by ring that is entered: where an exception or a system call from user mode starts its frame
         u64 reserved1, interrupt_stack[7], reserved2;
         u16 reserved3, port_map;
     } task;
+    u64 segments[SEGMENTS];
 };
 
-static_assert(__builtin_offsetof(struct cpu, task.stack) == CPU_KERNEL_STACK, "cpu.h agrees with arch.h");
+static_assert(__builtin_offsetof(struct cpu_arch, task.stack) == CPU_KERNEL_STACK, "cpu.h agrees with arch.h");
 
-extern struct cpu cpu;
+static inline struct cpu *this_cpu(void) {
+    struct cpu *cpu;
+    __asm__ volatile("mov %%gs:%c1, %0" : "=r"(cpu) : "i"(CPU_SELF));
+    return cpu;
+}
 
 static inline void stack_use(u64 top) {
-    cpu.task.stack[0] = top;
+    ((struct cpu_arch *)this_cpu())->task.stack[0] = top;
+}
+
+static inline void cpu_relax(void) {
+    __asm__ volatile("pause" ::: "memory");
+}
+
+// Other CPUs: how many there are, how one is started, and how it is interrupted.
+static inline u64 cpus_there(void) {
+    u32 there = read_port32(PORT_VCPUS);
+    return there == ~0U ? 1 : there; // no such port: no other CPUs
+}
+
+static inline void cpu_begin(u64 number, void (*entry)(void), u64 stack, void *argument) {
+    write_msr(MSR_START_ENTRY, (u64)entry);
+    write_msr(MSR_START_STACK, stack);
+    write_msr(MSR_START_ARGUMENT, (u64)argument);
+    write_msr(MSR_ICR, number << 32 | ICR_START);
+}
+
+static inline void ipi_send(u64 number) {
+    write_msr(MSR_ICR, number << 32 | VECTOR_IPI);
 }

@@ -1,5 +1,6 @@
 // Exceptions of x86-64, told apart for trap.c.
 #pragma once
+#include "arch.h"
 #include "trap.h"
 
 #define CAUSE_FLOAT 7 // CR0.TS
@@ -48,6 +49,11 @@ static inline int cause_is_store(const struct trapframe *frame, u64) {
     return (frame->error & ERROR_STORE) != 0;
 }
 
+// Whether no entry can help: a jump to data.
+static inline int cause_is_final(const struct trapframe *frame) {
+    return (frame->error & (ERROR_PRESENT | ERROR_FETCH)) == (ERROR_PRESENT | ERROR_FETCH);
+}
+
 static inline int cause_has_address(u64 cause) {
     return cause == CAUSE_PAGE_FAULT;
 }
@@ -68,6 +74,14 @@ static inline int interrupt_is_disk(const struct trapframe *frame) {
 
 static inline int interrupt_is_timer(const struct trapframe *frame) {
     return frame->cause == VECTOR_TIMER;
+}
+
+static inline int interrupt_is_ipi(const struct trapframe *frame) {
+    return frame->cause == VECTOR_IPI;
+}
+
+// Takes the IPIs back that have come: delivery did.
+static inline void ipi_acknowledge(void) {
 }
 
 // The interrupt is served: the controller may deliver the next.

@@ -31,11 +31,13 @@
 #define VECTOR_SPURIOUS 0x2f
 #define SPURIOUS_ENABLE 0x100
 #define LVT_DEADLINE 0x40000
+#define ICR_START 0x600 // delivery mode
 
-// The area of a CPU, where gs points while the kernel runs: where syscall.S keeps the user's stack pointer for a moment,
+// The area of a CPU, where gs points while the kernel runs: its own address; where syscall.S keeps the user's stack pointer for a moment,
 // and in the task state, where an exception from user mode starts its trap frame.
-#define CPU_USER_STACK 0
-#define CPU_KERNEL_STACK 16
+#define CPU_SELF 0
+#define CPU_USER_STACK 8
+#define CPU_KERNEL_STACK 24
 
 #ifndef __ASSEMBLER__
 #include "types.h"

@@ -9,6 +9,11 @@ _start:
         lea     boot_stack_top(%rip), %rsp
         call    start
 
+// Where another CPU starts, with rsp on the idle thread's stack and rdi = its struct cpu.
+        .globl  cpu_entry
+cpu_entry:
+        call    cpu_main
+
         .section .bss
         .balign 16
         .globl  boot_stack_top

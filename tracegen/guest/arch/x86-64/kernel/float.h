@@ -13,9 +13,10 @@ static inline void float_access(void) {
 
 // CR0 is written only where that changes it: it is a crossing under a monitor.
 static inline void float_allow(struct trapframe *, int usable) {
-    if (usable == cpu.floats_usable)
+    struct cpu_arch *arch = (struct cpu_arch *)this_cpu();
+    if (usable == arch->floats_usable)
         return;
-    cpu.floats_usable = usable;
+    arch->floats_usable = usable;
     if (usable)
         __asm__ volatile("clts" ::: "memory");
     else

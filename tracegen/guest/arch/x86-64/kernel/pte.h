@@ -51,9 +51,9 @@ static inline pte_t pte_untouched(pte_t entry) {
     return entry & ~(pte_t)(PTE_ACCESSED | PTE_DIRTY);
 }
 
-// What the hardware refuses here, such as a jump to data, it refuses for good.
-static inline int pte_touch(pte_t *, int) {
-    return 0;
+// Whether the entry allows the access, which the hardware refused before another CPU changed it.
+static inline int pte_touch(const pte_t *entry, int store) {
+    return !store || (*entry & PTE_WRITABLE);
 }
 
 // The entry of this level on the way to `va`, or 0 where the way ends above it.

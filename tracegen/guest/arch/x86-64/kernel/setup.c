@@ -1,7 +1,5 @@
 // What the CPU needs before anything else: segments, the task state, gates, system calls, page tables.
-#include "arch.h"
-#include "kernel.h"
-#include "param.h"
+#include "percpu.h"
 #include "pte.h"
 #include "trapframe.h"
 
@@ -27,10 +25,9 @@ struct gate {
 
 extern const char vectors[], syscall_entry[]; // vectors.S
 
-struct cpu cpu;
 static struct gate gates[VECTORS];
-static u8 double_fault_stack[DOUBLE_FAULT_STACK_BYTES] __attribute__((aligned(16)));
-static u64 segments[] = {
+static u8 double_fault_stacks[MAX_CPUS][DOUBLE_FAULT_STACK_BYTES] __attribute__((aligned(16)));
+static const u64 segments[SEGMENTS] = {
     0,
     0x00af9b000000ffff, // KERNEL_CODE: 64-bit
     0x00cf93000000ffff, // KERNEL_DATA
@@ -39,11 +36,13 @@ static u64 segments[] = {
     0, 0,               // TASK
 };
 
-static void use_segments(void) {
-    u64 base = (u64)&cpu.task, limit = sizeof cpu.task - 1;
-    segments[TASK / 8] = limit | (base & 0xffffff) << 16 | 0x89UL << 40 | (base >> 24 & 0xff) << 56;
-    segments[TASK / 8 + 1] = base >> 32;
-    const struct table_register all = {sizeof segments - 1, (u64)segments};
+static void use_segments(struct cpu *cpu) {
+    struct cpu_arch *arch = &cpu->arch;
+    u64 base = (u64)&arch->task, limit = sizeof arch->task - 1;
+    memcpy(arch->segments, segments, sizeof segments);
+    arch->segments[TASK / 8] = limit | (base & 0xffffff) << 16 | 0x89UL << 40 | (base >> 24 & 0xff) << 56;
+    arch->segments[TASK / 8 + 1] = base >> 32;
+    const struct table_register all = {sizeof segments - 1, (u64)arch->segments};
     __asm__ volatile("lgdt %0" ::"m"(all) : "memory");
     __asm__ volatile("pushq %0\n\t"
                      "leaq 1f(%%rip), %%rax\n\t"
@@ -53,13 +52,14 @@ static void use_segments(void) {
                      "mov %2, %%ds\n\t"
                      "mov %2, %%es" ::"i"(KERNEL_CODE), "r"(KERNEL_DATA), "r"(0)
                      : "rax", "memory");
-    cpu.task.interrupt_stack[0] = (u64)(double_fault_stack + sizeof double_fault_stack);
-    cpu.task.port_map = sizeof cpu.task; // none: the user may use no port
+    arch->task.interrupt_stack[0] = (u64)(double_fault_stacks[cpu->number] + DOUBLE_FAULT_STACK_BYTES);
+    arch->task.port_map = sizeof arch->task; // none: the user may use no port
     __asm__ volatile("ltr %0" ::"r"((u16)TASK));
-    write_msr(MSR_GS_BASE, (u64)&cpu);
+    arch->self = cpu;
+    write_msr(MSR_GS_BASE, (u64)cpu);
 }
 
-static void use_gates(void) {
+static void make_gates(void) {
     for (u64 i = 0; i < VECTORS; i++) {
         u64 code = (u64)vectors + i * VECTOR_BYTES;
         u8 user = i == VECTOR_BREAK || i == VECTOR_OVERFLOW ? GATE_USER : 0;
@@ -70,6 +70,9 @@ static void use_gates(void) {
                                  .offset_middle = (u16)(code >> 16),
                                  .offset_high = (u32)(code >> 32)};
     }
+}
+
+static void use_gates(void) {
     const struct table_register all = {sizeof gates - 1, (u64)gates};
     __asm__ volatile("lidt %0" ::"m"(all) : "memory");
 }
@@ -85,9 +88,15 @@ static void use_features(void) {
     __asm__ volatile("mov %0, %%cr4" ::"r"(cr4 | CR4_PGE | CR4_OSFXSR) : "memory");
 }
 
-void arch_init(u64 memory_bytes) {
-    use_segments();
+// A CPU that was started, with the starter's page tables.
+void cpu_init(struct cpu *cpu) {
+    use_segments(cpu);
     use_gates();
     use_features();
+}
+
+void arch_init(u64 memory_bytes) {
+    make_gates();
+    cpu_init(cpus);
     tables_init(memory_bytes);
 }

@@ -19,8 +19,15 @@ context_switch:
         exchange rsp, 48
         ret
 
-// Where the first process begins, with rsp at its trap frame: in C, then to user mode like every other.
+// Where a thread begins, with rsp at its trap frame: it ends the switch that chose it, and goes to user mode.
+        .globl  thread_begin
+thread_begin:
+        call    switch_end
+        jmp     trap_return
+
+// Where the first process begins: in C first.
         .globl  thread_first
 thread_first:
+        call    switch_end
         call    proc_first
         jmp     trap_return

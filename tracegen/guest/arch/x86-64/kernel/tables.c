@@ -1,5 +1,6 @@
 // Page tables: the kernel's own, and those of spaces, which come and go with what they map.
 #include "announce.h"
+#include "percpu.h"
 #include "space.h"
 
 #define KERNEL_ROOT_INDEX ((KERNEL_BASE >> LEVEL_SHIFT(3)) % TABLE_ENTRIES)
@@ -86,12 +87,12 @@ void table_destroy(struct space *space, u64 i) {
     cut(entry_at(&space->tables, i << TABLE_SHIFT, 1));
 }
 
-// Frees the tables above those, and the root.  If the hardware used it, it uses the kernel's from here on.
+// Frees the tables above those, and the root.  CPUs that were idle in the space use the kernel's from here on.
 void tables_destroy(struct space *space) {
     if (!space->tables.root)
         return;
-    if (space == space_current)
-        use_root(PHYSICAL(kernel_tables[LEVELS - 1]));
+    space_forget(space, NO_SPACE);
+    shootdown(space, NO_SPACE);
     for (u64 level = 2; level < LEVELS; level++)
         for (u64 va = 0; va < USER_TOP; va += 1UL << LEVEL_SHIFT(level)) {
             pte_t *entry = entry_at(&space->tables, va, level);
@@ -103,20 +104,39 @@ void tables_destroy(struct space *space) {
     space->tables.root = 0;
 }
 
-// Makes the TLB forget what the entry of `va` was.  It holds entries of the current space only.
-void entry_changed(const struct space *space, u64 va, const pte_t *) {
-    if (space == space_current)
-        invalidate_page(va);
+// Makes this CPU's TLB forget what the entry of `va` was.  It holds entries of the current space only.
+void entry_changed_here(struct space *space, u64 va, const pte_t *) {
+    space_forget(space, va);
 }
 
 // The TLB holds no entry that was not present.
-void entry_added(const struct space *, u64, const pte_t *) {
+void entry_added(struct space *, u64, const pte_t *) {
 }
 
-// User addresses mean those of `space` from here on.
-void space_use(struct space *space) {
-    if (space == space_current)
+// A space has no name on CPUs that do not use it.
+void space_unname(struct space *) {
+}
+
+// Makes this CPU's TLB forget an entry of the space, or all, or the space itself.
+void space_forget(struct space *space, u64 va) {
+    struct cpu *cpu = this_cpu();
+    if (space != cpu->space)
         return;
-    space_current = space;
+    if (va == NO_SPACE) {
+        use_root(PHYSICAL(kernel_tables[LEVELS - 1]));
+        __atomic_store_n(&cpu->space, 0, __ATOMIC_RELEASE);
+    } else if (va == ALL_ENTRIES) {
+        use_root(space->tables.root);
+    } else {
+        invalidate_page(va);
+    }
+}
+
+// User addresses mean those of `space` on this CPU from here on.
+void space_use(struct space *space) {
+    struct cpu *cpu = this_cpu();
+    if (space == cpu->space)
+        return;
+    __atomic_store_n(&cpu->space, space, __ATOMIC_SEQ_CST); // from here on others send word of what they change
     use_root(space->tables.root);
 }

@@ -54,6 +54,11 @@ static inline void frame_start(struct trapframe *frame, u64 entry, u64 stack) {
     frame->ss = USER_DATA;
 }
 
+// What a function there finds as its first argument.
+static inline void frame_argument(struct trapframe *frame, u64 value) {
+    frame->argument[0] = value;
+}
+
 // System calls: number in rax, arguments in rdi, rsi, rdx, result in rax.
 static inline u64 frame_call(const struct trapframe *frame) {
     return frame->rax;

@@ -10,6 +10,12 @@ __start:
         jal     start
         daddiu  $sp, $sp, -16
 
+// Where a thread starts, with its struct thread in a0.
+        .globl  thread_entry
+thread_entry:
+        jal     thread_main
+        daddiu  $sp, $sp, -16
+
         .text
         .macro  stub name, number
         .globl  \name
@@ -45,3 +51,9 @@ __start:
         stub    sys_dup2, SYS_DUP2
         stub    sys_freeblocks, SYS_FREEBLOCKS
         stub    sys_getppid, SYS_GETPPID
+        stub    sys_thread_create, SYS_THREAD_CREATE
+        stub    sys_thread_exit, SYS_THREAD_EXIT
+        stub    sys_thread_join, SYS_THREAD_JOIN
+        stub    sys_futex_wait, SYS_FUTEX_WAIT
+        stub    sys_futex_wake, SYS_FUTEX_WAKE
+        stub    sys_cpus, SYS_CPUS

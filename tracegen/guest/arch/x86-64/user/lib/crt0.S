@@ -7,6 +7,11 @@
 _start:
         call    start
 
+// Where a thread starts, with its struct thread in rdi.
+        .globl  thread_entry
+thread_entry:
+        call    thread_main
+
         .text
         .macro  stub name, number
         .globl  \name
@@ -41,3 +46,9 @@ _start:
         stub    sys_dup2, SYS_DUP2
         stub    sys_freeblocks, SYS_FREEBLOCKS
         stub    sys_getppid, SYS_GETPPID
+        stub    sys_thread_create, SYS_THREAD_CREATE
+        stub    sys_thread_exit, SYS_THREAD_EXIT
+        stub    sys_thread_join, SYS_THREAD_JOIN
+        stub    sys_futex_wait, SYS_FUTEX_WAIT
+        stub    sys_futex_wake, SYS_FUTEX_WAKE
+        stub    sys_cpus, SYS_CPUS
