@@ -23,11 +23,12 @@ struct elf_program {
 
 // Refers to the file that the first word names; 0 where there is none.
 struct inode *exec_find(const struct arguments *line) {
-    char name[PATH_BYTES] = {0};
+    char name[PATH_BYTES];
     u64 length = argument_length(line, 0);
     if (!length || length >= sizeof name)
         return 0;
     memcpy(name, line->text + line->start[0], length);
+    name[length] = 0;
     return directory_open(name, 0);
 }
 
