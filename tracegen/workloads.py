@@ -146,7 +146,7 @@ _ALL = (
     ),
     Workload(
         name="lmbench",
-        summary="single operations of the kernel, each marked: calls, files, processes, context switches",
+        summary="single operations of the kernel, each marked: calls, files, processes, context switches, mappings",
         paper="lmbench (McVoy and Staelin), as Xen's tables 3 to 5 print it",
         parameters=(
             Parameter("operation", 0, 0, 64, "operation", "number of a mark (see `replay info`), or 0 for all"),
@@ -162,7 +162,7 @@ _ALL = (
     ),
     Workload(
         name="dbench",
-        summary="clients of a file server, each with requests in NetBench's mix on files of its own",
+        summary="clients of a file server, each with requests in NetBench's mix on files in a directory of its own",
         paper="dbench, as Xen's figure 3 runs it",
         parameters=(
             Parameter("clients", 4, 1, 14, "processes", "clients at a time"),
