@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DEMO   := build/demo
 JOBS   ?= auto# test files run side by side, each whole in one process
 
-.PHONY: help demo test soak lint bench docs oracles lock clean
+.PHONY: help demo test soak lint bench docs workloads oracles lock clean
 .DELETE_ON_ERROR:
 
 help: ## say what can be made
@@ -38,6 +38,10 @@ bench: $(VENV)/.tools $(VENV)/.project ## measure, side by side with the peers
 docs: $(VENV)/.project ## write the pages that are made from the code
 	$(BIN)/python -m replay.commands.page > docs/models.md.new
 	mv docs/models.md.new docs/models.md
+
+workloads: $(VENV)/.project ## run every workload, and write the page with their figures
+	$(BIN)/python -m replay.commands.workload_page build/workloads > docs/workload-figures.md.new
+	mv docs/workload-figures.md.new docs/workload-figures.md
 
 oracles: $(VENV)/.tools ## count the committed page sequences again, with pycachesim in an environment of its own
 	$(PYTHON) -m venv build/oracles

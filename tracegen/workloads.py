@@ -157,7 +157,7 @@ _ALL = (
         name="interp",
         summary="a bytecode interpreter at work on a program that the guest compiled",
         paper="interpreters in SPEC CPU, such as 134.perl",
-        parameters=(Parameter("rounds", 40, 1, 1_000_000, "rounds", "rounds of the interpreted program"),),
+        parameters=(Parameter("rounds", 10, 1, 1_000_000, "rounds", "rounds of the interpreted program"),),
         program="bytecode",
     ),
     Workload(

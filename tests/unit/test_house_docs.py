@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 import models
-from replay.commands import page
+from replay.commands import page, workload_page
 from replay.machine import load_prices, price_set_names
-from tracegen import abi
+from tracegen import abi, build
+from tracegen.workloads import WORKLOADS
 
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 CODE_PATH = re.compile(r"`((?:replay|tracegen|models|reports|tests|docs|benchmarks)/[\w./-]+)`")
@@ -107,3 +108,13 @@ def test_the_pages_name_real_parameters_and_prices(root: Path) -> None:
     assert set() == set(re.findall(r"--set ([a-z][\w.]*)=", text)) - parameters
     prices = {price for name in price_set_names() for price in load_prices(name)}
     assert set() == set(re.findall(r"--price ([a-z][\w.]*)=", text)) - prices
+
+
+def test_every_workload_has_its_figures(root: Path) -> None:
+    """The page of figures has two rows for each workload on each CPU, and says what the papers say of theirs."""
+    text = (root / "docs" / "workload-figures.md").read_text()
+
+    assert text.endswith(workload_page.PAPERS)
+    for cpu, part in zip(build.CPUS, text.split("\n## On ")[1:], strict=True):
+        assert part.startswith(f"{cpu}\n")
+        assert dict.fromkeys(WORKLOADS, 2) == {name: part.count(f"\n| `{name}` |") for name in WORKLOADS}
