@@ -17,10 +17,11 @@ Boot = Callable[..., Any]
 
 @pytest.mark.parametrize("cpu", build.CPUS)
 @pytest.mark.parametrize("sizes", [(1, 1, 0, 0, 1), (24, 18, 12, 2, 1), (20, 20, 5, 1, 4)])
-def test_the_image_is_the_independent_one(boot_on: Boot, cpu: str, sizes: tuple[int, ...]) -> None:
-    """With any number of threads and on each CPU, every pixel's bits are those of the twin's arithmetic."""
-    width, height, spheres, depth, threads = sizes
-    run = boot_on(cpu, f"raytrace {' '.join(map(str, sizes))}")
+@pytest.mark.parametrize("vcpus", [1, 4])
+def test_the_image_is_the_independent_one(boot_on: Boot, cpu: str, sizes: tuple[int, ...], vcpus: int) -> None:
+    """With any number of threads and vCPUs and on each CPU, every pixel's bits are those of the twin's arithmetic."""
+    width, height, spheres, depth, _ = sizes
+    run = boot_on(cpu, f"raytrace {' '.join(map(str, sizes))}", vcpus=vcpus)
     scene = Scene(spheres, depth)
     seen = digest(scene.pixel(x, y, width, height) for y in range(height) for x in range(width))
 
