@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import json
 import struct
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ import numpy as np
 import pyarrow as pa
 
 from replay.errors import UserError, remedy
+from tracegen import boot as boot_module
 from tracegen import build
 from tracegen.boot import Boot
 from tracegen.cpu import state as S
-from tracegen.machine import CPUS, Machine
+from tracegen.machine import Machine
 
 MAGIC = b"vmreplay snapshot\n"
 VERSION = 1
@@ -34,8 +36,8 @@ KEPT = ("s", "r", "ids", "frames", "ram8")
 
 
 def layout(cpu: str) -> str:
-    """Hex digest of what says where everything is in a machine's state."""
-    modules = [S, importlib.import_module(f"tracegen.{cpu.replace('-', '_')}.state")]
+    """Hex digest of what says how a machine is made and where everything is in its state."""
+    modules = [boot_module, S, importlib.import_module(f"tracegen.{cpu.replace('-', '_')}.state")]
     texts = [Path(str(module.__file__)).read_bytes() for module in modules]
     return hashlib.sha256(b"\0".join(texts)).hexdigest()
 
@@ -52,13 +54,7 @@ def save(path: Path, boot: Boot, machine: Machine, mark: int | None = None) -> i
     codec = pa.Codec(CODEC, compression_level=1)
     packed = {name: codec.compress(data, asbytes=True) for name, data in parts.items()}
     header = {
-        "cpu": boot.cpu,
-        "words": boot.words,
-        "memory_bytes": boot.memory_bytes,
-        "disk_bytes": boot.disk_bytes,
-        "seed": boot.seed,
-        "vcpus": boot.vcpus,
-        "quantum": boot.quantum,
+        "boot": {field.name: getattr(boot, field.name) for field in fields(boot) if field.name != "image"},
         "layout": layout(boot.cpu),
         "mark": mark,
         "parts": [[name, len(parts[name]), len(packed[name])] for name in parts],
@@ -76,8 +72,8 @@ def load(path: Path) -> tuple[Boot, Machine, int | None]:
     """What booted, the machine where it was, and the mark that had just begun.  Raises UserError in one line."""
     header, parts = _read(path)
     image = build.Image(parts.pop("image"), parts.pop("image_disk"))
-    sizes = {name: header[name] for name in ("memory_bytes", "disk_bytes", "seed", "vcpus", "quantum")}
-    boot = Boot(image, header["cpu"], tuple(header["words"]), **sizes)
+    given: dict[str, Any] = header["boot"]
+    boot = Boot(image, **given | {"words": tuple(given["words"])})
     machine = boot.machine()
     machine.put_disk(parts.pop("disk"))
     machine.print_again(parts.pop("console"))
@@ -100,7 +96,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
         raise UserError(f"{path}: is a snapshot of version {version}, this program reads {VERSION}; {AGAIN}")
     at = len(MAGIC) + HEAD.size + length
     header = json.loads(raw[at - length : at])
-    if header["cpu"] not in CPUS or header["layout"] != layout(header["cpu"]):
+    if header["layout"] != layout(header["boot"]["cpu"]):
         raise UserError(f"{path}: is a snapshot that another version of this program made; {AGAIN}")
     codec, parts = pa.Codec(CODEC), {}
     for name, size, packed in header["parts"]:

@@ -55,5 +55,10 @@ class Inside:
         bases[int(self.core.s[S.VCPU])] = 0
         return bases
 
+    def service(self, base: int) -> int:
+        """The service that is open there."""
+        depth = int(self.core.s[base + S.DEPTH])
+        return int(self.core.s[base + S.STACK + depth - 1]) & 0xFFFFFFFF if depth else 0
+
     def _sum(self, place: int) -> int:
         return sum(int(self.core.s[base + place]) for base in self.bases())
