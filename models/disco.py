@@ -44,7 +44,7 @@ from replay.mmu.pmap import Pmap
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared
 from replay.records import Parameter
-from replay.trace.schema import TLB_RANDOM, Kind, Mode, Segment, Sensitive, ServiceClass
+from replay.trace.schema import TLB_INDEX, TLB_RANDOM, Kind, Mode, Segment, Sensitive, ServiceClass
 
 # -- parameters -------------------------------------------------------------------------------------------------------
 
@@ -314,7 +314,7 @@ def give_back(m, frame):
 @inline
 def emulate_write(m, at, row):
     """A TLB write by the guest itself, outside its refill handlers; an unmapped address clears an entry."""
-    pair, index = tlb.pair_of(row.page), np.uint64(row.info & ~TLB_RANDOM)
+    pair, index = tlb.pair_of(row.page), np.uint64(row.info & TLB_INDEX)
     probed = m.probed[at.vcpu]
     m.probed[at.vcpu] = 0
     if pair != 0 and m.segment[np.uint64(row.page)] == MAPPED:
