@@ -11,7 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from replay.jit import by_reference
 
+
+@by_reference
 class Core(NamedTuple):
     """The vCPU that runs, with the machine's memory and recorder: what compiled code is handed."""
 
