@@ -93,10 +93,13 @@ FS_BITMAP, FS_BITMAP_BLOCKS = 1, 8
 FS_BLOCKS = FS_BITMAP_BLOCKS * PAGE_BYTES * 8
 """Blocks of the largest disk.  The file system reaches to the end of the disk that it is on, up to here."""
 
-FS_INODES, FS_INODE_BYTES = 512, 64
-"""Inodes, numbered from 0, which is none; and the bytes of one in the table: its file's bytes (8), when that was
-modified (8, ns since boot), names that it has (4: 0 for a free inode), the block of further block numbers (4), and the
-numbers of its first ``FS_DIRECT`` blocks (4 each; 0 where there is none)."""
+FS_INODE_BYTES = 64
+"""Of an inode in the table: its file's bytes (8), when that was modified (8, ns since boot), names that it has (2: 0
+for a free inode), whether it is a directory (2), the block of further block numbers (4), and the numbers of its first
+``FS_DIRECT`` blocks (4 each; 0 where there is none).  Inodes are numbered from 0, which is none."""
+
+FS_TABLE_AT = 64
+"""Offset in block 0 of the inode of the table: the table is a file, too."""
 
 FS_DIRECT = 10
 FS_INDIRECT = PAGE_BYTES // 4
@@ -105,14 +108,15 @@ FS_INDIRECT = PAGE_BYTES // 4
 FS_FILE_BYTES = (FS_DIRECT + FS_INDIRECT) * PAGE_BYTES
 """The largest file."""
 
-FS_TABLE = FS_BITMAP + FS_BITMAP_BLOCKS
-"""First block of the table of inodes."""
+FS_INODES = FS_FILE_BYTES // FS_INODE_BYTES
+"""No table has more; how many there are depends on the disk."""
 
-FS_DATA = FS_TABLE + FS_INODES * FS_INODE_BYTES // PAGE_BYTES
+FS_DATA = FS_BITMAP + FS_BITMAP_BLOCKS
 """First block that files use."""
 
 FS_ROOT = 1
-"""Inode of the one directory, a file with as many entries as there are inodes: number (4; 0 for a free one), name."""
+"""Inode of the directory ``/``.  A directory is a file of a power of two of blocks with entries: number (4; 0 for a
+free one), name.  ``hash(name)``, FNV-1a folded, tells the block that has a name; each has ``..``, what is above."""
 
 FS_NAME_BYTES = 28
 """A name with its NUL."""
@@ -171,6 +175,7 @@ class Announce(IntEnum):
     LOCK_RELEASE = 19  # lock
     BARRIER_ARRIVE = 20  # barrier
     BARRIER_LEAVE = 21  # barrier
+    FILLED = 22  # frame, block of the disk whose content the kernel copied into it, all of it
 
 
 MARK_NAME_BYTES, MOST_MARKS = 32, 64
@@ -190,7 +195,7 @@ class Syscall(IntEnum):
     EXEC = 8  # (command line): runs the program that its first word names; returns only where refused
     WAIT = 9  # (where to store the status, or 0) -> process id of a child that ended; blocks until one does
     GETPID = 10  # () -> process id
-    KILL = 11  # (process id) -> 0; the process ends before it next runs in user mode
+    KILL = 11  # (process id, signal) -> 0; the process notices before it next runs in user mode
     SLEEP = 12  # (timer ticks) -> 0, so many ticks later
     PIPE = 13  # (where to store two descriptors: the end to read from, the end to write to) -> 0
     READ = 14  # (descriptor, buffer, bytes) -> bytes read; an empty pipe blocks, 0 when nobody can write to it
@@ -212,6 +217,18 @@ class Syscall(IntEnum):
     FUTEX_WAKE = 44  # (address, how many at most) -> how many waited for that word and were woken
     CPUS = 45  # () -> CPUs that run
     GETPPID = 46  # () -> the parent's process id, 0 for the first process
+    MMAP = 26  # (bytes, flags of Map, offset in a file | its descriptor + 1, or 0 for zeroes) -> address
+    MUNMAP = 27  # (address, bytes) -> 0; what is mapped there is no more
+    MPROTECT = 28  # (address, bytes, READ and others of Map) -> 0
+    SIGACTION = 29  # (signal, handler, where the handler returns to) -> the handler before; 0 is the default, 1 none
+    SIGRETURN = 30  # () -> what the signal interrupted goes on; the stack is as the handler found it
+    SELECT = 31  # (where the bits of descriptors to read from and to write to are, ticks or -1) -> how many are ready
+    MKDIR = 32  # (name) -> 0
+    RMDIR = 33  # (name) -> 0, for an empty one
+    CHDIR = 34  # (name) -> 0; names that do not begin with / begin there from here on
+    FSTAT = 35  # (descriptor, where) -> as STAT
+    MSYNC = 36  # (address, bytes) -> 0, when what was stored there is in the files
+    LINK = 37  # (from, to) -> 0; the file has both names
 
 
 class Open(IntEnum):
@@ -221,6 +238,30 @@ class Open(IntEnum):
     WRITE = 2
     CREATE = 4  # an empty file where there is none of that name
     TRUNCATE = 8  # to no bytes
+
+
+class Map(IntEnum):
+    """Flags of MMAP: what may be done with the memory, and whose it is."""
+
+    READ = 1
+    WRITE = 2
+    EXECUTE = 4
+    SHARED = 8  # with those who map it, too, and children; a file gets what is stored
+
+
+class Signal(IntEnum):
+    """Signals.  By default each but CHILD ends the process, with status 128 + signal."""
+
+    INT = 2
+    ILL = 4
+    FPE = 8
+    KILL = 9  # cannot be handled
+    USER = 10
+    SEGV = 11
+    PIPE = 13
+    ALARM = 14
+    TERM = 15
+    CHILD = 17
 
 
 class Service(IntEnum):
@@ -245,6 +286,9 @@ class Service(IntEnum):
     SHOOTDOWN = 16  # dropping translations on other vCPUs' behalf, or waiting until they have
     SPIN = 17  # trying to take a lock that another vCPU holds
     IPI = 18  # what another vCPU asked for by its interrupt
+    SIGNAL = 19  # a handler's frame made
+    FILE_FAULT = 20  # in a fault: a page of a file brought in
+    PAGE_OUT = 21  # looking for pages that processes do without
     FP_SWITCH = 22  # floating-point registers become the current thread's
 
 
@@ -302,11 +346,11 @@ class Status(IntEnum):
 _PLAIN = (
     *("MARK_NAME_BYTES", "MOST_MARKS"),
     *("PAGE_SHIFT", "PAGE_BYTES", "USER_TOP", "PTE_BYTES"),
-    *("FS_MAGIC", "FS_BITMAP", "FS_BITMAP_BLOCKS", "FS_BLOCKS", "FS_INODES", "FS_INODE_BYTES", "FS_DIRECT"),
-    *("FS_INDIRECT", "FS_FILE_BYTES", "FS_TABLE", "FS_DATA", "FS_ROOT", "FS_NAME_BYTES", "FS_ENTRY_BYTES"),
+    *("FS_MAGIC", "FS_BITMAP", "FS_BITMAP_BLOCKS", "FS_BLOCKS", "FS_INODE_BYTES", "FS_DIRECT"),
+    *("FS_INDIRECT", "FS_FILE_BYTES", "FS_TABLE_AT", "FS_DATA", "FS_ROOT", "FS_NAME_BYTES", "FS_ENTRY_BYTES"),
 )
-_PREFIXED: dict[str, type[IntEnum]] = {"DISK": Disk, "ANNOUNCE": Announce, "OPEN": Open}
-_PREFIXED |= {"SYS": Syscall, "SERVICE": Service, "STATUS": Status}
+_PREFIXED: dict[str, type[IntEnum]] = {"DISK": Disk, "ANNOUNCE": Announce, "OPEN": Open, "MAP": Map}
+_PREFIXED |= {"SIGNAL": Signal, "SYS": Syscall, "SERVICE": Service, "STATUS": Status}
 
 
 _DISK_REGISTERS = ("DISK_BLOCK", "DISK_FRAME", "DISK_COMMAND", "DISK_STATUS", "DISK_ACKNOWLEDGE", "DISK_BLOCKS")

@@ -25,6 +25,7 @@ for _announce in Announce:
         KIND_OF[_announce] = Kind[_announce.name]
 KIND_OF[[Announce.BARRIER_ARRIVE, Announce.BARRIER_LEAVE]] = Kind.BARRIER
 MARK_BEGIN, MARK_WANTED = np.uint64(Announce.MARK_BEGIN), np.uint64(S.MARK_WANTED)
+FILLED = np.uint64(Announce.FILLED)
 THREAD_NAMES, THREADS = np.uint64(S.THREAD_NAMES), np.uint64(S.THREADS)
 ZERO, ONE = np.uint64(0), np.uint64(1)
 MASK32, MASK48 = np.uint64(0xFFFFFFFF), np.uint64((1 << 48) - 1)
@@ -40,6 +41,8 @@ def subject(core, code, a0, a1, a2, a3):
         extra(core, a2 & MASK48)
         extra(core, a1 & MASK48)
         info = a3
+    elif code == FILLED:
+        extra(core, a1 & MASK48)
     elif code == THREAD_SWITCH:
         info, page = a0, a1
     elif code == THREAD_SPACE or code == LOCK_TRY:

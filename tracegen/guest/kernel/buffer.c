@@ -1,25 +1,29 @@
 // The buffer cache: the blocks used last, in whole pages, written to the disk late.
 //
-// exec maps a page of the cache into a process where it lies.  So a page may have other users than its buffer: then it
-// is not changed but replaced, and it is not the cache's to give back.
+// It is all that is in memory of a file: read and write copy from and to these pages, and processes map them where they
+// lie.  A page that is mapped stays with its block; pageout.c takes it from the processes when memory is short.
 //
 // What is here is the buffers' monitor's; who holds a buffer needs none.
 #include "buffer.h"
 #include "disk.h"
 #include "percpu.h"
 
-static struct buffer buffers[MAX_BUFFERS];
-static struct buffer order = {.newer = &order, .older = &order}; // a ring: newer than this is the oldest, and so on
+static struct buffer *buffers; // as many as `limit`, of which the first `used` ever had a page
+static u64 limit, used;
+static struct buffer order = {.newer = &order, .older = &order};       // a ring: newer than this is the oldest, and so on
+static struct buffer changed = {.later = &changed, .earlier = &changed}; // the same of those that are dirty
 static struct buffer *chains[BUFFER_CHAINS];
 static struct buffer *spare; // those without a page
 static u64 pages, dirty;     // in the cache; and newer than on the disk
 static int release_wanted;   // by who found every buffer held
 
-void buffer_init(void) {
-    for (struct buffer *b = buffers; b < buffers + MAX_BUFFERS; b++) {
-        b->chain = spare;
-        spare = b;
-    }
+// Takes memory, which reads zero, from physical address `from` on for a buffer to every second page up to `end`.  Gives
+// the first address behind.
+u64 buffer_init(u64 from, u64 end) {
+    u64 wanted = (end - from) / PAGE_BYTES / 2;
+    limit = wanted < MAX_BUFFERS ? wanted : MAX_BUFFERS;
+    buffers = KERNEL(PAGE_UP(from));
+    return PHYSICAL(buffers + limit);
 }
 
 static struct buffer **chain_of(u64 block) {
@@ -44,20 +48,29 @@ static void order_add_newest(struct buffer *b) {
     b->older->newer = order.older = b;
 }
 
+static void order_remove_dirty(struct buffer *b) {
+    b->later->earlier = b->earlier;
+    b->earlier->later = b->later;
+    b->dirty = 0;
+    dirty--;
+}
+
 // No block is `b`'s any more; what it held is forgotten.
 static void disown(struct buffer *b) {
     struct buffer **link = chain_of(b->block);
     while (*link != b)
         link = &(*link)->chain;
     *link = b->chain;
-    dirty -= (u64)b->dirty;
+    if (b->dirty)
+        order_remove_dirty(b);
     b->block = 0;
-    b->valid = b->dirty = 0;
+    b->valid = 0;
     order_remove(b);
 }
 
 // Gives up the page of `b`, which has no block.
 static void retire(struct buffer *b) {
+    page_tie(b->page, 0);
     page_free(b->page);
     b->page = 0;
     pages--;
@@ -83,12 +96,12 @@ int buffer_give_back(void) {
     return b != &order;
 }
 
-// Pages that buffer_give_back could give.
-u64 buffer_idle_pages(void) {
+// Pages whose content the disk has, too: those that buffer_give_back could give, at once or when nobody maps them.
+u64 buffer_clean_pages(void) {
     u64 n = 0;
     enter(buffers_lock);
     for (const struct buffer *b = order.newer; b != &order; b = b->newer)
-        n += (u64)is_idle(b);
+        n += !b->held && !b->dirty;
     leave(buffers_lock);
     return n;
 }
@@ -98,43 +111,47 @@ u64 buffer_pages(void) {
     return pages;
 }
 
+// It is clean from the moment on when the disk is asked: who stores to the page meanwhile says so.
 static void write_out(struct buffer *b) {
     b->held = 1;
+    order_remove_dirty(b);
     disk_write(b->block, b->page);
-    b->dirty = 0;
-    dirty--;
     buffer_release(b);
 }
 
+// A buffer that has no page as yet, with a page; 0 when either is out.
+static struct buffer *spare_with_page(u64 keep) {
+    u64 page = spare || used < limit ? page_take(keep) : 0;
+    if (!page)
+        return 0;
+    struct buffer *b = spare ? spare : buffers + used++;
+    spare = spare ? b->chain : 0;
+    b->page = page;
+    page_tie(page, (u64)(b - buffers) + 1);
+    pages++;
+    return b;
+}
+
 // A buffer with a page of its own and no block: a spare one while memory is plenty, or the one used longest ago.
-// 0 after a sleep, when another process may have brought in what the caller wants.
+// 0 where another process may have brought in what the caller wants, or there is more to choose from.
 static struct buffer *recycle(u64 keep) {
-    u64 page;
-    if (spare && (page = page_take(keep))) {
-        struct buffer *b = spare;
-        spare = b->chain;
-        b->page = page;
-        pages++;
-        return b;
-    }
+    struct buffer *fresh = spare_with_page(keep);
+    if (fresh)
+        return fresh;
     for (struct buffer *b = order.newer; b != &order; b = b->newer) {
-        if (b->held)
+        if (b->held || page_is_shared(b->page))
             continue;
         if (b->dirty) {
             write_out(b);
             return 0;
-        }
-        if (page_is_shared(b->page)) { // it stays with the processes
-            if (!(page = page_take(keep)))
-                continue;
-            page_free(b->page);
-            b->page = page;
         }
         disown(b);
         return b;
     }
     if (keep)
         return recycle(0);
+    if (page_out())
+        return 0;
     release_wanted = 1;
     sleep(&release_wanted);
     return 0;
@@ -190,31 +207,36 @@ struct buffer *buffer_fresh(u64 block) {
     return b;
 }
 
-// Makes a page that processes map one that may be changed: they keep it, the buffer gets a copy.  -1: no memory.
-int buffer_own(struct buffer *b) {
-    if (!page_is_shared(b->page))
-        return 0;
-    u64 page = page_alloc_copy(b->page);
-    if (!page)
-        return -1;
-    page_free(b->page);
-    b->page = page;
-    return 0;
-}
-
-// The holder has changed the page.
+// The page is changed.
 void buffer_dirty(struct buffer *b) {
     enter(buffers_lock);
-    dirty += (u64)!b->dirty;
-    b->dirty = 1;
+    if (!b->dirty) {
+        b->dirty = 1;
+        b->earlier = changed.earlier;
+        b->later = &changed;
+        b->earlier->later = changed.earlier = b;
+        dirty++;
+    }
     leave(buffers_lock);
 }
 
-static struct buffer *oldest_dirty(void) {
-    struct buffer *b = order.newer;
-    while (b != &order && (b->held || !b->dirty))
-        b = b->newer;
-    return b == &order ? 0 : b;
+// The buffer whose page this is, or 0.
+static struct buffer *buffer_of(u64 page) {
+    u64 place = page_tied(page);
+    return place ? buffers + place - 1 : 0;
+}
+
+// The block whose content a page is; 0 for one that is not the cache's.
+u64 buffer_block(u64 page) {
+    const struct buffer *b = buffer_of(page);
+    return b ? b->block : 0;
+}
+
+// A process has stored to a page that it maps.
+void buffer_stored(u64 page) {
+    struct buffer *b = buffer_of(page);
+    if (b)
+        buffer_dirty(b);
 }
 
 void buffer_release(struct buffer *b) {
@@ -229,11 +251,31 @@ void buffer_release(struct buffer *b) {
     leave(buffers_lock);
 }
 
+// Writes out what became dirty first.  0 where there is nothing that nobody holds.
+int buffer_write_oldest(void) {
+    enter(buffers_lock);
+    struct buffer *b = changed.later;
+    while (b != &changed && b->held)
+        b = b->later;
+    if (b != &changed)
+        write_out(b);
+    leave(buffers_lock);
+    return b != &changed;
+}
+
 // Whoever changes much writes some of it out.
 void buffer_throttle(void) {
+    while (dirty > MAX_DIRTY && buffer_write_oldest())
+        ;
+}
+
+// Puts a page on the disk, if it is the cache's and newer there.
+void buffer_write(u64 page) {
     struct buffer *b;
     enter(buffers_lock);
-    while (dirty > MAX_DIRTY && (b = oldest_dirty()))
+    while ((b = buffer_of(page)) && b->held)
+        await(b);
+    if (b && b->dirty)
         write_out(b);
     leave(buffers_lock);
 }
@@ -254,8 +296,8 @@ void buffer_forget(u64 block) {
 // The dirty buffer with the lowest block from `block` up, or 0.
 static struct buffer *dirty_from(u64 block) {
     struct buffer *found = 0;
-    for (struct buffer *b = buffers; b < buffers + MAX_BUFFERS; b++)
-        if (b->dirty && b->block >= block && (!found || b->block < found->block))
+    for (struct buffer *b = changed.later; b != &changed; b = b->later)
+        if (b->block >= block && (!found || b->block < found->block))
             found = b;
     return found;
 }
@@ -263,6 +305,7 @@ static struct buffer *dirty_from(u64 block) {
 // Writes out all that is dirty, in the order of the disk, which is how it goes fastest.
 void buffer_sync(void) {
     struct buffer *b;
+    map_harvest();
     enter(buffers_lock);
     for (u64 next = 0; (b = dirty_from(next));) {
         if (b->held) {

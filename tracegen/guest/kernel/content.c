@@ -36,32 +36,41 @@ static u64 add_block(struct inode *inode, u64 i) {
     return block;
 }
 
+// Holds the file's block `i`; 0 where it has none.
+struct buffer *content_buffer(const struct inode *inode, u64 i) {
+    u64 block = content_block(inode, i);
+    return block ? buffer_read(block) : 0;
+}
+
 // Copies up to `bytes` from `offset` on to address `to`, the user's or the kernel's.  How many there were, or -1.
 i64 content_read(const struct inode *inode, u64 to, u64 offset, u64 bytes) {
     u64 end = inode->disk.bytes, done = 0;
     bytes = offset < end ? smaller(bytes, end - offset) : 0;
     while (done < bytes) {
         u64 at = offset + done, start = at % PAGE_BYTES, n = smaller(bytes - done, PAGE_BYTES - start);
-        struct buffer *b = buffer_read(content_block(inode, at / PAGE_BYTES));
+        struct buffer *b = content_buffer(inode, at / PAGE_BYTES);
         i64 failed = user_copy((void *)(to + done), KERNEL(b->page + start), n);
         buffer_release(b);
-        if (failed)
+        if (!failed)
+            done += n;
+        else if (user_bring(to + done, n, MAP_WRITE))
             return -1;
-        done += n;
     }
     return (i64)done;
 }
 
 // Copies from address `from` to the part of a block from `start` on.  -1 where memory is out, or not the process's.
-static i64 fill(u64 block, u64 start, u64 from, u64 bytes) {
-    struct buffer *b = buffer_read(block);
-    i64 failed = buffer_own(b);
-    if (!failed) {
-        failed = user_copy(KERNEL(b->page + start), (const void *)from, bytes);
+static int fill(u64 block, u64 start, u64 from, u64 bytes) {
+    for (;;) {
+        struct buffer *b = buffer_read(block);
+        i64 failed = user_copy(KERNEL(b->page + start), (const void *)from, bytes);
         buffer_dirty(b);
+        buffer_release(b);
+        if (!failed)
+            return 0;
+        if (user_bring(from, bytes, MAP_READ))
+            return -1;
     }
-    buffer_release(b);
-    return failed;
 }
 
 // Puts `bytes` from address `from`, the user's or the kernel's, at `offset`, which is in the file or at its end.  How
@@ -87,7 +96,17 @@ i64 content_write(struct inode *inode, u64 from, u64 offset, u64 bytes) {
     return done || !bytes ? (i64)done : -1;
 }
 
-// Frees every block.
+// Makes the file so many blocks long, with zeroes at its end.  -1, and it is as long as it was, when disk or file is full.
+int content_extend(struct inode *inode, u64 blocks) {
+    for (u64 i = inode->disk.bytes / PAGE_BYTES; i < blocks; i++)
+        if (!content_block(inode, i) && !add_block(inode, i))
+            return -1;
+    inode->disk.bytes = blocks * PAGE_BYTES;
+    inode_store(inode);
+    return 0;
+}
+
+// Frees every block.  Nobody maps the file.
 void content_truncate(struct inode *inode) {
     u64 block;
     for (u64 i = 0; (block = content_block(inode, i)); i++)

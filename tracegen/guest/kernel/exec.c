@@ -1,8 +1,5 @@
-// Loading a program: an ELF file becomes a space.
-//
-// Pages start out present but neither referenced nor dirty.  Read-only pages are the buffer cache's own, mapped where they lie; writable ones are copied first.
+// Loading a program: an ELF file becomes the regions of a space.  Its pages come at their first touch.
 #include "arch.h"
-#include "buffer.h"
 #include "fs.h"
 #include "proc.h"
 #include "space.h"
@@ -26,42 +23,33 @@ struct elf_program {
 
 // Refers to the file that the first word names; 0 where there is none.
 struct inode *exec_find(const struct arguments *line) {
-    char name[FS_NAME_BYTES] = {0};
+    char name[PATH_BYTES];
     u64 length = argument_length(line, 0);
     if (!length || length >= sizeof name)
         return 0;
     memcpy(name, line->text + line->start[0], length);
+    name[length] = 0;
     return directory_open(name, 0);
 }
 
-// A page for a process with a block's content: the cache's own, or where it is to be written to a copy, of which
-// `bytes` come from the file.  0 when memory is out.
-static u64 page_of(u64 block, u64 bytes, int writable) {
-    struct buffer *b = buffer_read(block);
-    u64 page = 0;
-    if (writable) {
-        page = page_alloc_copy(b->page);
-        if (page && bytes < PAGE_BYTES)
-            memset((u8 *)KERNEL(page) + bytes, 0, PAGE_BYTES - bytes);
-    } else if (page_available()) { // or the cache might be left without a page of its own
-        page_share(page = b->page);
-    }
-    buffer_release(b);
-    return page;
+// The file's part of a segment.  0, or -1 when there are too many.
+static int add_file(struct space *space, struct inode *file, const struct elf_program *p) {
+    u64 flags = p->flags & ELF_WRITABLE ? MAP_READ | MAP_WRITE : MAP_READ | MAP_EXECUTE;
+    struct region made = {.from = p->va, .to = PAGE_UP(p->va + p->file_bytes), .flags = flags | REGION_PROGRAM};
+    made.file = file;
+    made.offset = p->offset;
+    made.bytes = p->file_bytes;
+    return !p->file_bytes || region_add(space, &made) ? 0 : -1;
 }
 
-static int load_segment(struct space *space, const struct inode *file, const struct elf_program *p) {
-    int writable = (p->flags & ELF_WRITABLE) != 0;
-    for (u64 done = 0; done < p->file_bytes; done += PAGE_BYTES) {
-        u64 page = page_of(content_block(file, (p->offset + done) / PAGE_BYTES), p->file_bytes - done, writable);
-        if (!page)
-            return -1;
-        if (vm_map(space, p->va + done, page, writable ? PTE_DATA : PTE_TEXT)) {
-            page_free(page);
-            return -1;
-        }
-    }
-    return 0;
+// Zeroes up to the end of the last segment, where the heap begins; and the stack.
+static int add_zeroes(struct space *space, u64 from) {
+    struct region made = {.from = from, .to = space->heap_end, .flags = MAP_READ | MAP_WRITE};
+    if (!region_add(space, &made))
+        return -1;
+    made.from = STACK_LOW;
+    made.to = USER_TOP;
+    return region_add(space, &made) ? 0 : -1;
 }
 
 // Whether a segment lies in the file, and in memory behind the ones before it.
@@ -71,7 +59,8 @@ static int is_sound(const struct space *space, const struct inode *file, const s
            p->va >= space->heap_end && p->va <= HEAP_TOP && p->memory_bytes <= HEAP_TOP - p->va;
 }
 
-static int load_segments(struct space *space, const struct inode *file, const struct elf_header *header) {
+static int load_segments(struct space *space, struct inode *file, const struct elf_header *header) {
+    u64 zeroes = 0;
     for (u64 i = 0; i < header->program_count; i++) {
         struct elf_program p;
         if (content_read(file, (u64)&p, header->program_offset + i * sizeof p, sizeof p) != sizeof p)
@@ -80,22 +69,23 @@ static int load_segments(struct space *space, const struct inode *file, const st
             continue;
         if (!is_sound(space, file, &p))
             return -1;
-        space->zeroed = PAGE_UP(p.va + p.file_bytes);
+        zeroes = PAGE_UP(p.va + p.file_bytes);
         space->heap_end = PAGE_UP(p.va + p.memory_bytes);
-        if (load_segment(space, file, &p))
+        if (add_file(space, file, &p))
             return -1;
     }
-    return 0;
+    return add_zeroes(space, zeroes);
 }
 
-// A new space with the program in `file`; 0 when that is no program or memory is out.
+// A new space with the program in `file`; 0 when that is no program, somebody may write to it, or memory is out.
 struct space *exec_load(struct inode *file, u64 *entry) {
     struct elf_header header;
     struct space *space = space_create();
     if (!space)
         return 0;
     inode_lock(file);
-    int failed = content_read(file, (u64)&header, 0, sizeof header) != sizeof header ||
+    int failed = file->writers || !inode_can_map(file) ||
+                 content_read(file, (u64)&header, 0, sizeof header) != sizeof header ||
                  *(const u32 *)header.ident != ELF_MAGIC || header.machine != ELF_MACHINE ||
                  header.entry >= USER_TOP || load_segments(space, file, &header);
     inode_unlock(file);

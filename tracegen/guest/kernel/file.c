@@ -21,10 +21,12 @@ struct file *file_share(struct file *file) {
 void file_close(struct file *file) {
     if (!file || --file->references)
         return;
-    if (file->kind == ON_DISK)
+    if (file->kind == ON_DISK) {
+        file->inode->writers -= (file->flags & OPEN_WRITE) != 0;
         inode_put(file->inode);
-    else
+    } else {
         pipe_close(file->pipe, file->kind == PIPE_IN);
+    }
 }
 
 struct file *file_of(u64 descriptor) {
@@ -59,7 +61,7 @@ static i64 console_write(u64 from, u64 bytes) {
     char chunk[WRITE_CHUNK];
     for (u64 done = 0; done < bytes;) {
         u64 n = bytes - done < WRITE_CHUNK ? bytes - done : WRITE_CHUNK;
-        if (user_copy(chunk, (const void *)(from + done), n))
+        if (copy_in(chunk, from + done, n))
             return -1;
         for (u64 i = 0; i < n; i++)
             print_byte((u8)chunk[i]);
@@ -149,7 +151,7 @@ i64 file_pipe(u64 to) {
         return -1;
     i64 ends[2] = {file_describe((struct file){.kind = PIPE_OUT, .pipe = pipe}),
                    file_describe((struct file){.kind = PIPE_IN, .pipe = pipe})};
-    if (ends[0] >= 0 && ends[1] >= 0 && in_user(to, sizeof ends) && !user_copy((void *)to, ends, sizeof ends))
+    if (ends[0] >= 0 && ends[1] >= 0 && !copy_out(to, ends, sizeof ends))
         return 0;
     for (int i = 0; i < 2; i++) {
         if (ends[i] >= 0)

@@ -20,7 +20,6 @@ void print_byte(u8 byte);
 // page.c
 void page_init(u64 from, u64 end);
 u64 page_take(u64 keep);
-int page_available(void);
 u64 page_alloc(void);
 u64 page_alloc_zeroed(void);
 u64 page_alloc_copy(u64 from);
@@ -28,7 +27,9 @@ void page_share(u64 page);
 int page_is_shared(u64 page);
 void page_free(u64 page);
 void page_zero(u64 page);
-u64 page_free_count(void);
+u64 page_free_count(u64 more);
+void page_tie(u64 page, u64 note);
+u64 page_tied(u64 page);
 
 // space.c
 struct space *space_create(void);
@@ -36,10 +37,23 @@ struct space *space_fork(struct space *from);
 void space_destroy(struct space *space);
 
 // vm.c
-enum fault { FAULT_RESOLVED, FAULT_REFUSED, FAULT_NO_MEMORY };
-void vm_unmap(struct space *space, u64 i);
-int vm_map(struct space *space, u64 va, u64 page, pte_t flags);
-enum fault vm_fault(struct space *space, u64 va, int store);
+enum fault { FAULT_RESOLVED, FAULT_REFUSED, FAULT_NO_MEMORY, FAULT_WAITS };
+enum fault vm_fault(struct space *space, u64 va, u64 needs, int wait);
+int user_bring(u64 va, u64 bytes, u64 needs);
+int copy_out(u64 to, const void *from, u64 bytes);
+int copy_in(void *to, u64 from, u64 bytes);
+
+// map.c
+i64 map_create(u64 bytes, u64 flags, u64 where);
+i64 map_remove(u64 from, u64 bytes);
+i64 map_protect(u64 from, u64 bytes, u64 rights);
+i64 map_sync(u64 from, u64 bytes);
+i64 map_grow(i64 bytes);
+void map_harvest(void);
+int memory_can_be(u64 bytes);
+
+// pageout.c
+u64 page_out(void);
 
 // sched.c
 void sleep(const void *channel);
@@ -51,11 +65,12 @@ void wake_sleepers(u64 tick);
 // disk.c, buffer.c
 int disk_owes_answer(void);
 void disk_interrupt(void);
-void buffer_init(void);
+u64 buffer_init(u64 from, u64 end);
 int buffer_give_back(void);
-u64 buffer_idle_pages(void);
+u64 buffer_clean_pages(void);
 u64 buffer_pages(void);
 void buffer_throttle(void);
+int buffer_write_oldest(void);
 void buffer_sync(void);
 
 // proc.c
@@ -65,7 +80,6 @@ i64 proc_exec(u64 line);
 i64 proc_wait(u64 status);
 [[noreturn]] void proc_exit(u64 status);
 i64 proc_kill(u64 id);
-i64 proc_grow(i64 bytes);
 i64 proc_argument(u64 index, u64 to, u64 bytes);
 i64 copy_text(char *to, u64 from, u64 bytes);
 void proc_print_name(void);
@@ -85,6 +99,11 @@ i64 file_seek(u64 descriptor, u64 offset);
 i64 file_stat(u64 name, u64 to);
 i64 file_unlink(u64 name);
 i64 file_rename(u64 from, u64 to);
+i64 file_fstat(u64 descriptor, u64 to);
+i64 file_link(u64 from, u64 to);
+i64 file_mkdir(u64 name);
+i64 file_rmdir(u64 name);
+i64 file_chdir(u64 name);
 
 // timer.c
 void timer_init(void);

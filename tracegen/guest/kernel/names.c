@@ -4,29 +4,33 @@
 #include "proc.h"
 
 struct status { // of a file, as the user gets it
-    u64 bytes, modified, number;
+    u64 bytes, modified, number, links, directory;
 };
 
-// Copies a file's name from user address `from`.  -1 where there is none, or a longer one than files can have.
+// Copies a path from user address `from`.  -1 where there is none, or a longer one than can be.
 static i64 copy_name(char *to, u64 from) {
-    return copy_text(to, from, FS_NAME_BYTES) > 0 ? 0 : -1;
+    return copy_text(to, from, PATH_BYTES) > 0 ? 0 : -1;
 }
 
 i64 file_open(u64 name, u64 flags) {
-    char text[FS_NAME_BYTES];
+    char text[PATH_BYTES];
     if (copy_name(text, name) || !(flags & (OPEN_READ | OPEN_WRITE)))
         return -1;
     struct inode *inode = directory_open(text, flags & OPEN_CREATE);
     if (!inode)
         return -1;
-    i64 descriptor = file_describe((struct file){.kind = ON_DISK, .inode = inode, .flags = flags});
-    if (descriptor < 0) {
-        inode_put(inode);
-    } else if (flags & OPEN_TRUNCATE) {
-        inode_lock(inode);
-        content_truncate(inode);
-        inode_unlock(inode);
+    i64 descriptor = -1;
+    inode_lock(inode);
+    if (!(flags & (OPEN_WRITE | OPEN_TRUNCATE) && (inode->running || inode->disk.directory)) && !(flags & OPEN_TRUNCATE && inode->mapped))
+        descriptor = file_describe((struct file){.kind = ON_DISK, .inode = inode, .flags = flags});
+    if (descriptor >= 0) {
+        inode->writers += (flags & OPEN_WRITE) != 0;
+        if (flags & OPEN_TRUNCATE)
+            content_truncate(inode);
     }
+    inode_unlock(inode);
+    if (descriptor < 0)
+        inode_put(inode);
     return descriptor;
 }
 
@@ -45,24 +49,55 @@ i64 file_seek(u64 descriptor, u64 offset) {
     return inside ? (i64)offset : -1;
 }
 
+static i64 tell(struct inode *inode, u64 to) {
+    inode_lock(inode);
+    const struct disk_inode *disk = &inode->disk;
+    struct status status = {disk->bytes, disk->modified, inode->number, disk->links, disk->directory};
+    inode_unlock(inode);
+    return copy_out(to, &status, sizeof status);
+}
+
 i64 file_stat(u64 name, u64 to) {
-    char text[FS_NAME_BYTES];
+    char text[PATH_BYTES];
     struct inode *inode = copy_name(text, name) ? 0 : directory_open(text, 0);
     if (!inode)
         return -1;
-    inode_lock(inode);
-    struct status status = {inode->disk.bytes, inode->disk.modified, inode->number};
-    inode_unlock(inode);
+    i64 failed = tell(inode, to);
     inode_put(inode);
-    return in_user(to, sizeof status) ? user_copy((void *)to, &status, sizeof status) : -1;
+    return failed;
+}
+
+i64 file_fstat(u64 descriptor, u64 to) {
+    const struct file *file = file_of(descriptor);
+    return file && file->kind == ON_DISK ? tell(file->inode, to) : -1;
 }
 
 i64 file_unlink(u64 name) {
-    char text[FS_NAME_BYTES];
-    return copy_name(text, name) ? -1 : directory_unlink(text);
+    char text[PATH_BYTES];
+    return copy_name(text, name) ? -1 : directory_unlink(text, 0);
 }
 
 i64 file_rename(u64 from, u64 to) {
-    char before[FS_NAME_BYTES], after[FS_NAME_BYTES];
-    return copy_name(before, from) || copy_name(after, to) ? -1 : directory_rename(before, after);
+    char before[PATH_BYTES], after[PATH_BYTES];
+    return copy_name(before, from) || copy_name(after, to) ? -1 : directory_rename(before, after, 0);
+}
+
+i64 file_link(u64 from, u64 to) {
+    char before[PATH_BYTES], after[PATH_BYTES];
+    return copy_name(before, from) || copy_name(after, to) ? -1 : directory_rename(before, after, 1);
+}
+
+i64 file_mkdir(u64 name) {
+    char text[PATH_BYTES];
+    return copy_name(text, name) ? -1 : directory_make(text);
+}
+
+i64 file_rmdir(u64 name) {
+    char text[PATH_BYTES];
+    return copy_name(text, name) ? -1 : directory_unlink(text, 1);
+}
+
+i64 file_chdir(u64 name) {
+    char text[PATH_BYTES];
+    return copy_name(text, name) ? -1 : directory_change(text);
 }

@@ -10,7 +10,7 @@ static u64 freed;            // head of the list of pages that came back; 0 ends
 static u64 free_pages;       // on that list, or untouched
 static struct {
     u32 references;
-    u32 next_freed; // page number
+    u32 note; // of a free page the next one's number; of one in use what page_tie says
 } *pages;           // by page number from `first`
 
 void page_init(u64 from, u64 end) {
@@ -24,18 +24,19 @@ static u64 index_of(u64 page) {
     return (page - first) >> PAGE_SHIFT;
 }
 
-// Pages that page_alloc could give if the buffer cache gave none back.
-u64 page_free_count(void) {
-    return free_pages > RESERVED_PAGES ? free_pages - RESERVED_PAGES : 0;
+// Pages that page_alloc could give if the buffer cache gave `more` back.
+u64 page_free_count(u64 more) {
+    return free_pages + more > RESERVED_PAGES ? free_pages + more - RESERVED_PAGES : 0;
 }
 
 static void take(u64 page) {
     if (page == freed)
-        freed = (u64)pages[index_of(page)].next_freed << PAGE_SHIFT;
+        freed = (u64)pages[index_of(page)].note << PAGE_SHIFT;
     else
         next += PAGE_BYTES;
     free_pages--;
     pages[index_of(page)].references = 1;
+    pages[index_of(page)].note = 0;
 }
 
 // A page of unknown content with one reference: its physical address, or 0 when no more than `keep` are free.
@@ -48,10 +49,21 @@ u64 page_take(u64 keep) {
     return page;
 }
 
-// Whether there is memory, beyond what the buffer cache must have: it gives up what it need not have.
-int page_available(void) {
+// Ties a number other than 0 to a page in use; or 0, for none.
+void page_tie(u64 page, u64 note) {
+    pages[index_of(page)].note = (u32)note;
+}
+
+// That number, or 0.
+u64 page_tied(u64 page) {
+    return pages[index_of(page)].note;
+}
+
+// Whether there is memory, beyond what the buffer cache must have: it gives up what it need not have, and processes
+// give up pages of it that they do without.
+static int is_available(void) {
     while (free_pages <= RESERVED_PAGES)
-        if (!buffer_give_back())
+        if (!buffer_give_back() && !page_out())
             return 0;
     return 1;
 }
@@ -59,7 +71,7 @@ int page_available(void) {
 // A page of unknown content with one reference, or 0 when memory is out.
 u64 page_alloc(void) {
     u64 page;
-    while (!(page = page_take(RESERVED_PAGES)) && page_available())
+    while (!(page = page_take(RESERVED_PAGES)) && is_available())
         ;
     return page;
 }
@@ -75,7 +87,7 @@ int page_is_shared(u64 page) {
 }
 
 static void put_back(u64 page) {
-    pages[index_of(page)].next_freed = (u32)(freed >> PAGE_SHIFT);
+    pages[index_of(page)].note = (u32)(freed >> PAGE_SHIFT);
     freed = page;
     free_pages++;
     ANNOUNCE1(ANNOUNCE_FREED, page >> PAGE_SHIFT);

@@ -10,9 +10,12 @@
 #define MAX_SPACES (MAX_PROCESSES + 1) // exec holds two for a moment
 #define MAX_DESCRIPTORS 16      // of one process
 #define MAX_FILES 64            // of all processes
-#define MAX_INODES (1 + MAX_FILES + 2 * MAX_PROCESSES) // in memory: the directory, open files, and what calls work on
+#define MAX_REGIONS 24          // of a space
+#define MAX_MAPPED 128          // files that are mapped somewhere
+#define PATH_BYTES 128          // of a file's names from a directory on, with the NUL
+#define MAX_INODES (1 + MAX_FILES + 5 * MAX_PROCESSES + MAX_MAPPED) // in memory: the root, open files, what calls work on
 #define PIPE_BYTES 1024         // a power of two that leaves room in a page
-#define MAX_BUFFERS 1024        // blocks of the disk in memory
-#define BUFFER_CHAINS 256       // by which they are found; a power of two
+#define MAX_BUFFERS 32768       // blocks of the disk in memory; and no more than half of all pages
+#define BUFFER_CHAINS 1024      // by which they are found; a power of two
 #define MAX_DIRTY 128           // of them newer than on the disk
 #define RESERVED_PAGES 8        // that only the buffer cache may use, so that it can always go on

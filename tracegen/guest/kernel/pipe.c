@@ -36,6 +36,7 @@ static u64 stretch(u64 at, u64 wanted) {
 
 // Up to `bytes`, as soon as there are any; 0 when there will be none.
 i64 pipe_read(struct pipe *pipe, u64 to, u64 bytes) {
+again:
     while (pipe->read == pipe->written && pipe->has_writer)
         if (sleep_on(pipe, 0))
             return -1;
@@ -43,8 +44,13 @@ i64 pipe_read(struct pipe *pipe, u64 to, u64 bytes) {
     u64 wanted = bytes < there ? bytes : there;
     while (done < wanted) {
         u64 n = stretch(pipe->read, wanted - done);
-        if (user_copy((void *)(to + done), pipe->ring + pipe->read % PIPE_BYTES, n))
-            return -1;
+        if (user_copy((void *)(to + done), pipe->ring + pipe->read % PIPE_BYTES, n)) {
+            if (user_bring(to + done, n, MAP_WRITE))
+                return -1;
+            if (done)
+                break;
+            goto again; // it may have waited, and others read
+        }
         pipe->read += n;
         done += n;
         wake(pipe);
@@ -64,8 +70,11 @@ i64 pipe_write(struct pipe *pipe, u64 from, u64 bytes) {
             continue;
         }
         u64 n = stretch(pipe->written, bytes - done < space ? bytes - done : space);
-        if (user_copy(pipe->ring + pipe->written % PIPE_BYTES, (const void *)(from + done), n))
-            return -1;
+        if (user_copy(pipe->ring + pipe->written % PIPE_BYTES, (const void *)(from + done), n)) {
+            if (user_bring(from + done, n, MAP_READ))
+                return -1;
+            continue; // it may have waited, and others written
+        }
         pipe->written += n;
         done += n;
         wake(pipe);

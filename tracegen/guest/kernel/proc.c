@@ -135,6 +135,7 @@ i64 proc_fork(void) {
     enter(&filelock);
     for (u64 i = 0; i < MAX_DESCRIPTORS; i++)
         child->file[i] = file_share(current->file[i]);
+    child->directory = inode_share(current->leader->directory);
     leave(&filelock);
     proc_announce_name(child);
     proc_own(child, space);
@@ -149,7 +150,7 @@ i64 proc_fork(void) {
 // the process's.
 i64 copy_text(char *to, u64 from, u64 bytes) {
     for (u64 i = 0; i < bytes; i++) {
-        if (!in_user(from + i, 1) || user_copy(to + i, (const void *)(from + i), 1))
+        if (copy_in(to + i, from + i, 1))
             return -1;
         if (!to[i])
             return (i64)i;
@@ -184,6 +185,7 @@ static void give_up_children(struct proc *p) {
     enter(&filelock);
     for (u64 i = 0; i < MAX_DESCRIPTORS; i++)
         file_close(p->file[i]);
+    inode_put(p->directory);
     leave(&filelock);
     space_destroy(p->space);
     float_drop(p);
@@ -214,7 +216,7 @@ i64 proc_wait(u64 to) {
     if (!child)
         return -1;
     u64 id = child->id, status = child->status;
-    if (to && (!in_user(to, sizeof status) || user_copy((void *)to, &status, sizeof status)))
+    if (to && copy_out(to, &status, sizeof status))
         return -1; // it can still be waited for
     while (__atomic_load_n(&child->on_cpu, __ATOMIC_ACQUIRE))
         spin_wait();
@@ -232,29 +234,13 @@ i64 proc_kill(u64 id) {
     return -1;
 }
 
-// Grows the heap.  Memory is promised only while there are that many pages, free or in the buffer cache; it is given at
-// the first touch.
-i64 proc_grow(i64 bytes) {
-    struct space *space = current->space;
-    u64 most = page_free_count() + buffer_pages();
-    enter(lock_of(space));
-    u64 before = space->heap_end;
-    int refused = bytes < 0 || (u64)bytes > HEAP_TOP - before || PAGE_UP(bytes) >> PAGE_SHIFT > most;
-    if (!refused)
-        space->heap_end = PAGE_UP(before + (u64)bytes);
-    leave(lock_of(space));
-    return refused ? -1 : (i64)before;
-}
-
 // Copies a word of the command line, and a NUL, to user address `to`, cut at `bytes`.  Its length, or -1.
 i64 proc_argument(u64 index, u64 to, u64 bytes) {
     const struct arguments *line = &current->leader->arguments;
     if (index >= line->count)
         return -1;
     u64 length = argument_length(line, index), copied = length < bytes ? length : bytes;
-    if (!in_user(to, copied + 1) || user_copy((void *)to, line->text + line->start[index], copied))
-        return -1;
-    if (length < bytes && user_copy((void *)(to + length), "", 1))
+    if (copy_out(to, line->text + line->start[index], copied) || (length < bytes && copy_out(to + length, "", 1)))
         return -1;
     return (i64)length;
 }

@@ -38,6 +38,7 @@ struct proc {
     struct cpu *float_cpu;      // whose it used last; 0 for none
     struct file **file;         // its process's descriptors
     struct file *files[MAX_DESCRIPTORS]; // where they are, of a leader
+    struct inode *directory;    // where names begin that do not begin with /, of a leader
     struct arguments arguments;
 };
 

@@ -1,9 +1,8 @@
 // Address spaces: made, copied at fork, destroyed.
 #include "announce.h"
-#include "param.h"
 #include "space.h"
 
-static struct space spaces[MAX_SPACES];
+struct space spaces[MAX_SPACES];
 static u64 created;
 
 // A free place in the table, which gets a number; or MAX_SPACES.
@@ -26,8 +25,7 @@ struct space *space_create(void) {
     struct space *space = spaces + i;
     space->own.order = memlock.order;
     space->threads = 1;
-    space->zeroed = space->heap_end = 0;
-    space->stack_low = USER_TOP;
+    space->heap_end = space->count = 0;
     ANNOUNCE1(ANNOUNCE_SPACE_CREATE, space->id);
     if (tables_create(space, i) == 0)
         return space;
@@ -35,33 +33,10 @@ struct space *space_create(void) {
     return 0;
 }
 
-// The first table from number `i` on that exists, or TABLES.  They lie below the heap's end and at the stack, nowhere
-// between.
-static u64 next_table(const struct space *space, u64 i) {
-    for (; i < TABLES; i++) {
-        if (i > space->heap_end >> TABLE_SHIFT && i < STACK_LOW >> TABLE_SHIFT)
-            i = STACK_LOW >> TABLE_SHIFT;
-        if (table_exists(&space->tables, i))
-            return i;
-    }
-    return TABLES;
-}
-
-struct places places_of(const struct space *space, u64 i) {
-    struct places all = {0, TABLE_ENTRIES};
-    if (i == STACK_LOW >> TABLE_SHIFT)
-        all.from = TABLE_ENTRIES - ((USER_TOP - space->stack_low) >> PAGE_SHIFT);
-    else if (i == space->heap_end >> TABLE_SHIFT)
-        all.to = (space->heap_end >> PAGE_SHIFT) % TABLE_ENTRIES;
-    return all;
-}
-
-// Both sides get the page, neither may store to it.
-static void share_entry(struct space *from, u64 va, pte_t *old, pte_t *copy) {
-    if (!(*old & PTE_PRESENT))
-        return;
+// Both sides get the page; where stores are private, neither may store to it.
+static void share_entry(struct space *from, const struct region *region, u64 va, pte_t *old, pte_t *copy) {
     page_share(pte_page(*old));
-    if (pte_is_writable(*old)) {
+    if (!(region->flags & MAP_SHARED) && pte_is_writable(*old)) {
         int storing = pte_is_stored_to(*old);
         if (!(*old & PTE_COW))
             *old = pte_shared(*old);
@@ -71,40 +46,59 @@ static void share_entry(struct space *from, u64 va, pte_t *old, pte_t *copy) {
     *copy = pte_untouched(*old);
 }
 
+// 0, or -1 when there is no memory for a table.
+static int share_region(struct space *from, struct region *region, struct space *to) {
+    pte_t *old;
+    for (u64 va = region->low; (old = vm_next(from, &va, region->high)); va += PAGE_BYTES) {
+        pte_t *table = table_at(&to->tables, va >> TABLE_SHIFT);
+        if (!table && !(table = table_create(to, va >> TABLE_SHIFT)))
+            return -1;
+        if (*old & PTE_PRESENT) // making the table may have taken the page
+            share_entry(from, region, va, old, table + (va >> PAGE_SHIFT) % TABLE_ENTRIES);
+    }
+    return 0;
+}
+
+static int share_regions(struct space *from, struct space *to) {
+    to->heap_end = from->heap_end;
+    for (u64 i = 0; i < from->count; i++) {
+        struct region *r = region_add(to, from->region + i);
+        r->low = from->region[i].low;
+        r->high = from->region[i].high;
+        if (share_region(from, from->region + i, to))
+            return -1;
+    }
+    return 0;
+}
+
 // A copy of `from`, page by page on write; 0 when memory or spaces are out.
 struct space *space_fork(struct space *from) {
     struct space *space = space_create();
     if (!space)
         return 0;
     enter(lock_of(from));
-    space->zeroed = from->zeroed;
-    space->heap_end = from->heap_end;
-    space->stack_low = from->stack_low;
-    for (u64 i = 0; (i = next_table(from, i)) < TABLES; i++) {
-        pte_t *old = table_at(&from->tables, i), *copy = table_create(space, i);
-        if (!copy) {
-            shootdown(from, ALL_ENTRIES);
-            leave(lock_of(from));
-            space_destroy(space);
-            return 0;
-        }
-        struct places used = places_of(from, i);
-        for (u64 k = used.from; k < used.to; k++)
-            share_entry(from, (i << TABLE_SHIFT) + (k << PAGE_SHIFT), old + k, copy + k);
-    }
+    int failed = share_regions(from, space);
     shootdown(from, ALL_ENTRIES);
     leave(lock_of(from));
-    return space;
+    if (!failed)
+        return space;
+    space_destroy(space);
+    return 0;
 }
 
-// Gives up a thread's part in the space; with the last one it ends.
+// Frees all that a space has.  Its pages go first, before anybody sleeps; its root last, since who sleeps comes back to
+// it.
 void space_destroy(struct space *space) {
     struct monitor *monitor = lock_of(space);
     enter(monitor);
-    for (u64 i = 0; (i = next_table(space, i)) < TABLES; i++) {
-        vm_unmap(space, i);
-        table_destroy(space, i);
-    }
+    for (struct region *r = space->region; r < space->region + space->count; r++)
+        vm_abandon(space, r);
+    for (struct region *r = space->region; r < space->region + space->count; r++)
+        for (u64 i = r->low >> TABLE_SHIFT; i << TABLE_SHIFT < r->high; i++)
+            if (table_exists(&space->tables, i))
+                table_destroy(space, i, 0);
+    while (space->count)
+        region_release(space->region + --space->count);
     tables_destroy(space);
     ANNOUNCE1(ANNOUNCE_SPACE_DESTROY, space->id);
     leave(monitor);

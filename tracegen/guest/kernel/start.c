@@ -7,8 +7,8 @@ extern char end[]; // kernel.ld
 // Called once by entry.S.  `argument` is the physical address of the boot argument string, in RAM's last page.
 [[noreturn]] void start(u64 argument, u64 memory_bytes) {
     arch_init(memory_bytes);
-    page_init(PHYSICAL(end), memory_bytes - PAGE_BYTES);
-    buffer_init();
+    u64 top = memory_bytes - PAGE_BYTES;
+    page_init(buffer_init(PHYSICAL(end), top), top);
     timer_init();
     proc_start(KERNEL(argument));
 }

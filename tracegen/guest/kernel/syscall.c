@@ -11,7 +11,7 @@ static i64 sys_write(u64 descriptor, u64 from, u64 bytes) {
 }
 
 static i64 sys_sbrk(u64 bytes, u64, u64) {
-    return proc_grow((i64)bytes);
+    return map_grow((i64)bytes);
 }
 
 static i64 sys_time(u64, u64, u64) {
@@ -77,7 +77,7 @@ static i64 sys_dup(u64 descriptor, u64, u64) {
 }
 
 static i64 sys_freepages(u64, u64, u64) {
-    return (i64)(page_free_count() + buffer_idle_pages());
+    return (i64)page_free_count(buffer_clean_pages());
 }
 
 static i64 sys_open(u64 name, u64 flags, u64) {
@@ -137,6 +137,42 @@ static i64 sys_cpus(u64, u64, u64) {
     return (i64)cpu_count;
 }
 
+static i64 sys_mmap(u64 bytes, u64 flags, u64 where) {
+    return map_create(bytes, flags, where);
+}
+
+static i64 sys_munmap(u64 from, u64 bytes, u64) {
+    return map_remove(from, bytes);
+}
+
+static i64 sys_mprotect(u64 from, u64 bytes, u64 rights) {
+    return map_protect(from, bytes, rights);
+}
+
+static i64 sys_msync(u64 from, u64 bytes, u64) {
+    return map_sync(from, bytes);
+}
+
+static i64 sys_fstat(u64 descriptor, u64 to, u64) {
+    return file_fstat(descriptor, to);
+}
+
+static i64 sys_link(u64 from, u64 to, u64) {
+    return file_link(from, to);
+}
+
+static i64 sys_mkdir(u64 name, u64, u64) {
+    return file_mkdir(name);
+}
+
+static i64 sys_rmdir(u64 name, u64, u64) {
+    return file_rmdir(name);
+}
+
+static i64 sys_chdir(u64 name, u64, u64) {
+    return file_chdir(name);
+}
+
 // What each call does, and the monitor that it needs for all of its time.
 static const struct {
     i64 (*run)(u64, u64, u64);
@@ -167,6 +203,15 @@ static const struct {
     [SYS_RENAME] = {sys_rename, &filelock},
     [SYS_DUP2] = {sys_dup2, &filelock},
     [SYS_FREEBLOCKS] = {sys_freeblocks, &filelock},
+    [SYS_MMAP] = {sys_mmap, &filelock},
+    [SYS_MUNMAP] = {sys_munmap, 0},
+    [SYS_MPROTECT] = {sys_mprotect, 0},
+    [SYS_MKDIR] = {sys_mkdir, &filelock},
+    [SYS_RMDIR] = {sys_rmdir, &filelock},
+    [SYS_CHDIR] = {sys_chdir, &filelock},
+    [SYS_FSTAT] = {sys_fstat, &filelock},
+    [SYS_MSYNC] = {sys_msync, 0},
+    [SYS_LINK] = {sys_link, &filelock},
     [SYS_THREAD_CREATE] = {sys_thread_create, 0},
     [SYS_THREAD_EXIT] = {sys_thread_exit, 0},
     [SYS_THREAD_JOIN] = {sys_thread_join, &proclock},

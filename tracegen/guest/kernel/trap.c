@@ -29,13 +29,11 @@ static int in_user_copy(const struct trapframe *frame) {
 
 // Where the kernel copies for a process, the copy fails: what it holds meanwhile must be released.
 static void memory_fault(struct trapframe *frame, u64 cause) {
-    int store = cause_is_store(frame, cause);
     if (!current || (!from_user(frame) && !in_user_copy(frame)))
         panic("kernel memory fault", frame);
     struct monitor *monitor = lock_of(current->space);
     enter(monitor);
-    enum fault fault =
-        cause_is_final(frame) ? FAULT_REFUSED : vm_fault(current->space, frame->address, store);
+    enum fault fault = vm_fault(current->space, frame->address, cause_needs(frame, cause), from_user(frame));
     leave(monitor);
     if (fault == FAULT_RESOLVED)
         return;

@@ -120,7 +120,8 @@ void write_some(struct client *c) {
 }
 
 static void look_up(struct client *c, const struct known *file) {
-    struct stat found = {0};
+    struct stat found;
+    memset(&found, 0, sizeof found);
     i64 result = sys_stat(name_of(c, number_of(c, file)), &found);
     expect(c, file->exists ? result == 0 && found.bytes == file->bytes : result == -1);
 }

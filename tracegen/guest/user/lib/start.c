@@ -33,6 +33,14 @@ void write_all(i64 descriptor, const void *from, u64 bytes) {
         stop("no space left on the disk", STATUS_NO_SPACE);
 }
 
+void *map_memory(u64 bytes, u64 flags) {
+    return (void *)sys_mmap(bytes, flags, 0);
+}
+
+void *map_file(i64 descriptor, u64 offset, u64 bytes, u64 flags) {
+    return (void *)sys_mmap(bytes, flags, offset | (u64)(descriptor + 1));
+}
+
 [[noreturn]] void start(void) {
     sys_exit((u64)main());
 }

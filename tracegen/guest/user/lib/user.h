@@ -9,6 +9,8 @@ struct stat {
     u64 bytes;
     u64 modified; // nanoseconds since boot; 0 where the file came with the disk
     u64 inode;    // the file's number, whatever its name
+    u64 links;    // how many names it has
+    u64 directory; // 1 for one
 };
 
 // System calls (crt0.S); -1 where the kernel refuses.
@@ -38,6 +40,15 @@ i64 sys_rename(const char *from, const char *to); // replaces `to`
 i64 sys_dup2(i64 descriptor, i64 to);             // closes `to` first
 u64 sys_freeblocks(void);
 i64 sys_getppid(void);
+i64 sys_mkdir(const char *name);
+i64 sys_rmdir(const char *name); // of an empty one
+i64 sys_chdir(const char *name); // names that do not begin with / begin there; .. is the directory above
+i64 sys_fstat(i64 descriptor, struct stat *to);
+i64 sys_link(const char *from, const char *to); // the file has both names
+i64 sys_mmap(u64 bytes, u64 flags, u64 where); // map_file and map_memory give `where`
+i64 sys_munmap(void *from, u64 bytes);
+i64 sys_mprotect(void *from, u64 bytes, u64 rights); // MAP_READ and others
+i64 sys_msync(void *from, u64 bytes);                // returns when the disk has what was stored to shared files there
 
 i64 sys_thread_create(void (*entry)(void), void *stack, void *argument); // see thread_start
 [[noreturn]] void sys_thread_exit(void);
@@ -79,6 +90,9 @@ u64 number_argument(u64 index);            // a missing argument or no number en
 void *allocate(u64 bytes);                 // zeroed, page-aligned; no memory ends the program with STATUS_NO_MEMORY
 void write_all(i64 descriptor, const void *from, u64 bytes); // a full disk ends the program with STATUS_NO_SPACE
 [[noreturn]] void stop(const char *why, u64 status); // prints one line and exits
+
+void *map_memory(u64 bytes, u64 flags); // zeroed; -1 where the kernel refuses, as with map_file
+void *map_file(i64 descriptor, u64 offset, u64 bytes, u64 flags); // `offset` is a multiple of pages
 
 // The program.
 int main(void);

@@ -42,7 +42,8 @@ u64 null_write(u64 mark, u64 rounds) {
 u64 file_stat(u64 mark, u64 rounds) {
     u64 wrong = 0;
     for (u64 i = 0; i < rounds; i++) {
-        struct stat found = {0};
+        struct stat found;
+        memset(&found, 0, sizeof found);
         REGION_BEGIN(mark);
         i64 result = sys_stat(FILE_NAME, &found);
         REGION_END(mark);

@@ -106,11 +106,13 @@ static u64 bytes_of(u64 i) {
     return i % 8 ? 0 : 1 + i % 3;
 }
 
-// Files until there are no more; each is another one.
+// Files until there are no more, or more than one block of a directory has names for; each is another one.
 int many_files(void) {
     char name[8] = "f";
     u64 made = 0;
-    for (i64 file; format_number(name + 1, made, 10), (file = sys_open(name, CREATE)) >= 0; made++)
+    if (sys_mkdir("many") || sys_chdir("many"))
+        return 0;
+    for (i64 file; format_number(name + 1, made, 10), made < 700 && (file = sys_open(name, CREATE)) >= 0; made++)
         if (sys_write(file, name, bytes_of(made)) < 0 || sys_close(file))
             return 0;
     for (u64 i = 0; i < made; i++) {
@@ -118,7 +120,7 @@ int many_files(void) {
         if (size_of(name) != (i64)bytes_of(i) || sys_unlink(name))
             return 0;
     }
-    return made > 400;
+    return made > 130 && sys_chdir("..") == 0 && sys_rmdir("many") == 0;
 }
 
 // The disk gets full in the middle of a write, and says so; all of it comes back.
@@ -258,21 +260,24 @@ int command_lines(void) {
     return reap(child) == EXIT_OK;
 }
 
-// A program goes on as it was when its file is written over.
+// A program's file cannot be written to while it runs; nor does one run that may be written to.
 int running_program(void) {
     if (!copy("gups", "victim"))
         return 0;
     i64 child = sys_fork();
-    if (child == 0) {
-        sys_exec("victim 512 300000");
-        sys_exit(EXIT_WRONG);
-    }
-    sys_sleep(1);
-    i64 file = sys_open("victim", OPEN_WRITE);
-    u8 *block = allocate(PAGE_BYTES);
-    for (u64 i = 0; i < 3; i++)
-        write_all(file, block, PAGE_BYTES);
-    return reap(child) == EXIT_OK && sys_close(file) == 0 && sys_unlink("victim") == 0;
+    if (child == 0)
+        for (u64 tries = 0; tries < 1000; tries++) {
+            sys_exec("victim 512 1000000");
+            sys_yield();
+        }
+    i64 file;
+    while ((file = sys_open("victim", OPEN_WRITE)) >= 0) // it does not run yet
+        if (sys_close(file) || sys_sleep(1))
+            return 0;
+    if (sys_open("victim", CREATE) != -1 || reap(child) != EXIT_OK)
+        return 0;
+    file = sys_open("victim", OPEN_WRITE);
+    return file >= 0 && sys_exec("victim 512 1") == -1 && sys_close(file) == 0 && sys_unlink("victim") == 0;
 }
 
 // A read into pages for which there is no memory is refused, and keeps the file from nobody.

@@ -196,16 +196,19 @@ u8 *use_up_memory(void) {
     return next;
 }
 
-// With hardly a page left, fork and exec are refused, take nothing, and leave a process that can go on.
+// With hardly a page left, fork is refused, takes nothing, and leaves a process that can go on; exec can always be, since
+// it gives back what there was before.
 int refusals_for_memory(void) {
     i64 child = sys_fork();
     if (child == 0) {
         u8 *first = allocate(0), *end = use_up_memory();
-        if (sys_fork() != -1 || sys_exec("echo refused") != -1 || sys_freepages() != 2)
+        if (sys_fork() != -1 || sys_exec("nonesuch") != -1 || sys_freepages() != 2)
             sys_exit(1);
         for (; first != end; first += PAGE_BYTES)
             ++*first; // the fork shared them for a moment
-        sys_exit(sys_freepages() == 2 ? 0 : 2);
+        if (sys_freepages() == 2)
+            sys_exec("echo room again");
+        sys_exit(2);
     }
     return reap(child) == 0;
 }

@@ -47,6 +47,21 @@ int float_turns(void);
 int float_forks(void);
 int float_programs(void);
 void fatal_fresh(void); // for float_programs
+// maptests.c
+int memory_map(void);
+int protection(void);
+int shared_memory(void);
+int private_file(void);
+int shared_file(void);
+int refused_maps(void);
+int copies_of_maps(void);
+int pages_out(void);
+
+// directorytests.c
+int directories(void);
+int refused_directories(void);
+int links(void);
+int listing(void);
 
 // filetests.c
 int files(void);

@@ -36,13 +36,9 @@ static inline const char *cause_name(const struct trapframe *, u64 cause) {
     return cause_names[cause];
 }
 
-static inline int cause_is_store(const struct trapframe *, u64 cause) {
-    return cause != EXC_LOAD;
-}
-
-// Whether no entry can help.
-static inline int cause_is_final(const struct trapframe *) {
-    return 0;
+// The right that the access needs: nothing tells a jump from a load.
+static inline u64 cause_needs(const struct trapframe *, u64 cause) {
+    return cause == EXC_LOAD ? MAP_READ : MAP_WRITE;
 }
 
 // Whether the frame has an address: other exceptions leave BadVAddr as it was.

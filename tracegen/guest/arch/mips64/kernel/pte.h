@@ -20,7 +20,6 @@
 #define PTE_DATA (PTE_TEXT | PTE_WRITABLE)
 #define PTE_TOUCHED (PTE_REFERENCED | PTE_VALID)
 #define PTE_STORED (PTE_SOFT_DIRTY | PTE_DIRTY)
-#define PTE_FRESH (PTE_DATA | PTE_TOUCHED | PTE_STORED) // at the store that asked for the page
 
 // Of a space.
 struct tables {
@@ -62,13 +61,48 @@ static inline pte_t pte_shared(pte_t entry) {
 
 // The same page for another space, which has not referenced it yet.
 static inline pte_t pte_untouched(pte_t entry) {
-    return entry & ~(pte_t)(PTE_VALID | PTE_REFERENCED | PTE_SOFT_DIRTY);
+    return entry & ~(pte_t)(PTE_TOUCHED | PTE_STORED);
 }
 
 // Turns the soft bits that an access earns into V and D.  0 where that is not what stood against it.
 static inline int pte_touch(pte_t *entry, int store) {
     *entry |= PTE_TOUCHED | (store && !(*entry & PTE_COW) ? PTE_STORED : 0);
     return 1;
+}
+
+// An entry without a page that gives these rights, and was not touched.  What can be read can be executed, too.
+static inline pte_t pte_of(u64 rights) {
+    return rights & MAP_WRITE ? PTE_DATA : PTE_TEXT;
+}
+
+// The same after a load or a store.
+static inline pte_t pte_touched(pte_t entry, int store) {
+    pte_touch(&entry, store && entry & PTE_WRITABLE);
+    return entry;
+}
+
+static inline int pte_is_dirty(pte_t entry) {
+    return (entry & PTE_SOFT_DIRTY) != 0;
+}
+
+// The next store is noted again.
+static inline pte_t pte_cleaned(pte_t entry) {
+    return entry & ~(pte_t)PTE_STORED;
+}
+
+static inline int pte_is_touched(pte_t entry) {
+    return (entry & PTE_REFERENCED) != 0;
+}
+
+// The next touch is noted again.
+static inline pte_t pte_aged(pte_t entry) {
+    return entry & ~(pte_t)PTE_TOUCHED;
+}
+
+// Other rights; stores must copy the page that is not the space's own.
+static inline pte_t pte_protected(pte_t entry, u64 rights, int own) {
+    entry &= ~(pte_t)(PTE_WRITABLE | PTE_COW | PTE_DIRTY);
+    return entry | (rights & MAP_WRITE ? PTE_WRITABLE | (own ? 0 : PTE_COW) : 0);
 }
 
 static inline int table_exists(const struct tables *tables, u64 i) {

@@ -94,11 +94,13 @@ pte_t *table_create(struct space *space, u64 i) {
     return KERNEL(page);
 }
 
-// Frees table `i`, which maps nothing that is in use.  The space runs no more.
-void table_destroy(struct space *space, u64 i) {
+// Frees table `i`, which maps nothing that is in use, of a space that may go on running.
+void table_destroy(struct space *space, u64 i, int goes_on) {
     u64 page = pte_page(space->tables.root[i]);
-    space->tables.root[i] = absent_entry();
     ANNOUNCE1(ANNOUNCE_SERVICE_ENTER, SERVICE_TABLE_UPDATE);
+    space->tables.root[i] = absent_entry();
+    if (goes_on)
+        entry_changed(space, WINDOW + i * PAGE_BYTES, space->tables.root + i);
     ANNOUNCE1(ANNOUNCE_TABLE_UNLINK, page >> PAGE_SHIFT);
     ANNOUNCE1(ANNOUNCE_TABLE_FREE, page >> PAGE_SHIFT);
     ANNOUNCE0(ANNOUNCE_SERVICE_EXIT);

@@ -45,13 +45,11 @@ static inline const char *cause_name(const struct trapframe *frame, u64 cause) {
     return frame->error & ERROR_FETCH ? "jump to data" : "store to read-only memory";
 }
 
-static inline int cause_is_store(const struct trapframe *frame, u64) {
-    return (frame->error & ERROR_STORE) != 0;
-}
-
-// Whether no entry can help: a jump to data.
-static inline int cause_is_final(const struct trapframe *frame) {
-    return (frame->error & (ERROR_PRESENT | ERROR_FETCH)) == (ERROR_PRESENT | ERROR_FETCH);
+// The right that the access needs.
+static inline u64 cause_needs(const struct trapframe *frame, u64) {
+    if (frame->error & ERROR_FETCH)
+        return MAP_EXECUTE;
+    return frame->error & ERROR_STORE ? MAP_WRITE : MAP_READ;
 }
 
 static inline int cause_has_address(u64 cause) {

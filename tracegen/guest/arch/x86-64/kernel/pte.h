@@ -13,8 +13,6 @@
 
 #define PTE_TABLE (PTE_PRESENT | PTE_WRITABLE | PTE_USER)
 #define PTE_TEXT (PTE_PRESENT | PTE_USER)
-#define PTE_DATA (PTE_TEXT | PTE_WRITABLE | PTE_NO_EXECUTE)
-#define PTE_FRESH (PTE_DATA | PTE_ACCESSED | PTE_DIRTY) // at the store that asked for the page
 #define PTE_KERNEL (PTE_PRESENT | PTE_WRITABLE | PTE_ACCESSED | PTE_DIRTY | PTE_LARGE | PTE_GLOBAL)
 #define PTE_PAGE 0x000ffffffffff000UL
 
@@ -54,6 +52,40 @@ static inline pte_t pte_untouched(pte_t entry) {
 // Whether the entry allows the access, which the hardware refused before another CPU changed it.
 static inline int pte_touch(const pte_t *entry, int store) {
     return !store || (*entry & PTE_WRITABLE);
+}
+
+// An entry without a page that gives these rights, and was not touched.
+static inline pte_t pte_of(u64 rights) {
+    return PTE_TEXT | (rights & MAP_WRITE ? PTE_WRITABLE : 0) | (rights & MAP_EXECUTE ? 0 : PTE_NO_EXECUTE);
+}
+
+// The same after a load or a store.
+static inline pte_t pte_touched(pte_t entry, int store) {
+    return entry | PTE_ACCESSED | (store && entry & PTE_WRITABLE ? PTE_DIRTY : 0);
+}
+
+static inline int pte_is_dirty(pte_t entry) {
+    return (entry & PTE_DIRTY) != 0;
+}
+
+// The next store is noted again.
+static inline pte_t pte_cleaned(pte_t entry) {
+    return entry & ~(pte_t)PTE_DIRTY;
+}
+
+static inline int pte_is_touched(pte_t entry) {
+    return (entry & PTE_ACCESSED) != 0;
+}
+
+// The next touch is noted again.
+static inline pte_t pte_aged(pte_t entry) {
+    return entry & ~(pte_t)PTE_ACCESSED;
+}
+
+// Other rights; stores must copy the page that is not the space's own.
+static inline pte_t pte_protected(pte_t entry, u64 rights, int own) {
+    entry &= ~(pte_t)(PTE_WRITABLE | PTE_COW | PTE_NO_EXECUTE);
+    return entry | (rights & MAP_EXECUTE ? 0 : PTE_NO_EXECUTE) | (rights & MAP_WRITE ? own ? PTE_WRITABLE : PTE_COW : 0);
 }
 
 // The entry of this level on the way to `va`, or 0 where the way ends above it.

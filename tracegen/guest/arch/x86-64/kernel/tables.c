@@ -82,9 +82,15 @@ pte_t *table_create(struct space *space, u64 i) {
     return table_at(&space->tables, i);
 }
 
-// Frees table `i`, which maps nothing that is in use.
-void table_destroy(struct space *space, u64 i) {
-    cut(entry_at(&space->tables, i << TABLE_SHIFT, 1));
+// Frees table `i`, which maps nothing that is in use, of a space that may go on running.
+void table_destroy(struct space *space, u64 i, int goes_on) {
+    pte_t *entry = entry_at(&space->tables, i << TABLE_SHIFT, 1);
+    u64 page = pte_page(*entry);
+    ANNOUNCE1(ANNOUNCE_SERVICE_ENTER, SERVICE_TABLE_UPDATE);
+    *entry = 0;
+    if (goes_on)
+        entry_changed(space, i << TABLE_SHIFT, entry);
+    table_free(page);
 }
 
 // Frees the tables above those, and the root.  CPUs that were idle in the space use the kernel's from here on.

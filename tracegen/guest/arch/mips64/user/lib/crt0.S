@@ -57,3 +57,12 @@ thread_entry:
         stub    sys_futex_wait, SYS_FUTEX_WAIT
         stub    sys_futex_wake, SYS_FUTEX_WAKE
         stub    sys_cpus, SYS_CPUS
+        stub    sys_mmap, SYS_MMAP
+        stub    sys_munmap, SYS_MUNMAP
+        stub    sys_mprotect, SYS_MPROTECT
+        stub    sys_msync, SYS_MSYNC
+        stub    sys_mkdir, SYS_MKDIR
+        stub    sys_rmdir, SYS_RMDIR
+        stub    sys_chdir, SYS_CHDIR
+        stub    sys_fstat, SYS_FSTAT
+        stub    sys_link, SYS_LINK
