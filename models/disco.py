@@ -34,17 +34,17 @@ import numpy as np
 from replay import model
 from replay.cpu import hal, reentry
 from replay.cpu.reentry import ABORTED, FULL, NESTED
-from replay.hw import tlb
+from replay.hw import sets, tlb
+from replay.hw.sets import Sets
 from replay.hw.tlb import Tlb
 from replay.jit import inline
 from replay.kernel import INVOCATIONS, KEPT, NEVER, add, bind, in_refill, tick
 from replay.mmu import l2tlb, levels, pmap
-from replay.mmu.l2tlb import L2Tlb
 from replay.mmu.pmap import Pmap
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared
 from replay.records import Parameter
-from replay.trace.schema import TLB_RANDOM, Kind, Mode, Segment, Sensitive, ServiceClass
+from replay.trace.schema import TLB_INDEX, TLB_RANDOM, Kind, Mode, Segment, Sensitive, ServiceClass
 
 # -- parameters -------------------------------------------------------------------------------------------------------
 
@@ -160,7 +160,7 @@ class Disco(NamedTuple):
 
     counts: np.ndarray
     tlb: Tlb
-    l2tlb: L2Tlb
+    l2tlb: Sets
     pmap: Pmap
     table: np.ndarray  # u32 by pair: the pair of the table page that holds its entries
     segment: np.ndarray  # u8 by page id
@@ -228,7 +228,7 @@ def miss(m, at, page, pair):
 @inline
 def second_level(m, at, pair):
     """Whether the second-level TLB serves a miss on ``pair``."""
-    if not l2tlb.find(m.l2tlb, at.vcpu, pair):
+    if not sets.find(m.l2tlb, at.vcpu, pair):
         return False
     tick(m.counts, at, L2TLB_HITS)
     tlb.insert(m.tlb, at, pair)
@@ -271,7 +271,7 @@ def kernel_tlb_fault(m, at, pair):
 def write_tlb(m, at, pair):
     """Emulate a TLB write: both halves through the pmap, then both levels hold the pair."""
     add(m.counts, at, PAGE_ALLOCATIONS, pmap.map_pair(m.pmap, pair))
-    l2tlb.insert(m.l2tlb, at.vcpu, pair)
+    sets.insert(m.l2tlb, at.vcpu, pair)
     if not tlb.touch(m.tlb, at, pair):
         tlb.insert(m.tlb, at, pair)
 
@@ -314,7 +314,7 @@ def give_back(m, frame):
 @inline
 def emulate_write(m, at, row):
     """A TLB write by the guest itself, outside its refill handlers; an unmapped address clears an entry."""
-    pair, index = tlb.pair_of(row.page), np.uint64(row.info & ~TLB_RANDOM)
+    pair, index = tlb.pair_of(row.page), np.uint64(row.info & TLB_INDEX)
     probed = m.probed[at.vcpu]
     m.probed[at.vcpu] = 0
     if pair != 0 and m.segment[np.uint64(row.page)] == MAPPED:

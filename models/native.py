@@ -29,7 +29,7 @@ from replay.jit import inline
 from replay.kernel import INVOCATIONS, add, bind, in_refill, tick
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared
-from replay.trace.schema import CAUSE_MASK, TLB_RANDOM, Cause, Kind, Segment, ServiceClass
+from replay.trace.schema import CAUSE_MASK, TLB_HELD, TLB_INDEX, TLB_RANDOM, Cause, Kind, Segment, ServiceClass
 
 # -- parameters -------------------------------------------------------------------------------------------------------
 
@@ -179,7 +179,7 @@ def write_entry(m, at, row):
     Writing an unmapped address is how MIPS kernels clear an entry: the one probed for, else the one named.  Writing
     a mapped pair to an entry that is not wired refreshes what the TLB holds already.
     """
-    pair, index = tlb.pair_of(row.page), np.uint64(row.info & ~TLB_RANDOM)
+    pair, index = tlb.pair_of(row.page), np.uint64(row.info & TLB_INDEX)
     probed = m.probed[at.vcpu]
     m.probed[at.vcpu] = 0
     mapped = pair != 0 and m.segment[np.uint64(row.page)] == Segment.MAPPED
@@ -191,7 +191,7 @@ def write_entry(m, at, row):
             tlb.drop(m.tlb, at.vcpu, probed)
         elif index < m.tlb.entries:
             tlb.drop_index(m.tlb, at.vcpu, index)
-    elif index < m.tlb.wired:
+    elif index < m.tlb.wired or (row.info & TLB_HELD and index < m.tlb.entries):
         tlb.place(m.tlb, at, pair, index)
 
 

@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from replay.jit import by_reference
 
+
+@by_reference
 class Columns(NamedTuple):
     """The rows, one array per column, all of one length; ``page`` is as the trace has it until rows are prepared."""
 

@@ -38,8 +38,21 @@ class _NoEngine:
         """Do nothing."""
 
 
+def _mark(module: Any, target: Any) -> None:
+    """Say of addresses of states that they may be read at any time: LLVM reads what a loop needs before it."""
+    for function in module.functions:
+        for argument in function.args:
+            if argument.type.is_pointer and argument.name.startswith("arg."):
+                argument.attributes.dereferenceable = argument.type.pointee.get_abi_size(target)
+
+
 class _PartLibrary(JITCodeLibrary):
     """Code of one function, as it was lowered."""
+
+    def add_ir_module(self, module: Any) -> None:
+        """Take in what one function was lowered to."""
+        _mark(module, self._codegen.target_data)
+        super().add_ir_module(module)
 
     @property
     def codegen(self) -> Any:
@@ -61,6 +74,11 @@ class _PartLibrary(JITCodeLibrary):
 
 class _KernelLibrary(JITCodeLibrary):
     """Code of a kernel and of all parts that it calls, however far down."""
+
+    def add_ir_module(self, module: Any) -> None:
+        """Take in what one function was lowered to."""
+        _mark(module, self._codegen.target_data)
+        super().add_ir_module(module)
 
     def finalize(self) -> None:
         """Link each part once, optimise the whole, and make machine code of it."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from replay.errors import UserError, unknown
 from replay.idle import Timeline, Watch
-from replay.kernel import KEPT, NEVER, PAYLOADS, REPLACED, REPLACED_REFILL, Engine
+from replay.kernel import KEPT, NEVER, PAYLOADS, REPLACED, REPLACED_REFILL, Engine, count_rows
 from replay.machine import Machine
 from replay.model import NO_REACTION, Model
 from replay.pieces import Interval, count_pieces, interval_ends, interval_of
@@ -115,7 +115,10 @@ def count(
     watch = Watch(prepared.moments, klass, prepared.meta.vcpus, len(model.counters))
     moments, finished = set((watch.moments.row + 1).tolist()), set(ends.tolist())
     before, intervals = current(prepared, model, engine), []
-    for stop in count_pieces(state, engine, prepared.columns, moments | finished, progress):
+    opening = count_opening(prepared, state, engine)
+    for _ in range(np.count_nonzero(watch.moments.row < opening)):
+        watch.take(before)
+    for stop in count_pieces(state, engine, prepared.columns, moments | finished, progress, opening):
         now = current(prepared, model, engine)
         if stop in moments:
             watch.take(now)
@@ -138,6 +141,19 @@ def count(
         unfinished=prepared.unfinished,
         synthesized=prepared.synthesized,
     )
+
+
+def count_opening(prepared: Prepared, state: Any, engine: Engine) -> int:
+    """Let ``state`` see the rows that say what was there when the recording began; how many there are.
+
+    None of them is an event: what is counted is forgotten.
+    """
+    if not prepared.meta.skipped:
+        return 0
+    opening = int(np.argmax(prepared.columns.kind == Kind.START)) + 1
+    count_rows(state, engine, prepared.columns, 0, opening)
+    engine.counts[:] = 0
+    return opening
 
 
 def current(prepared: Prepared, model: Model, engine: Engine) -> np.ndarray:

@@ -37,6 +37,7 @@ def describe(path: str) -> dict[str, Any]:
         "workload": meta.workload,
         "arguments": list(meta.arguments),
         "seed": meta.seed,
+        "skipped": meta.skipped,
         "instructions_per_second": meta.instructions_per_second,
         "tlb": None if meta.tlb is None else vars(meta.tlb),
         "tool_version": meta.tool_version,

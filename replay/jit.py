@@ -30,8 +30,10 @@ from numba.core import caching, config, event
 from numba.extending import intrinsic, overload
 
 from replay import compiler, sources
+from replay.states import by_reference
 
 __all__ = [
+    "by_reference",
     "cache_folder",
     "check_bounds",
     "helper",

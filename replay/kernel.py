@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from replay.jit import inline, kernel, types_by_hook
+from replay.jit import by_reference, inline, kernel, types_by_hook
 from replay.trace.schema import CAUSE_MASK, CTX_MODE_SHIFT, EVENT_FIRST, TOUCH_SHIFT, Cause, Kind, Mode, Touch
 
 INSTRUCTIONS, REFERENCES, INVOCATIONS, KERNEL_INSTRUCTIONS = (np.uint64(n) for n in range(4))
@@ -42,6 +42,7 @@ FETCH, LOAD8, STORE8 = int(Kind.FETCH), int(Kind.LOAD8), int(Kind.STORE8)
 TOUCH_FETCH, TOUCH_LOAD = int(Touch.FETCH), int(Touch.LOAD)
 
 
+@by_reference
 class Engine(NamedTuple):
     """What the kernel owns.  ``counts`` is [vcpu, place, counter] flat, with one counter more that nobody reads."""
 
@@ -120,6 +121,7 @@ def bind(
     state: type, *, access: Callable[..., Any], event: Callable[..., Any], slice_ended: Callable[..., Any] | None = None
 ) -> None:
     """Bind a state type to its hooks; without ``slice_ended`` the model's time has no slices."""
+    by_reference(state)
     _access[state], _event[state], _slice_ended[state] = access, event, slice_ended or _no_slices
 
 

@@ -53,12 +53,12 @@ def interval_ends(columns: Columns, instructions: int) -> np.ndarray:
 
 
 def count_pieces(
-    state: Any, engine: Engine, columns: Columns, stops: set[int], progress: Progress | None
+    state: Any, engine: Engine, columns: Columns, stops: set[int], progress: Progress | None, first: int = 0
 ) -> Iterator[int]:
-    """Count every row, pausing when the rows before each of ``stops`` are counted; yields that stop."""
+    """Count every row from ``first`` on, pausing when those before each of ``stops`` are counted; yields that stop."""
     rows = columns.kind.size
-    done = 0
-    for end in sorted({*stops, *range(CHUNK_ROWS, rows, CHUNK_ROWS), rows}):
+    done = first
+    for end in sorted(end for end in {*stops, *range(CHUNK_ROWS, rows, CHUNK_ROWS), rows} if end > first):
         count_rows(state, engine, columns, done, end)
         done = end
         if end in stops:

@@ -21,7 +21,7 @@ from replay.errors import UserError
 from replay.jit import inline, kernel
 from replay.trace.container import REMEDY
 from replay.trace.meta import MAX_SERVICES, TraceMeta
-from replay.trace.schema import CAUSE_MASK, Cause, Kind, ServiceClass
+from replay.trace.schema import CAUSE_MASK, OPENED_BY_EXCEPTION, Cause, Kind, ServiceClass
 
 WORK = (ServiceClass.PAGE_ZERO, ServiceClass.PAGE_COPY, ServiceClass.TABLE_UPDATE, ServiceClass.DRIVER)
 """Classes of services that are booked to the service that they work for."""
@@ -37,7 +37,7 @@ THREAD_SWITCH, THREAD_SPACE = int(Kind.THREAD_SWITCH), int(Kind.THREAD_SPACE)
 NESTED_REFILL = int(Cause.NESTED_REFILL)
 ONE, SLOTS, THREAD_MASK = np.uint64(1), np.uint64(DEPTH), np.uint64(THREADS - 1)
 OWNER_SHIFT, KEY_MASK = np.uint64(16), np.uint64(0xFFFFFFFF)
-BY_EXCEPTION = np.uint64(1 << 32)
+BY_EXCEPTION, OPENED = np.uint64(1 << 32), np.uint64(OPENED_BY_EXCEPTION)
 
 
 class Places(NamedTuple):
@@ -102,13 +102,14 @@ def _close_exception(walk, vcpu):
 
 
 @inline
-def _enter(walk, vcpu, service):
+def _enter(walk, vcpu, service, info):
     """Open ``service``; the key of the place that it runs in."""
     owner = _top(walk, vcpu) >> OWNER_SHIFT
     key = service << OWNER_SHIFT
     if walk.work[service] != 0 and walk.resting[owner] == 0 and owner != service:
         key = owner << OWNER_SHIFT | service
-    _push(walk, vcpu, key | (BY_EXCEPTION if walk.before[vcpu] == EXCEPTION else np.uint64(0)))
+    by_exception = walk.before[vcpu] == EXCEPTION or info & OPENED != 0
+    _push(walk, vcpu, key | (BY_EXCEPTION if by_exception else np.uint64(0)))
     return key
 
 
@@ -171,7 +172,7 @@ def _book(rows, walk):
             continue
         vcpu, page, info = np.uint64(rows.ctx[i] & 15), np.uint64(rows.page[i]), np.uint64(rows.info[i])
         if kind == SERVICE_ENTER:
-            rows.page[i] = _enter(walk, vcpu, page)
+            rows.page[i] = _enter(walk, vcpu, page, info)
             last = np.uint64(i) - ONE
             if i > 0 and rows.kind[last] == EXCEPTION and rows.ctx[last] & 15 == vcpu and rows.n[i] == 0:
                 _enter_first(rows, last, np.uint64(i))

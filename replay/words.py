@@ -23,6 +23,7 @@ from replay.trace.schema import (
     OFFSET_MASK,
     PAGE_SHIFT,
     REQUEST_WRITE,
+    TLB_INDEX,
     TLB_RANDOM,
     TOUCH_SHIFT,
     Arrival,
@@ -41,6 +42,7 @@ SIZES = ("", ", 2 MB", ", 1 GB", "")
 RIGHTS = ((ENTRY_WRITE, "writable"), (ENTRY_USER, "user"), (ENTRY_EXECUTE, "executable"), (ENTRY_GLOBAL, "global"))
 
 TEMPLATES = {
+    Kind.START: "the recording begins: the rows before say what was there",
     Kind.END: "the recording ends",
     Kind.TABLE_ALLOC: "frame {page:#x} becomes a page table of level {info}",
     Kind.TABLE_FREE: "frame {page:#x} is a page table no longer",
@@ -153,7 +155,7 @@ def _entry(words: Words, info: int, page: int, payload: list[int]) -> str:
 
 
 def _tlb_write(words: Words, info: int, page: int, payload: list[int]) -> str:
-    index = "an entry chosen at random" if info & TLB_RANDOM else f"entry {info & ~TLB_RANDOM}"
+    index = "an entry chosen at random" if info & TLB_RANDOM else f"entry {info & TLB_INDEX}"
     return f"{index} of the TLB now maps the pair at {words.address(page)}: " + " and ".join(
         entry(_number(payload, k)) for k in (0, 1)
     )

@@ -73,7 +73,7 @@ DATABASES = frozenset(("database-dss", "database-ir", "database-oltp"))
 SHARED = {
     TOOLS: frozenset(("cc", "cmp", "interp", "ld", "pmake")),
     "user/workload": DATABASES.union(
-        ("bytecode", "compress", "dbench", "engineering", "graph", "kv", "lmbench", "pointer-chase")
+        ("bytecode", "compress", "dbench", "engineering", "graph", "kv", "lmbench", "pointer-chase", "raytrace")
     ),
     "user/database": DATABASES,
 }

@@ -17,6 +17,7 @@ from replay.errors import UserError, unknown
 if TYPE_CHECKING:
     from tracegen.boot import Boot
     from tracegen.record import RecordSummary
+    from tracegen.window import Skip
 
 UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 """Suffix -> bytes."""
@@ -69,6 +70,37 @@ def _complete_cpu(incomplete: str) -> list[str]:
     return [name for name in CPUS if name.startswith(incomplete)]
 
 
+Workload = typer.Argument(
+    help="Which one (see `tracegen workloads`), or a program's file.",
+    metavar="WORKLOAD",
+    autocompletion=_complete_workload,
+)
+Cpu = Annotated[
+    str | None,
+    typer.Option(help="The emulated CPU.", autocompletion=_complete_cpu, show_default="mips64, or the program's"),
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        help="The guest's memory, with its unit.", metavar="SIZE", show_default="64M, or what the workload needs"
+    ),
+]
+Disk = Annotated[str, typer.Option(help="The guest's disk, with its unit.", metavar="SIZE")]
+Seed = Annotated[int, typer.Option(help="Seeds TLB replacement.", metavar="NUMBER", min=0, max=MAX_SEED)]
+Vcpus = Annotated[int, typer.Option(help="vCPUs of the machine.", metavar="NUMBER", min=1, max=16)]
+Quantum = Annotated[
+    int, typer.Option(help="Instructions of a vCPU's turn, about.", metavar="NUMBER", min=64, max=20_000_000)
+]
+SkipInstructions = Annotated[
+    int | None,
+    typer.Option(help="Run so many of the guest's instructions first, unrecorded.", metavar="NUMBER", min=1),
+]
+SkipToMark = Annotated[
+    str | None,
+    typer.Option(help="Run first, unrecorded, to where the workload begins this mark.", metavar="NAME"),
+]
+
+
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     short_help="Run a workload, or a program of your own, and record its trace.",
@@ -78,38 +110,33 @@ def _complete_cpu(incomplete: str) -> list[str]:
         "tracegen run gups --memory 128M --seed 7",
         "tracegen run radix keys=65536 --json",
         "tracegen run my.elf 1000",
+        "tracegen run gups --skip-to-mark measured --window 1000000",
+        "tracegen run --from booted.snap -o radix.arrow",
     ),
 )
 def run(
     context: typer.Context,
-    workload: Annotated[
-        str,
-        typer.Argument(
-            help="Which one (see `tracegen workloads`), or a program's file.",
-            metavar="WORKLOAD",
-            autocompletion=_complete_workload,
-        ),
-    ],
-    cpu: Annotated[
-        str | None,
-        typer.Option(help="The emulated CPU.", autocompletion=_complete_cpu, show_default="mips64, or the program's"),
+    workload: Annotated[str | None, Workload] = None,
+    cpu: Cpu = None,
+    memory: Memory = None,
+    disk: Disk = "16M",
+    seed: Seed = 1,
+    vcpus: Vcpus = 1,
+    quantum: Quantum = 1000,
+    skip_instructions: SkipInstructions = None,
+    skip_to_mark: SkipToMark = None,
+    snapshot_file: Annotated[
+        Path | None, typer.Option("--from", help="Go on from a snapshot, in place of a workload.", metavar="FILE")
     ] = None,
-    memory: Annotated[
-        str | None,
-        typer.Option(
-            help="The guest's memory, with its unit.", metavar="SIZE", show_default="64M, or what the workload needs"
-        ),
-    ] = None,
-    disk: Annotated[str, typer.Option(help="The guest's disk, with its unit.", metavar="SIZE")] = "16M",
-    seed: Annotated[int, typer.Option(help="Seeds TLB replacement.", metavar="NUMBER", min=0, max=MAX_SEED)] = 1,
-    vcpus: Annotated[int, typer.Option(help="vCPUs of the machine.", metavar="NUMBER", min=1, max=16)] = 1,
-    quantum: Annotated[
-        int, typer.Option(help="Instructions of a vCPU's turn, about.", metavar="NUMBER", min=64, max=20_000_000)
-    ] = 1000,
     max_instructions: Annotated[
         int | None,
         typer.Option(
-            help="Stop after so many of the guest's instructions.", metavar="NUMBER", min=1, show_default="no limit"
+            "--max-instructions",
+            "--window",
+            help="Stop after recording so many of the guest's instructions.",
+            metavar="NUMBER",
+            min=1,
+            show_default="no limit",
         ),
     ] = None,
     output: Annotated[
@@ -122,23 +149,88 @@ def run(
     The workload's own arguments follow its name as --NAME VALUE or NAME=VALUE.  A program's file, as `tracegen build`
     makes it, is named with its folder or ends in .elf; what follows it are the program's arguments as they are.
     """
-    machine = {"disk_bytes": parse_size("--disk", disk), "seed": seed, "vcpus": vcpus, "quantum": quantum}
-    if memory is not None:
-        machine["memory_bytes"] = parse_size("--memory", memory)
-    boot = _boot(context, workload, cpu, machine)
-    place = output or Path(f"{Path(workload).stem}.arrow")
+    if (workload is None) == (snapshot_file is None):
+        raise UserError("name either a workload or a snapshot: tracegen run WORKLOAD, or tracegen run --from FILE")
+    name = Path(workload or str(snapshot_file)).stem
+    place = output or Path(f"{name}.arrow")
     if place.is_dir():
-        raise UserError(f"{place} is a folder; name a file, for example -o {place / f'{Path(workload).stem}.arrow'}")
-    from tracegen.record import record_boot
+        raise UserError(f"{place} is a folder; name a file, for example -o {place / f'{name}.arrow'}")
+    with shell.Progress(f"running {name}", "M instructions", 1_000_000) as progress:
+        if workload is None:
+            summary = _go_on(Path(str(snapshot_file)), place, max_instructions, progress)
+        else:
+            boot = _boot(context, workload, cpu, _sizes(memory, disk, seed, vcpus, quantum))
+            from tracegen.record import record_boot
 
-    with shell.Progress(f"running {workload}", "M instructions", 1_000_000) as progress:
-        summary = record_boot(boot, output=place, max_instructions=max_instructions, progress=progress)
+            skip = _skip(skip_instructions, skip_to_mark)
+            summary = record_boot(boot, output=place, max_instructions=max_instructions, progress=progress, skip=skip)
     if json:
         shell.write_json(asdict(summary) | {"path": str(summary.path)})
     else:
         _print(summary)
     # One short of the limit where a branch and its delay slot come next.
     _judge(summary, limited=max_instructions is not None and summary.instructions >= max_instructions - 1)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    epilog=shell.examples(
+        "tracegen snapshot pmake --skip-instructions 50000000 -o half.snap",
+        "tracegen run --from half.snap --window 1000000 -o window.arrow",
+    ),
+)
+def snapshot(
+    context: typer.Context,
+    workload: Annotated[str, Workload],
+    cpu: Cpu = None,
+    memory: Memory = None,
+    disk: Disk = "16M",
+    seed: Seed = 1,
+    vcpus: Vcpus = 1,
+    quantum: Quantum = 1000,
+    skip_instructions: SkipInstructions = None,
+    skip_to_mark: SkipToMark = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write.", show_default="WORKLOAD.snap")
+    ] = None,
+) -> None:
+    """Run a workload, unrecorded, up to a point, and keep the machine's state in a file to go on from."""
+    skip = _skip(skip_instructions, skip_to_mark)
+    if skip is None:
+        raise UserError("say how far the guest is to run: give --skip-instructions or --skip-to-mark")
+    boot = _boot(context, workload, cpu, _sizes(memory, disk, seed, vcpus, quantum))
+    place = output or Path(f"{Path(workload).stem}.snap")
+    from tracegen.snapshot import save
+    from tracegen.window import fast_forward
+
+    with shell.Progress(f"running {workload}", "M instructions", 1_000_000) as progress:
+        machine = boot.machine()
+        mark = fast_forward(boot, machine, skip, progress)
+        size = save(place, boot, machine, mark)
+    print(f"{place}: {size:,} bytes, after {machine.instructions:,} instructions; try `tracegen run --from {place}`")
+
+
+def _skip(instructions: int | None, mark: str | None) -> Skip | None:
+    if instructions is None and mark is None:
+        return None
+    if instructions is not None and mark is not None:
+        raise UserError("give one of --skip-instructions and --skip-to-mark")
+    from tracegen.window import Skip
+
+    return Skip(instructions, mark)
+
+
+def _sizes(memory: str | None, disk: str, seed: int, vcpus: int, quantum: int) -> dict[str, int]:
+    sizes = {"disk_bytes": parse_size("--disk", disk), "seed": seed, "vcpus": vcpus, "quantum": quantum}
+    return sizes if memory is None else {**sizes, "memory_bytes": parse_size("--memory", memory)}
+
+
+def _go_on(file: Path, output: Path, most: int | None, progress: shell.Progress) -> RecordSummary:
+    from tracegen.record import record_machine
+    from tracegen.snapshot import load
+
+    boot, machine, mark = load(file)
+    return record_machine(boot, machine, mark, output=output, max_instructions=most, progress=progress)
 
 
 def _boot(context: typer.Context, workload: str, cpu: str | None, machine: dict[str, int]) -> Boot:

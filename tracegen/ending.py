@@ -47,7 +47,10 @@ class Crossing:
 
 @dataclass(frozen=True)
 class GuestState:
-    """Where a guest was when its run ended; ``place`` names the nearest symbol, ``command`` the process's program."""
+    """Where a guest was when its run ended; ``place`` names the nearest symbol, ``command`` the process's program.
+
+    ``vcpu`` is the one that ran last, None where there is one only.
+    """
 
     pc: str
     place: str
@@ -57,11 +60,12 @@ class GuestState:
     crossing: Crossing | None
     console: tuple[str, ...]
     remedy: str
+    vcpu: int | None = None
 
     def lines(self) -> list[str]:
         """A few lines to read."""
         found = [
-            ("pc", f"{self.pc} {self.place}, {self.mode} mode"),
+            ("pc", f"{self.pc} {self.place}, {self.mode} mode" + ("" if self.vcpu is None else f", vCPU {self.vcpu}")),
             ("process", _process(self.thread, self.command)),
         ]
         if self.crossing:
@@ -100,6 +104,7 @@ def state_of(machine: Machine, result: RunResult, symbols: Sequence[Symbol]) -> 
         crossing,
         tuple(shorten(escape(result.console).splitlines()[-CONSOLE_LINES:])),
         remedy(result),
+        int(s[S.VCPU]) if machine.vcpus > 1 else None,
     )
 
 

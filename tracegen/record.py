@@ -17,7 +17,9 @@ from tracegen.cpu.machine import QUANTUM
 from tracegen.disk import UNITS_PER_SECOND
 from tracegen.ending import GuestState, state_of, why
 from tracegen.interrupts import Interrupts
+from tracegen.machine import Machine
 from tracegen.mips64.state import TLB_ENTRIES
+from tracegen.window import Skip, fast_forward
 from tracegen.writer import TraceWriter
 
 WIRED = 0
@@ -67,15 +69,41 @@ def record(
 
 
 def record_boot(
-    boot: Boot, *, output: str | Path, max_instructions: int | None = None, progress: Progress | None = None
+    boot: Boot,
+    *,
+    output: str | Path,
+    max_instructions: int | None = None,
+    progress: Progress | None = None,
+    skip: Skip | None = None,
 ) -> RecordSummary:
-    """Boot a guest, run it to its end or for ``max_instructions``, and write its trace to ``output``.
+    """Boot a guest and write its trace: see ``record_machine``.  With ``skip`` the trace begins where that says.
 
+    Raises UserError for wrong sizes and places, and leaves no file behind on any error.
+    """
+    machine = boot.machine()
+    mark = fast_forward(boot, machine, skip, progress) if skip else None
+    return record_machine(boot, machine, mark, output=output, max_instructions=max_instructions, progress=progress)
+
+
+def record_machine(
+    boot: Boot,
+    machine: Machine,
+    mark: int | None = None,
+    *,
+    output: str | Path,
+    max_instructions: int | None = None,
+    progress: Progress | None = None,
+) -> RecordSummary:
+    """Run a machine that ``boot`` started to its end or for ``max_instructions``, and write its trace to ``output``.
+
+    Of a machine that has run before, the trace begins with the state that it goes on from; ``mark`` has just begun.
     Raises UserError for wrong sizes and places, and leaves no file behind on any error.  Where the guest fails or does
     not end by itself, as on Ctrl-C, the trace up to there is kept and marked incomplete.
     """
-    with TraceWriter(output, _meta(boot)) as writer, Interrupts() as interrupts:
-        machine = boot.machine()
+    skipped = machine.instructions
+    if skipped:
+        machine.open_window(mark)
+    with TraceWriter(output, _meta(boot, machine)) as writer, Interrupts() as interrupts:
         result = machine.run(writer.write, max_instructions, progress, interrupts.reason)
         complete = result.status == 0
         closing = writer.commit({"complete": complete, "status": result.status, "reason": why(result)})
@@ -83,7 +111,7 @@ def record_boot(
     return RecordSummary(
         path,
         closing.rows,
-        result.instructions,
+        result.instructions - skipped,
         path.stat().st_size,
         result.status,
         result.reason,
@@ -94,7 +122,7 @@ def record_boot(
     )
 
 
-def _meta(boot: Boot) -> TraceMeta:
+def _meta(boot: Boot, machine: Machine) -> TraceMeta:
     mips64 = boot.cpu == "mips64"
     return TraceMeta(
         architecture=boot.cpu,
@@ -105,12 +133,13 @@ def _meta(boot: Boot) -> TraceMeta:
         workload=boot.workload or boot.words[0],
         arguments=boot.words[1:],
         seed=boot.seed,
-        tlb=_tlb(boot.seed) if mips64 else None,
+        tlb=_tlb(machine.generator_seed() if machine.instructions else boot.seed) if mips64 else None,
         tool_version=_tool_version(),
         image_digest=boot.image.digest,
         services=tuple(Service(s.id, s.name, ServiceClass[s.klass]) for s in abi.services()),
         symbols=tuple((s.name, s.address) for s in boot.image.symbols),
         refill=_refill(template.refill_template(boot.image)) if mips64 else None,
+        skipped=machine.instructions,
         marks=marks.names(filesystem.read(boot.image.disk)[boot.words[0]]),
     )
 

@@ -98,6 +98,18 @@ _ALL = (
         ),
     ),
     Workload(
+        name="raytrace",
+        summary="an image of a floor, spheres and a mesh of triangles in a grid, by several threads if so asked",
+        paper="Disco's Splash: SPLASH-2 Raytrace (on 16 processors in figure 8)",
+        parameters=(
+            Parameter("width", 160, 1, 4096, "pixels", "width of the image"),
+            Parameter("height", 120, 1, 4096, "pixels", "height of the image"),
+            Parameter("spheres", 20, 0, 1000, "spheres", "spheres on the floor"),
+            Parameter("depth", 5, 0, 7, "divisions", "times that the mesh's 8 triangles are divided by four"),
+            Parameter("threads", 1, 1, 16, "threads", "threads that take rows of the image"),
+        ),
+    ),
+    Workload(
         name="database-dss",
         summary="decision support: scans, hash joins and aggregates over relations in files",
         paper="Disco's Database: Sybase with a decision-support workload",

@@ -13,6 +13,7 @@ import numpy as np
 
 from replay.hw.walk_caches import WalkCaches
 from replay.jit import inline
+from replay.mmu.spaces import number_of
 from replay.prepare import Prepared
 from replay.trace.schema import ENTRY_FRAME_SHIFT, ENTRY_SIZE_SHIFT, ENTRY_VALID, PAGE_SHIFT, Kind, Segment
 
@@ -94,9 +95,9 @@ def follow(f, vcpu, row):
         _note(f, row)
     elif row.kind == Kind.TABLE_LINK:
         if row.info == ROOT:
-            f.root[_number(f, row.payload[1])] = row.page
+            f.root[number_of(f.spaces, row.payload[1])] = row.page
     elif row.kind == Kind.BASE_SWITCH:
-        f.current[vcpu] = f.root[_number(f, np.uint64(row.page))]
+        f.current[vcpu] = f.root[number_of(f.spaces, np.uint64(row.page))]
 
 
 @inline
@@ -115,17 +116,3 @@ def _note(f, row):
         if f.large[region] != 0 and frame + IN_REGION < f.memory:
             for other in range(f.begin[region], f.begin[region + ONE]):
                 f.page[np.uint64(other)] = frame + (f.vpn[np.uint64(other)] & IN_REGION)
-
-
-@inline
-def _number(f, space):
-    """The number of ``space``."""
-    low, high = np.uint64(0), np.uint64(f.spaces.size)
-    while low < high:
-        middle = (low + high) >> ONE
-        if f.spaces[middle] < space:
-            low = middle + ONE
-        else:
-            high = middle
-    found = low < np.uint64(f.spaces.size) and f.spaces[low] == space
-    return low if found else np.uint64(f.spaces.size)

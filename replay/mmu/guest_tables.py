@@ -15,6 +15,7 @@ import numpy as np
 
 from replay.jit import helper, inline
 from replay.mmu.pmap import MAX_FRAMES
+from replay.mmu.spaces import number_of
 from replay.prepare import Prepared
 from replay.trace import schema
 from replay.trace.schema import ENTRY_SIZE_SHIFT, Segment
@@ -100,20 +101,6 @@ def make_guest_tables(prepared: Prepared) -> GuestTables:
 
 
 @inline
-def number_of(g, space):
-    """The number of an address space; one past the last for a space without a page in the trace."""
-    low, high = np.uint64(0), np.uint64(g.spaces.size)
-    while low < high:
-        middle = (low + high) >> ONE
-        if g.spaces[middle] < space:
-            low = middle + ONE
-        else:
-            high = middle
-    known = low < np.uint64(g.spaces.size) and g.spaces[low] == space
-    return low if known else np.uint64(g.spaces.size)
-
-
-@inline
 def leaf_of(g, page):
     """The leaf table that maps ``page``."""
     return np.uint64(g.leaf[page])
@@ -146,7 +133,7 @@ def table_of(g, row):
 def link(g, row):
     """Follow a TABLE_LINK row: the root of a space is known by its frame."""
     if row.info == LEVELS - 1 and row.page < np.uint64(g.table_of.size):
-        g.table_of[np.uint64(row.page)] = g.root_at + number_of(g, row.payload[1])
+        g.table_of[np.uint64(row.page)] = g.root_at + number_of(g.spaces, row.payload[1])
 
 
 @inline

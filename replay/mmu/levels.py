@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from replay.hw import tlb
+import numpy as np
+
+from replay.hw import sets, tlb
 from replay.jit import inline
-from replay.mmu import l2tlb
 from replay.trace.schema import Kind
+
+ONE = np.uint64(1)
+"""Two pages make a pair."""
 
 
 @inline
 def drop(first, second, vcpu, pair):
     """Forget ``pair``."""
     tlb.drop(first, vcpu, pair)
-    l2tlb.drop(second, vcpu, pair)
+    sets.drop(second, vcpu, pair)
 
 
 @inline
 def drop_space(first, second, space_of, vcpu, space):
     """Forget what belongs to ``space``."""
     tlb.flush_space(first, vcpu, space_of, space)
-    l2tlb.flush_space(second, vcpu, space_of, space)
+    sets.flush_space(second, vcpu, space_of, ONE, space)
 
 
 @inline
@@ -37,4 +41,4 @@ def invalidate(first, second, base, space_of, vcpu, row):
             drop_space(first, second, space_of, vcpu, row.page)
     elif row.kind == Kind.INVALIDATE_ALL:
         tlb.flush(first, vcpu)
-        l2tlb.flush(second, vcpu)
+        sets.flush(second, vcpu)

@@ -10,6 +10,7 @@ from replay.kernel import add, tick
 from replay.mmu import guest_tables, shadow
 from replay.mmu.guest_tables import ACCESSED, KNOWN, TRACED, UNSYNCHRONIZED, VALID
 from replay.mmu.shadow import ENTRY_COMPARED, OLD, ONE, SHADOW_UPDATE, SPACE_DISCARDED, TRACED_STORE, UNSYNC_STORE
+from replay.mmu.spaces import number_of
 from replay.trace.schema import Kind
 
 TABLE_ENTRIES = 512
@@ -44,7 +45,7 @@ def change(s, at, row):
     elif row.kind == Kind.INVALIDATE_PAGE:
         invalidate_page(s, at, np.uint64(row.page))
     elif row.kind == Kind.INVALIDATE_SPACE:
-        _synchronize(s, at, guest_tables.number_of(s.guest, row.page))
+        _synchronize(s, at, number_of(s.guest.spaces, row.page))
         paging.flush_space(s.paging, at.vcpu, row.page)
     elif row.kind == Kind.INVALIDATE_ALL:
         _synchronize(s, at, s.current[at.vcpu])
@@ -174,7 +175,7 @@ def _synchronize(s, at, number):
 @inline
 def switch(s, at, space):
     """The guest loads its base register."""
-    number = guest_tables.number_of(s.guest, space)
+    number = number_of(s.guest.spaces, space)
     s.current[at.vcpu] = number
     if number != 0 and s.stamp[np.uint64(number)] == 0:
         if s.kept[0] == s.spaces:
@@ -201,7 +202,7 @@ def _discard(s, at):
 @helper
 def _end_space(s, space):
     """The guest gave an address space back: its shadow tables take no room any more."""
-    number = np.uint64(guest_tables.number_of(s.guest, space))
+    number = np.uint64(number_of(s.guest.spaces, space))
     if s.stamp[number] != 0:
         _forget_space(s, number)
 

@@ -64,7 +64,10 @@ class Refill:
 
 @dataclass(frozen=True)
 class TraceMeta:
-    """The metadata of one trace.  Times are in units of ``device_time_unit`` (a word, e.g. "instruction")."""
+    """The metadata of one trace.  Times are in units of ``device_time_unit`` (a word, e.g. "instruction").
+
+    ``skipped`` instructions ran before the recording began (since 1.2); a START row says where its events begin.
+    """
 
     architecture: str
     vcpus: int
@@ -85,6 +88,7 @@ class TraceMeta:
     symbols: tuple[tuple[str, int], ...] = ()
     refill: Refill | None = None
     marks: tuple[tuple[int, str], ...] = ()
+    skipped: int = 0
     schema_version: str = field(default=f"{SCHEMA_MAJOR}.{SCHEMA_MINOR}")
 
     def to_json(self) -> bytes:
@@ -179,6 +183,7 @@ class _Reader:
             symbols=self.symbols(d.get("symbols")),
             refill=self.refill(d.get("refill")),
             marks=self.marks(d.get("marks", [])),
+            skipped=self.integer({"skipped": 0} | d, "skipped", 0, 2**64 - 1),
             schema_version=self.text(d, "schema_version"),
         )
 

@@ -53,6 +53,7 @@ class Kind(IntEnum):
     EXTRA = 16  # 48 payload bits of the next row that is no EXTRA: page = low 32, info = high 16
     PAGE = 17  # page = the new id (ids count up from 1), info = Segment; EXTRA: vpn low 48; vpn high 4 | space << 4
     SITE = 18  # a static sensitive instruction: page = the new site id (from 1), info = Sensitive; EXTRA: pc low 48; pc high 16 | register << 16
+    START = 20  # the rows before say what was there when the recording began, and nothing that happened (since 1.2)
     END = 19  # the recording's last row: info = 0 complete, 1 failed or cut short
     # -- translation
     ENTRY = 24  # a store to a page-table page (annotates the STORE row before it): page = page id that the entry maps (0: none), info = index | level << 12; EXTRA: old entry; new entry; the table's frame
@@ -108,6 +109,15 @@ EVENT_FIRST = 16
 
 TLB_RANDOM = 1 << 15
 """Flag in TLB_WRITE's ``info``: the hardware chose the index at random."""
+
+TLB_HELD = 1 << 14
+"""Flag in TLB_WRITE's ``info``, before START alone: the TLB held the entry when the recording began (since 1.2)."""
+
+TLB_INDEX = TLB_HELD - 1
+"""The index in TLB_WRITE's ``info``."""
+
+OPENED_BY_EXCEPTION = 1
+"""SERVICE_ENTER's ``info``, before START alone: an exception that no row tells of opened the service (since 1.2)."""
 
 REQUEST_WRITE = 1 << 8
 """Flag in REQUEST's ``info``: from memory to the device (since 1.1)."""

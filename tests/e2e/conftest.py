@@ -104,10 +104,12 @@ class Run(NamedTuple):
 def boot_on() -> Callable[..., Run]:
     """Boots the guest on a CPU with a boot argument string and runs it to its end."""
 
-    def run(cpu: str, line: str, memory_bytes: int = 64 << 20, *, disk_bytes: int = 2 << 20, seed: int = 1) -> Run:
+    def run(
+        cpu: str, line: str, memory_bytes: int = 64 << 20, *, disk_bytes: int = 2 << 20, seed: int = 1, vcpus: int = 1
+    ) -> Run:
         image, chunks = build.image(cpu), list[dict[str, np.ndarray]]()
         disk = filesystem.fit(image.disk, disk_bytes)
-        machine = make(cpu, image.data, memory_bytes, seed, line.split(), disk=disk)
+        machine = make(cpu, image.data, memory_bytes, seed, line.split(), disk=disk, vcpus=vcpus)
         result = machine.run(sink=lambda words, counts: chunks.append(unpack(words, counts)))
         rows = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
         assert result.reason == "exit"

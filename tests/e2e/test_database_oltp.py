@@ -50,11 +50,11 @@ def cpu(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.mark.parametrize("sizes", SIZES)
-def test_the_bank_adds_up(boot_on: Boot, cpu: str, sizes: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(("sizes", "vcpus"), [(SIZES[0], 1), (SIZES[1], 1), (SIZES[1], 8), (SIZES[2], 1)])
+def test_the_bank_adds_up(boot_on: Boot, cpu: str, sizes: tuple[int, ...], vcpus: int) -> None:
     """Whatever the order of the clients' requests, the rows are the twin's, and the log on the disk ends them all."""
     accounts, clients, requests, frames = sizes
-    run = boot_on(cpu, f"database-oltp {accounts} {clients} {requests} {frames}")
+    run = boot_on(cpu, f"database-oltp {accounts} {clients} {requests} {frames}", vcpus=vcpus)
     rows, endings = bank(accounts, clients, requests)
     of = digest(number for row in sorted(rows.items()) for number in row)
     log = filesystem.read(run.disk)["log"]

@@ -77,11 +77,14 @@ def memory_digest(lines: int, accesses: int, seed: int) -> int:
 
 
 @pytest.mark.parametrize("cpu", build.CPUS)
-@pytest.mark.parametrize("sizes", [(1, 256, 1, 1, 512, 8), (3, 600, 130, 2, 512, 4000), (0, 256, 1, 4, 5000, 3000)])
-def test_simulations_end_in_the_independent_state(boot_on: Boot, cpu: str, sizes: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    ("sizes", "vcpus"),
+    [((1, 256, 1, 1, 512, 8), 1), ((3, 600, 130, 2, 512, 4000), 1), ((0, 256, 1, 4, 5000, 3000), 4)],
+)
+def test_simulations_end_in_the_independent_state(boot_on: Boot, cpu: str, sizes: tuple[int, ...], vcpus: int) -> None:
     """Signals of each cycle and versions of each line are those of plain twins, and the guest's own checks hold."""
     circuits, gates, cycles, memories, lines, accesses = sizes
-    run = boot_on(cpu, f"engineering {' '.join(map(str, sizes))}")
+    run = boot_on(cpu, f"engineering {' '.join(map(str, sizes))}", vcpus=vcpus)
     of_circuits = digest(circuit_digest(gates, cycles, seed) for seed in range(circuits))
     of_memories = digest(memory_digest(lines, accesses, seed) for seed in range(memories))
 

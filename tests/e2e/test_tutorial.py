@@ -26,5 +26,6 @@ def test_the_tutorial_works_as_it_stands(installed: Any, root: Path) -> None:
 
     assert [] == [(one.args, one.stderr) for one in [*done, rows] if one.returncode or one.stderr]
     runs = [one.stdout for command, one in zip(commands, done, strict=True) if command.startswith("tracegen run")]
-    assert [answer, answer] == [run.splitlines(keepends=True)[0] for run in runs]
+    assert [answer] * 4 == [run.splitlines(keepends=True)[0] for run in runs]
+    assert (installed.folder / "sieve.arrow").read_bytes() == (installed.folder / "again.arrow").read_bytes()
     assert "len" in rows.stdout

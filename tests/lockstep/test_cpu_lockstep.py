@@ -12,7 +12,8 @@ from unicorn import mips_const as mc
 from tracegen.elf import read_elf
 from tracegen.mips64.machine import Mips64Machine
 
-PROGRAMS = ("sort", "arithmetic", "unaligned", "lists")
+PROGRAMS = [(name, cpu) for name in ("sort", "arithmetic", "unaligned", "lists") for cpu in ("mips3", "mips4")]
+PROGRAMS.append(("floats", "mips4-float"))
 MEMORY = 8 << 20
 STATUS_KERNEL_64 = 0x000000E0
 NAMES = [mc.UC_MIPS_REG_0 + n for n in range(32)] + [mc.UC_MIPS_REG_HI, mc.UC_MIPS_REG_LO]
@@ -25,7 +26,7 @@ class Reference:
 
     def __init__(self, image: bytes, machine: Mips64Machine) -> None:
         self.uc = unicorn.Uc(unicorn.UC_ARCH_MIPS, unicorn.UC_MODE_MIPS64 | unicorn.UC_MODE_BIG_ENDIAN)
-        self.uc.ctl_set_cpu_model(mc.UC_CPU_MIPS64_5KC)
+        self.uc.ctl_set_cpu_model(mc.UC_CPU_MIPS64_5KF)
         self.uc.mem_map(0, MEMORY)
         self.entry, segments = read_elf(image)
         for segment in segments:
@@ -75,8 +76,7 @@ def _run(image: bytes, traced: bool) -> int:
 
 
 @pytest.mark.parametrize("traced", [False, True], ids=["plain", "traced"])
-@pytest.mark.parametrize("cpu", ["mips3", "mips4"])
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize(("program", "cpu"), PROGRAMS)
 def test_compiled_program_matches_unicorn(compile_program, program, cpu, traced) -> None:  # type: ignore[no-untyped-def]
     """Every register, the program counter and memory equal Unicorn's at each stop of at least 300,000 instructions."""
     assert _run(compile_program(program, cpu), traced) >= 300_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from replay.trace.schema import DELAY_SLOT, Arrival, Cause, Kind, Mode, Sensitive
+from tracegen.abi import Service
 from tracegen.mips64.state import Exc
 
 EXIT = "lui $t9, 0xbf00\n sd $v1, 8($t9)\n b .\n nop\n"
@@ -139,6 +140,7 @@ done: {EXIT}"""
     exception = next(row for row in run.rows if row[0] == Kind.EXCEPTION)
     assert Mode.USER == exception[1] >> 4
     assert Cause.COPROCESSOR == exception[2] & 31
+    assert Service.EXCEPTION_OTHER == run.of(Kind.SERVICE_ENTER)[-1][1]
 
 
 def test_row_order_of_a_system_call(assemble, record) -> None:  # type: ignore[no-untyped-def]

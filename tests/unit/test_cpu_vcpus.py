@@ -7,6 +7,7 @@ import pytest
 from replay.errors import UserError
 from replay.trace.schema import Cause, Kind, Wake
 from tracegen import abi
+from tracegen.ending import state_of
 from tracegen.mips64.machine import Mips64Machine
 
 EXIT = "lui $t9, 0xbf00\n sd $v1, 8($t9)\n b .\n nop\n"
@@ -71,11 +72,11 @@ def count_with(increment: str) -> str:
     """A guest whose vCPUs add to one counter, ROUNDS times each; the first waits for the others and ends with 7."""
     work = f"""
   lui $t8, 0x8000
-  ori $t4, $0, {ROUNDS}
+  ori $s4, $0, {ROUNDS}
 9:
   {increment}
-  daddiu $t4, $t4, -1
-  bnez $t4, 9b
+  daddiu $s4, $s4, -1
+  bnez $s4, 9b
   nop
 8:
   lld $t3, {DONE}($t8)
@@ -329,9 +330,7 @@ def test_code_that_another_vcpu_stores_to_is_lowered_again(assemble, record) -> 
   nop
 .org {SECOND}
   lui $t8, 0x8000
-  ori $t7, $0, 0x1000
-  daddu $t7, $t7, $t8
-  sd $t8, 0x1f00($t8)
+  sd $t8, 0x2f00($t8)
   jal routine
   nop
   sd $t8, {COUNTER}($t8)
@@ -350,6 +349,48 @@ routine:
 """
     run = record(assemble(text), vcpus=2)
     assert 7 == run.result.status
+
+
+def test_stores_to_a_page_that_another_vcpu_made_a_table_are_entries(assemble, record) -> None:  # type: ignore[no-untyped-def]
+    """vCPU 1 stores to a page before and after vCPU 0 announces that it holds entries: the second store is one."""
+    text = f"""{START}
+  ori $t0, $0, 1
+  {start("$t0")}
+  lui $t8, 0x8000
+1:
+  ld $t3, {COUNTER}($t8)
+  beqz $t3, 1b
+  ori $a0, $0, 9
+  ori $a1, $0, 0
+  ori $0, $0, {abi.Announce.TABLE_ALLOC}
+  sd $t3, {DONE}($t8)
+  b .
+  nop
+.org {SECOND}
+  lui $t9, 0xbf00
+  lui $t8, 0x8000
+  ori $s4, $0, 0x9000
+  daddu $s4, $s4, $t8
+  sd $t8, 0x10($s4)
+  sd $t8, {COUNTER}($t8)
+1:
+  ld $t3, {DONE}($t8)
+  beqz $t3, 1b
+  ori $v1, $0, 7
+  sd $0, 0x18($s4)
+  {EXIT}"""
+    run = record(assemble(text), vcpus=2)
+    assert 7 == run.result.status
+    assert [(1, 3)] == [(ctx & 15, info) for kind, ctx, info, *_ in run.rows if kind == Kind.ENTRY]
+
+
+def test_the_state_of_a_guest_that_ends_badly_names_the_vcpu(assemble, record) -> None:  # type: ignore[no-untyped-def]
+    """vCPU 1 ends the run with another status than 0, and what is said of it names vCPU 1."""
+    text = f"{START} ori $t0, $0, 1\n {start('$t0')} b .\n nop\n.org {SECOND}\n ori $v1, $0, 9\n {EXIT}"
+    run = record(assemble(text), vcpus=2)
+    state = state_of(run.machine, run.result, ())
+    assert (9, 1) == (run.result.status, state.vcpu)
+    assert "kernel mode, vCPU 1" in state.lines()[0]
 
 
 def test_announced_locks_and_barriers_are_rows(assemble, record) -> None:  # type: ignore[no-untyped-def]

@@ -12,8 +12,9 @@ import pytest
 
 import models
 from replay.count import count
-from replay.handmade import Script
-from replay.hw import tlb
+from replay.handmade import Script, handmade_meta
+from replay.hw import sets, tlb
+from replay.hw.walk_caches import LEVELS
 from replay.jit import kernel
 from replay.kernel import COMPLETED, NOW_SHIFT, At
 from replay.machine import load_machine
@@ -53,9 +54,9 @@ def second_level_misses(held, pairs):
     misses = 0
     for row in range(pairs.size):
         pair = np.uint64(pairs[row])
-        if not l2tlb.find(held, np.uint64(0), pair):
+        if not sets.find(held, np.uint64(0), pair):
             misses += 1
-            l2tlb.insert(held, np.uint64(0), pair)
+            sets.insert(held, np.uint64(0), pair)
     return misses
 
 
@@ -66,9 +67,9 @@ def first_level(pairs: np.ndarray, entries: int) -> int:
     return int(first_level_misses(tlb.make_tlb(1, segment, settings, ()), pairs))
 
 
-def second_level(pairs: np.ndarray, vpn: np.ndarray, space: np.ndarray, sets: int, ways: int) -> int:
-    """Our misses on ``pairs`` in ``sets`` of ``ways``; ``vpn`` and ``space`` are by page id."""
-    settings = {"l2tlb.entries": sets * ways, "l2tlb.ways": ways}
+def second_level(pairs: np.ndarray, vpn: np.ndarray, space: np.ndarray, count: int, ways: int) -> int:
+    """Our misses on ``pairs`` in ``count`` sets of ``ways``; ``vpn`` and ``space`` are by page id."""
+    settings = {"l2tlb.entries": count * ways, "l2tlb.ways": ways}
     return int(second_level_misses(l2tlb.make_l2tlb(1, vpn, space, settings), pairs))
 
 
@@ -112,16 +113,16 @@ def test_the_first_level_equals_libcachesim_on_recorded_pages(recorded: Any, ent
     assert libcachesim_misses(turns, [0] * len(turns), entries) == first_level(pairs, entries)
 
 
-@pytest.mark.parametrize(("sets", "ways"), [(16, 1), (64, 1), (16, 4)])
-def test_the_second_level_equals_libcachesim_on_recorded_pages(recorded: Any, sets: int, ways: int) -> None:
+@pytest.mark.parametrize(("count", "ways"), [(16, 1), (64, 1), (16, 4)])
+def test_the_second_level_equals_libcachesim_on_recorded_pages(recorded: Any, count: int, ways: int) -> None:
     """Misses of the set-associative TLB are those of a libcachesim cache a set, direct mapping being one way."""
     pairs, vpn, space = recorded
-    home = [(v // 2 + s * 0x9E3779B1) % sets for v, s in zip(vpn[::2].tolist(), space[::2].tolist(), strict=True)]
+    home = [(v // 2 + s * 0x9E3779B1) % count for v, s in zip(vpn[::2].tolist(), space[::2].tolist(), strict=True)]
     turns = without_repeats(pairs)
 
     expected = libcachesim_misses(turns, [home[pair] for pair in turns], ways)
 
-    assert expected == second_level(pairs, vpn, space, sets, ways)
+    assert expected == second_level(pairs, vpn, space, count, ways)
 
 
 @pytest.mark.parametrize("entries", [16, 64, 200])
@@ -137,6 +138,63 @@ def test_native_equals_libcachesim(entries: int) -> None:
     counts = count(script.prepared(), models.load("native"), load_machine("flash-1997"), given)
 
     assert libcachesim_misses(pairs, [0] * len(pairs), entries) == counts.total("utlb_refill")
+
+
+def lru(entries: int) -> Any:
+    """A cache of libcachesim's."""
+    return libcachesim.LRU(cache_size=entries, hashpower=10)
+
+
+class Walker:
+    """Libcachesim's caches as the hardware of native-walk: what it counts on loads of pages."""
+
+    def __init__(self, dtlb: tuple[int, int], stlb: tuple[int, int], pwc: tuple[int, int, int]) -> None:
+        self.levels = [
+            [libcachesim.LRU(cache_size=ways, hashpower=10) for _ in range(n // ways)] for n, ways in (dtlb, stlb)
+        ]
+        self.pwc = [libcachesim.LRU(cache_size=entries, hashpower=10) for entries in pwc]
+        self.clock = 0
+
+    def hits(self, cache: Any, key: int) -> bool:
+        """Whether ``cache`` holds ``key``, which it does then."""
+        request = libcachesim.Request()
+        request.obj_id, request.obj_size, request.clock_time = key + 1, 1, self.clock
+        self.clock += 1
+        return bool(cache.get(request))
+
+    def load(self, vpn: int) -> tuple[int, int, int]:
+        """Whether the second level serves it; whether hardware walks, and how many entries it reads."""
+        first, second = (level[vpn % len(level)] for level in self.levels)
+        if self.hits(first, vpn):
+            return 0, 0, 0
+        if self.hits(second, vpn):
+            return 1, 0, 0
+        found = next((n for n, cache in enumerate(self.pwc) if self.hits(cache, vpn >> 9 * (n + 1))), 3)
+        return 0, 1, found + 1
+
+
+@pytest.mark.parametrize(
+    ("dtlb", "stlb", "pwc"),
+    [((16, 4), (64, 8), (8, 4, 2)), ((12, 1), (30, 3), (1, 1, 1)), ((9, 9), (72, 6), (24, 2, 1))],
+)
+def test_native_walk_equals_libcachesim(dtlb: Any, stlb: Any, pwc: Any) -> None:
+    """Both TLB levels and the three walk caches of a whole count are libcachesim's, for any number of sets."""
+    walker, script = Walker(dtlb, stlb, pwc), Script(handmade_meta(architecture="x86-64"))
+    x, expected = 1, np.zeros(3, int)
+    for _ in range(20_000):
+        x = x * 1103515245 + 12345 & 0x7FFFFFFF
+        n = (x >> 8) % 2000 if x & 128 else (x >> 8) % 25
+        vpn = n % 31 + (n % 7 << 9) + (n % 5 << 18) + (n % 3 << 27)
+        script.row(Kind.LOAD8, script.user(vpn))
+        expected += walker.load(vpn)
+    given = dict(zip(("dtlb.entries", "dtlb.ways", "stlb.entries", "stlb.ways"), dtlb + stlb, strict=True))
+    for level, entries in zip(LEVELS, pwc, strict=True):
+        given |= {f"pwc.{level}_entries": entries, f"pwc.{level}_ways": entries}
+    model = models.load("native-walk")
+
+    counts = count(script.prepared(), model, load_machine(model.machine["x86-64"]), given)
+
+    assert expected.tolist() == [counts.total(name) for name in ("stlb_hit", "page_walk", "walk_reference")]
 
 
 @pytest.mark.parametrize("sequence", ORACLE["sequences"], ids=lambda sequence: sequence["name"])

@@ -24,6 +24,7 @@ for _announce in Announce:
     if _announce.name in Kind.__members__ and _announce not in (Announce.SERVICE_ENTER, Announce.SERVICE_EXIT):
         KIND_OF[_announce] = Kind[_announce.name]
 KIND_OF[[Announce.BARRIER_ARRIVE, Announce.BARRIER_LEAVE]] = Kind.BARRIER
+MARK_BEGIN, MARK_WANTED = np.uint64(Announce.MARK_BEGIN), np.uint64(S.MARK_WANTED)
 FILLED = np.uint64(Announce.FILLED)
 THREAD_NAMES, THREADS = np.uint64(S.THREAD_NAMES), np.uint64(S.THREADS)
 ZERO, ONE = np.uint64(0), np.uint64(1)
@@ -51,6 +52,13 @@ def subject(core, code, a0, a1, a2, a3):
     return info, page & MASK32
 
 
+@inline
+def stop_at_mark(s):
+    """Let the loop ask Python at its next look."""
+    s[MARK_WANTED] = np.uint64(S.MARK_REACHED)
+    s[S.BUDGET_END], s[S.BUDGET], s[S.LIMIT] = s[S.COUNT], s[S.COUNT] + s[S.OTHERS], ZERO
+
+
 @helper
 def say(core, code, a0, a1, a2, a3):
     """Do what one announcement with these arguments asks; unknown codes mean nothing.  THREAD_NAME's is physical."""
@@ -70,3 +78,5 @@ def say(core, code, a0, a1, a2, a3):
             thread_switch(core, a0, a1)
         elif code == THREAD_SPACE:
             thread_begin(core, a0)
+        elif code == MARK_BEGIN and core.s[MARK_WANTED] == a0 + ONE:
+            stop_at_mark(core.s)

@@ -20,6 +20,8 @@ from tracegen.console import Console
 from tracegen.cpu import state as S
 from tracegen.cpu.block import LONGEST_BLOCK, Block
 from tracegen.cpu.buffers import Buffers, Sink
+from tracegen.cpu.inside import ENDS, Inside, ends
+from tracegen.cpu.opening import Opening
 from tracegen.cpu.state import Core, Power, Stop, Views, clear_micro_tlbs, clear_write_tags
 from tracegen.elf import read_elf
 
@@ -31,6 +33,8 @@ LEAST_QUANTUM = 64
 """A shorter turn could be over between a linked load and the store that belongs to it, for ever."""
 PAGE = abi.PAGE_BYTES
 MASK64 = (1 << 64) - 1
+MARK = "mark"
+"""Why a run ended that was to go to a mark."""
 
 
 class RunResult(NamedTuple):
@@ -43,7 +47,7 @@ class RunResult(NamedTuple):
     remedy: str = ""  # what to do about that
 
 
-class Machine(ABC):
+class Machine(Inside, ABC):
     """One guest on vCPUs of one kind.
 
     ``image`` is an ELF file's bytes; ``arguments`` reach the guest as one string in the last page of RAM, whose
@@ -94,6 +98,7 @@ class Machine(ABC):
         self._ops_used = 1
         self._coded: set[int] = set()
         self._traced = False
+        self._opening: Callable[[Buffers], None] | None = None
         self._end = MASK64
         self._load(image)
         self._power_on()
@@ -132,7 +137,22 @@ class Machine(ABC):
     def _forget_page(self, frame: int) -> None:
         """Drop the code lowered from a physical page."""
 
-    def _check_after_run(self) -> None:  # noqa: B027 - most have nothing to check
+    @abstractmethod
+    def tell_tables(self, core: Core, first: int) -> int:
+        """Write rows of the page tables in the physical pages from ``first`` on; gives the page to go on from."""
+
+    def tell_tlb(self, core: Core, base: int) -> None:
+        """Write rows of what the TLB holds of the vCPU whose words begin at ``base``."""
+
+    def asid(self, base: int) -> int:  # noqa: ARG002 - as above
+        """The hardware's tag of the space that is current there."""
+        return 0
+
+    def generator_seed(self) -> int:
+        """The seed that a machine would start with whose generator is where this one's is now."""
+        return 0
+
+    def _check_after_run(self) -> None:
         """Raise UserError if the guest asked for something that this machine does not have."""
 
     # -- memory ----------------------------------------------------------------------------------------------------
@@ -169,6 +189,18 @@ class Machine(ABC):
         """What the disk holds now."""
         return self._disk.astype(self.WORD).tobytes()
 
+    def put_disk(self, content: bytes) -> None:
+        """Let the disk hold something else of its size."""
+        self._disk[:] = np.frombuffer(content, self.WORD)
+
+    def printed(self) -> bytes:
+        """What the guest printed so far, as far as it is kept."""
+        return self._console.text()
+
+    def print_again(self, text: bytes) -> None:
+        """Note what the guest printed before, when its state comes from elsewhere."""
+        self._console.add(text)
+
     def _reset_vcpu(self, vcpu: int, seed: int) -> None:
         """Leave in ``Core`` what a vCPU owns at power-on; all but the first are parked, off."""
         s, r = self.core.s, self.core.r
@@ -204,19 +236,25 @@ class Machine(ABC):
         max_instructions: int | None = None,
         progress: Callable[[int], None] | None = None,
         interrupted: Callable[[], str] | None = None,
+        to_mark: int | None = None,
     ) -> RunResult:
         """Run until the guest stores to the exit register, ``max_instructions`` more have retired, or it cannot go on.
 
         MIPS: a branch and its delay slot retire together; where only one more instruction may, they do not.
-        With a ``sink`` the run is recorded, from power-on to the END row.  ``progress`` is told the instructions
-        retired so far after each step, ``interrupted`` says after each why to end the run, or nothing.  Raises
-        UserError if the guest needs something that this machine does not have.
+        With a ``sink`` the run is recorded, from power-on, or after ``open_window`` from here, to the END row; with
+        ``to_mark`` it ends with reason MARK behind the code in which that mark begins.  ``progress`` is told the
+        instructions retired so far after each step, ``interrupted`` says after each why to end the run, or nothing.
+        Raises UserError if the guest needs something that this machine does not have.
         """
         s = self.core.s
         self._set_traced(sink is not None)
         loop = self._load_loop(self._traced)
         self._end = MASK64 if max_instructions is None else self.instructions + max_instructions
         buffers = Buffers(self.core, sink)
+        s[S.MARK_WANTED] = 0 if to_mark is None else to_mark + 1
+        if self._opening is not None:
+            self._opening(buffers)
+            self._opening = None
         self._begin_stretch()
         end: tuple[str, str] | None = None
         while end is None:
@@ -234,6 +272,10 @@ class Machine(ABC):
         self._check_after_run()
         status = int(s[S.EXIT_VALUE]) if reason == "exit" else None
         return RunResult(status, self.instructions, self._console.text(), reason, remedy)
+
+    def open_window(self, mark: int | None = None) -> None:
+        """Let the next run's trace begin with the state that it goes on from; ``mark`` has just begun, if given."""
+        self._opening = lambda buffers: Opening(self, buffers).write(mark)
 
     def restart(self, pc: int) -> None:
         """Go on from ``pc`` after the guest's exit, with memory, registers and lowered code as they are."""
@@ -265,22 +307,11 @@ class Machine(ABC):
             self._transfer()
         elif stop is Stop.EXIT:
             return "exit", ""
-        elif stop is Stop.STUCK:
-            return (
-                f"the guest takes exceptions for ever without executing an instruction at pc {int(s[S.PC]):#x}",
-                "mend the guest's exception vectors",
-            )
-        elif stop is Stop.WAITS_FOREVER:
-            return (
-                f"the guest waits with its interrupts masked before pc {int(s[S.PC]):#x}: nothing can wake it",
-                "let the guest unmask its timer before it waits",
-            )
-        elif stop is Stop.SHUTDOWN:
-            return (
-                f"the CPU shut down: a fault while it delivered a double fault, at pc {int(s[S.PC]):#x}",
-                "mend the guest's exception handlers and their stacks",
-            )
+        elif stop in ENDS:
+            return ends(stop, int(s[S.PC]))
         elif stop is Stop.BUDGET:
+            if s[S.MARK_WANTED] == S.MARK_REACHED:
+                return MARK, ""
             if self.instructions >= self._end:
                 return self._limit_reached()
             self._begin_stretch()
@@ -298,13 +329,14 @@ class Machine(ABC):
             self._traced = traced
             clear_micro_tlbs(self.views.tags)
         s[S.RECORDING] = traced
-        if traced and not self.instructions:
+        if not self.instructions:
             s[S.STACK], s[S.DEPTH] = abi.Service.BOOT, 1
+        if traced and not self.instructions:
             mode = int(Mode.KERNEL) << 12
             self.core.rows[0] = int(Kind.SERVICE_ENTER) | mode | int(abi.Service.BOOT) << 32
             s[S.POSITION] = 1
         elif traced:
-            for base in self._bases():
+            for base in self.bases():
                 s[base + S.LAST] = s[base + S.COUNT]
 
     def _drain_console(self) -> None:
@@ -360,29 +392,3 @@ class Machine(ABC):
             self._forget_page(frame)
         self._coded.clear()
         self._ops_used = 1
-
-    # -- looking inside --------------------------------------------------------------------------------------------
-
-    @property
-    def instructions(self) -> int:
-        """Instructions retired since power-on, by all vCPUs."""
-        return int(self.core.s[S.COUNT] + self.core.s[S.OTHERS])
-
-    @property
-    def pc(self) -> int:
-        """Address of the next instruction of the vCPU that runs."""
-        return int(self.core.s[S.PC])
-
-    @property
-    def statistics(self) -> dict[str, int]:
-        """Counts kept by the machine itself, recorded or not, of all vCPUs."""
-        return {name.lower(): self._sum(getattr(S, name)) for name in ("EXCEPTIONS", "INTERRUPTS", "IDLE_UNITS")}
-
-    def _bases(self) -> list[int]:
-        """Where the words of each vCPU begin in ``Core.s``."""
-        bases = [S.PARKED + vcpu * S.PARKED_WORDS for vcpu in range(self.vcpus)]
-        bases[int(self.core.s[S.VCPU])] = 0
-        return bases
-
-    def _sum(self, place: int) -> int:
-        return sum(int(self.core.s[base + place]) for base in self._bases())

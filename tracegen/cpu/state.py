@@ -11,7 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from replay.jit import by_reference
 
+
+@by_reference
 class Core(NamedTuple):
     """The vCPU that runs, with the machine's memory and recorder: what compiled code is handed."""
 
@@ -94,6 +97,8 @@ VCPU, VCPUS, QUANTUM, TURN_END, BUDGET, OTHERS, WRITES_EPOCH, IPI_ID = range(662
 """The vCPU that runs; how many there are; how long a turn is; time at which the present turns end; instructions of all
 vCPUs at which Python is asked; those of the vCPUs that do not run; how often pages were found whose stores must be
 seen; the latest IPI."""
+MARK_WANTED, MARK_REACHED = 673, (1 << 64) - 1
+"""Mark + 1 at whose begin Python is asked, 0 for none; it then reads MARK_REACHED."""
 START_ENTRY, START_STACK, START_ARGUMENT = range(670, 673)
 """What the next vCPU to be started gets: see ``tracegen.cpu.ipi``."""
 CONSOLE, CONSOLE_BYTES, CONSOLE_FLUSH = 1024, 4096, 2048

@@ -203,17 +203,22 @@ def step_random(s):
 
 @inline
 def record_tlb_write(core, info, is_global):
-    """The TLB_WRITE row: both halves, named by the even page.  One in an unmapped segment can match nothing."""
+    """The TLB_WRITE row: both halves, named by the even page."""
     s = core.s
     if s[S.RECORDING]:
-        vpn = (s[M.ENTRY_HI] & PAIR_MASK_OF_VPN) >> U12 | high_bits(s[M.ENTRY_HI])
-        if vpn >= KSEG0_FIRST and vpn < KSEG1_FIRST:
-            page = page_id(core, vpn, UNMAPPED_SPACE, UNMAPPED)
-        else:
-            page = page_id(core, vpn, UNMAPPED_SPACE if is_global else s[S.SPACE], MAPPED)
+        page = pair_page(core, s[M.ENTRY_HI], UNMAPPED_SPACE if is_global else s[S.SPACE])
         extra(core, neutral_half(s[M.ENTRY_LO0]))
         extra(core, neutral_half(s[M.ENTRY_LO1]))
         event(core, TLB_WRITE, info, page)
+
+
+@inline
+def pair_page(core, entry_hi, space):
+    """The id of the even page of an entry's pair.  One in an unmapped segment can match nothing."""
+    vpn = (entry_hi & PAIR_MASK_OF_VPN) >> U12 | high_bits(entry_hi)
+    if vpn >= KSEG0_FIRST and vpn < KSEG1_FIRST:
+        return page_id(core, vpn, UNMAPPED_SPACE, UNMAPPED)
+    return page_id(core, vpn, space, MAPPED)
 
 
 KSEG0_FIRST, KSEG1_FIRST = np.uint64(0xFFFFFFFF80000), np.uint64(0xFFFFFFFFA0000)

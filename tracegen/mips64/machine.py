@@ -14,6 +14,7 @@ from tracegen.cpu.block import Block
 from tracegen.cpu.machine import MASK64, PAGE, Machine
 from tracegen.cpu.state import Core, Views, new_core
 from tracegen.interpreter import load_loop
+from tracegen.mips64 import opening
 from tracegen.mips64 import state as M
 from tracegen.mips64.lower.block import lower_block, lower_slot
 
@@ -82,6 +83,21 @@ class Mips64Machine(Machine):
         for page in (frame, frame + (self.memory_bytes >> 12)):
             self.core.entries[page << 10 : (page + 1) << 10] = 0
             self.core.frames[4 * page + M.FRAME_SLOT_BLOCK] = 0
+
+    # -- a trace that begins here ----------------------------------------------------------------------------------
+
+    def tell_tables(self, core: Core, first: int) -> int:
+        return int(opening.tell_tables(core, first))
+
+    def tell_tlb(self, core: Core, base: int) -> None:
+        opening.tell_tlb(core, base)
+
+    def asid(self, base: int) -> int:
+        return int(self.core.s[base + M.ENTRY_HI]) & 0xFF
+
+    def generator_seed(self) -> int:
+        state = int(self.core.s[M.RANDOM_STATE])
+        return (state - 1) * pow(SEED_MIX, -1, 1 << 64) & MASK64
 
     # -- looking inside --------------------------------------------------------------------------------------------
 

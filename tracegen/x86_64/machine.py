@@ -11,6 +11,7 @@ from tracegen.abi_x86_64 import BOOT_TABLES, KERNEL_BASE, VECTOR_DISK, Pte
 from tracegen.cpu.block import Block
 from tracegen.cpu.machine import PAGE, Machine
 from tracegen.interpreter import load_loop
+from tracegen.x86_64 import opening
 from tracegen.x86_64 import state as S
 from tracegen.x86_64.flags import EXPLICIT
 from tracegen.x86_64.lower.block import lower_block
@@ -84,6 +85,11 @@ class X86Machine(Machine):
     def _forget_page(self, frame: int) -> None:
         self.core.frames[4 * frame + S.FRAME_CODE_LINES] = 0
         self.core.entries[frame << 12 : (frame + 1) << 12] = 0
+
+    # -- a trace that begins here ----------------------------------------------------------------------------------
+
+    def tell_tables(self, core: Core, first: int) -> int:
+        return int(opening.tell_tables(core, first))
 
     # -- looking inside --------------------------------------------------------------------------------------------
 

@@ -13,8 +13,8 @@ from tracegen.elf import read_elf
 from tracegen.machine import Machine, make
 from tracegen.x86_64.flags import show
 
-PROGRAMS = ("sort", "arithmetic", "unaligned", "lists")
-CPU = "x86_64-sse-sse2-mmx-x87+soft_float"
+INTEGERS, FLOATS = "x86_64-sse-sse2-mmx-x87+soft_float", "x86_64-mmx-x87"
+PROGRAMS = [(name, INTEGERS) for name in ("sort", "arithmetic", "unaligned", "lists")] + [("floats", FLOATS)]
 MEMORY = 8 << 20
 KEPT = 5 * 4096
 """The pages at the end of RAM that the machine fills."""
@@ -83,7 +83,7 @@ def _run(image: bytes, traced: bool) -> int:
 
 
 @pytest.mark.parametrize("traced", [False, True], ids=["plain", "traced"])
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_compiled_program_matches_unicorn(compile_program, program, traced) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize(("program", "cpu"), PROGRAMS)
+def test_compiled_program_matches_unicorn(compile_program, program, cpu, traced) -> None:  # type: ignore[no-untyped-def]
     """Registers, flags, program counter and memory equal Unicorn's at each stop of at least 250,000 instructions."""
-    assert _run(compile_program(program, CPU), traced) >= 250_000
+    assert _run(compile_program(program, cpu), traced) >= 250_000
