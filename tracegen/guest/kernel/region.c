@@ -36,12 +36,14 @@ static struct region *insert(struct space *space, const struct region *made) {
 
 // Adds a region where nothing is, and no page yet.  0 when there are too many.
 struct region *region_add(struct space *space, const struct region *made) {
+    enter(lock_of(space)); // who looks for memory goes through all spaces
     struct region *r = insert(space, made);
-    if (!r)
-        return 0;
-    r->low = r->to;
-    r->high = r->from;
-    region_hold(r);
+    if (r) {
+        r->low = r->to;
+        r->high = r->from;
+        region_hold(r);
+    }
+    leave(lock_of(space));
     return r;
 }
 
