@@ -115,7 +115,8 @@ TESTS = (
     *("shared_pages", "statuses", "orphans", "faults", "execution", "preemption", "sleeping", "killing"),
     *("pipe_order", "half_read", "pipe_ends", "descriptors", "files", "refused_names", "big_file", "names"),
     *("many_files", "disk_full", "modification", "appenders", "redirection", "damaged_programs", "command_lines"),
-    *("running_program", "reading_without_memory", "threads_share", "locked_counter", "atomic_counter", "barriers"),
+    *("running_program", "reading_without_memory", "float_arithmetic", "float_modes", "float_turns", "float_forks"),
+    *("float_programs", "threads_share", "locked_counter", "atomic_counter", "barriers"),
     *("futexes", "fork_of_threads", "thread_ends", "thread_chains", "fork_storm", "many"),
     *("processes_out", "refusals_for_memory", "memory_out"),
 )
