@@ -75,7 +75,8 @@ def _charged(document: Row, counts: Counts, model: str) -> dict[str, Any]:
 
 def page(rows: Mapping[str, Mapping[str, Row]]) -> str:
     """The page's text; ``rows`` are facts by CPU and workload."""
-    parts = [HEAD]
+    missing = [name for name in WORKLOADS if any(name not in found for found in rows.values())]
+    parts = [HEAD, *(["", f"Without figures here: {', '.join(f'`{name}`' for name in missing)}."] if missing else [])]
     for cpu, found in rows.items():
         parts += ["", f"## On {cpu}", "", *_sizes(found, cpu), "", *_entries(found, cpu)]
     return "\n".join([*parts, "", PAPERS])
@@ -183,14 +184,14 @@ Where ours differ:
 
 
 def main() -> None:
-    """Write the page to stdout; the first argument is the folder that facts are kept in."""
+    """Write the page to stdout; arguments: the folder that facts are kept in, and workloads where not all are meant."""
     folder = Path(sys.argv[1])
     rows: dict[str, dict[str, Row]] = {cpu: {} for cpu in build.CPUS}
-    for name in WORKLOADS:
+    for name in sys.argv[2:] or WORKLOADS:
         for cpu in build.CPUS:
             rows[cpu][name] = measured(name, cpu, folder)
             shell.say(f"{name} on {cpu}: {rows[cpu][name]['instructions']:,} instructions")
-    print(page(rows))
+    sys.stdout.write(page(rows))
 
 
 if __name__ == "__main__":
