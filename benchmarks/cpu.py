@@ -42,14 +42,14 @@ GUESTS = {
         "-target mips64-freestanding -mcpu=mips4 -mno-abicalls -msoft-float -G0",
         "start.S",
         "flat.ld",
-        16,
+        28,
         {"plain": 1.3, "traced": 1.15},
     ),
     "x86-64": Guest(
         "-target x86_64-freestanding -mcpu=x86_64-sse-sse2-mmx-x87+soft_float -mno-red-zone",
         "start_x86_64.S",
         "flat_x86_64.ld",
-        15,
+        23,
         {"plain": 1.2, "traced": 1.2},
     ),
 }

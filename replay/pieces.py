@@ -58,7 +58,7 @@ def count_pieces(
     """Count every row from ``first`` on, pausing when those before each of ``stops`` are counted; yields that stop."""
     rows = columns.kind.size
     done = first
-    for end in sorted(end for end in {*stops, *range(CHUNK_ROWS, rows, CHUNK_ROWS), rows} if end > first):
+    for end in sorted(end for end in {*stops, *range(CHUNK_ROWS, rows, CHUNK_ROWS), rows} if end >= first):
         count_rows(state, engine, columns, done, end)
         done = end
         if end in stops:

@@ -6,7 +6,8 @@ owns itself.  Rows name only the service that is current, so the services open o
 recorder keeps them: an exception opens one, its return closes that one and what it left open, a nested refill takes
 over the return of the refill that it cut off, and a guest thread keeps what it has open while it does not run.
 
-An exception is booked to the service that it opens: the two rows change places.
+An exception is booked to the service that it opens: the two rows change places.  A service that the kernel names only
+after looking is booked to that name from its beginning.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from replay.errors import UserError
 from replay.jit import inline, kernel
 from replay.trace.container import REMEDY
 from replay.trace.meta import MAX_SERVICES, TraceMeta
-from replay.trace.schema import CAUSE_MASK, OPENED_BY_EXCEPTION, Cause, Kind, ServiceClass
+from replay.trace.schema import CAUSE_MASK, FOUND_TO_BE, OPENED_BY_EXCEPTION, Cause, Kind, ServiceClass
 
 WORK = (ServiceClass.PAGE_ZERO, ServiceClass.PAGE_COPY, ServiceClass.TABLE_UPDATE, ServiceClass.DRIVER)
 """Classes of services that are booked to the service that they work for."""
@@ -37,7 +38,7 @@ THREAD_SWITCH, THREAD_SPACE = int(Kind.THREAD_SWITCH), int(Kind.THREAD_SPACE)
 NESTED_REFILL = int(Cause.NESTED_REFILL)
 ONE, SLOTS, THREAD_MASK = np.uint64(1), np.uint64(DEPTH), np.uint64(THREADS - 1)
 OWNER_SHIFT, KEY_MASK = np.uint64(16), np.uint64(0xFFFFFFFF)
-BY_EXCEPTION, OPENED = np.uint64(1 << 32), np.uint64(OPENED_BY_EXCEPTION)
+BY_EXCEPTION, OPENED, FOUND = np.uint64(1 << 32), np.uint64(OPENED_BY_EXCEPTION), np.uint64(FOUND_TO_BE)
 
 
 class Places(NamedTuple):
@@ -70,6 +71,7 @@ class _Walk(NamedTuple):
     work: np.ndarray  # u8 by service id: 1 for work
     resting: np.ndarray  # u8 by service id: 1 where work owns itself
     stack: np.ndarray  # u64[vcpus * DEPTH]
+    begun: np.ndarray  # u64[vcpus * DEPTH]: row at which each began, or its thread went on
     depth: np.ndarray  # u64[vcpus]
     kept: np.ndarray  # u64[THREADS * DEPTH]: the stacks of threads that do not run
     kept_depth: np.ndarray  # u64[THREADS]
@@ -85,10 +87,10 @@ def _top(walk, vcpu):
 
 
 @inline
-def _push(walk, vcpu, key):
+def _push(walk, vcpu, key, row):
     depth = walk.depth[vcpu]
     if depth < SLOTS:
-        walk.stack[vcpu * SLOTS + depth] = key
+        walk.stack[vcpu * SLOTS + depth], walk.begun[vcpu * SLOTS + depth] = key, row
         walk.depth[vcpu] = depth + ONE
 
 
@@ -102,14 +104,14 @@ def _close_exception(walk, vcpu):
 
 
 @inline
-def _enter(walk, vcpu, service, info):
-    """Open ``service``; the key of the place that it runs in."""
+def _enter(walk, vcpu, service, info, row):
+    """Open ``service`` at ``row``; the key of the place that it runs in."""
     owner = _top(walk, vcpu) >> OWNER_SHIFT
     key = service << OWNER_SHIFT
     if walk.work[service] != 0 and walk.resting[owner] == 0 and owner != service:
         key = owner << OWNER_SHIFT | service
     by_exception = walk.before[vcpu] == EXCEPTION or info & OPENED != 0
-    _push(walk, vcpu, key | (BY_EXCEPTION if by_exception else np.uint64(0)))
+    _push(walk, vcpu, key | (BY_EXCEPTION if by_exception else np.uint64(0)), row)
     return key
 
 
@@ -121,7 +123,7 @@ def _runs(key):
 
 
 @inline
-def _exit(walk, vcpu, service):
+def _exit(walk, vcpu, service, row):
     """Go back to ``service``, closing what the row before says is over and then what the row shows to be."""
     if walk.before[vcpu] == RETURN:
         _close_exception(walk, vcpu)
@@ -130,12 +132,12 @@ def _exit(walk, vcpu, service):
     while walk.depth[vcpu] != 0 and _runs(_top(walk, vcpu)) != service:
         walk.depth[vcpu] -= ONE
     if walk.depth[vcpu] == 0 and service != 0:
-        _push(walk, vcpu, service << OWNER_SHIFT)
+        _push(walk, vcpu, service << OWNER_SHIFT, row)
     return _top(walk, vcpu)
 
 
 @inline
-def _switch(walk, vcpu, before, after):
+def _switch(walk, vcpu, before, after, row):
     """Keep what thread ``before`` has open; open what ``after`` had."""
     stack, old, new = vcpu * SLOTS, before * SLOTS, after * SLOTS
     walk.kept_depth[before] = walk.depth[vcpu]
@@ -143,7 +145,7 @@ def _switch(walk, vcpu, before, after):
         walk.kept[old + np.uint64(i)] = walk.stack[stack + np.uint64(i)]
     walk.depth[vcpu], walk.thread[vcpu] = walk.kept_depth[after], after
     for i in range(walk.depth[vcpu]):
-        walk.stack[stack + np.uint64(i)] = walk.kept[new + np.uint64(i)]
+        walk.stack[stack + np.uint64(i)], walk.begun[stack + np.uint64(i)] = walk.kept[new + np.uint64(i)], row
 
 
 @inline
@@ -163,6 +165,23 @@ def _enter_first(rows, exception, enter):
     rows.page[enter], rows.page[exception] = rows.page[exception], rows.page[enter]
 
 
+@inline
+def _find_out(rows, walk, vcpu, service, row):
+    """The innermost open service is ``service``: book to it what its rows so far were booked to, and what follows.
+
+    ``row``, which says so, is none that enters it.
+    """
+    top = vcpu * SLOTS + walk.depth[vcpu] - ONE
+    old = (walk.stack[top] & KEY_MASK) >> OWNER_SHIFT
+    walk.stack[top] = walk.stack[top] & BY_EXCEPTION | service << OWNER_SHIFT
+    for earlier in range(walk.begun[top], row):
+        at = np.uint64(earlier)
+        kind, key = rows.kind[at], np.uint64(rows.page[at])
+        if rows.ctx[at] & 15 == vcpu and (kind == SERVICE_ENTER or kind == SERVICE_EXIT) and key >> OWNER_SHIFT == old:
+            rows.page[at] = service << OWNER_SHIFT | key & THREAD_MASK
+    rows.kind[row], rows.page[row] = SERVICE_EXIT, service << OWNER_SHIFT
+
+
 @kernel
 def _book(rows, walk):
     """Put the key of the place that is current from there on into each row that enters or leaves a service."""
@@ -171,17 +190,20 @@ def _book(rows, walk):
         if kind == EXTRA:
             continue
         vcpu, page, info = np.uint64(rows.ctx[i] & 15), np.uint64(rows.page[i]), np.uint64(rows.info[i])
-        if kind == SERVICE_ENTER:
-            rows.page[i] = _enter(walk, vcpu, page, info)
+        if kind == SERVICE_ENTER and info & FOUND != 0 and walk.depth[vcpu] != 0:
+            _find_out(rows, walk, vcpu, page, np.uint64(i))
+        elif kind == SERVICE_ENTER:
+            rows.page[i] = _enter(walk, vcpu, page, info, np.uint64(i))
             last = np.uint64(i) - ONE
             if i > 0 and rows.kind[last] == EXCEPTION and rows.ctx[last] & 15 == vcpu and rows.n[i] == 0:
                 _enter_first(rows, last, np.uint64(i))
+                walk.begun[vcpu * SLOTS + walk.depth[vcpu] - ONE] = last
         elif kind == SERVICE_EXIT:
-            rows.page[i] = _exit(walk, vcpu, page)
+            rows.page[i] = _exit(walk, vcpu, page, np.uint64(i))
         elif kind == EXCEPTION and info & np.uint64(CAUSE_MASK) == NESTED_REFILL:
             _close_exception(walk, vcpu)
         elif kind == THREAD_SWITCH:
-            _switch(walk, vcpu, info, page & THREAD_MASK)
+            _switch(walk, vcpu, info, page & THREAD_MASK, np.uint64(i))
         elif kind == THREAD_SPACE:
             _begin(walk, vcpu, page & THREAD_MASK)
         walk.before[vcpu] = kind
@@ -219,6 +241,7 @@ def _walk(meta: TraceMeta) -> _Walk:
         work=work,
         resting=resting,
         stack=np.zeros(meta.vcpus * DEPTH, np.uint64),
+        begun=np.zeros(meta.vcpus * DEPTH, np.uint64),
         depth=np.zeros(meta.vcpus, np.uint64),
         kept=np.zeros(THREADS * DEPTH, np.uint64),
         kept_depth=np.zeros(THREADS, np.uint64),

@@ -167,6 +167,7 @@ class Announce(IntEnum):
     THREAD_SPACE = 11  # thread, space that it owns; a thread that does not run begins in the present service
     ZEROED = 12  # frame
     FREED = 13  # frame: nobody holds the page, and its content is forgotten
+    SERVICE_FOUND = 23  # service, another one: if the service now is the other one, it is this one from its beginning
     MARK_BEGIN = 14  # mark id of the workload
     MARK_END = 15  # mark id
     THREAD_NAME = 16  # thread, address of the NUL-ended command line that it runs: said when a run ends early

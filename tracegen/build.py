@@ -62,6 +62,9 @@ TARGETS = {
     "x86-64": Target(X86_64_PROGRAM, X86_64_KERNEL, "little"),
 }
 CPUS = tuple(TARGETS)
+OWN = {"mips64": ("-Wno-error", "-mlong-calls"), "x86-64": ("-Wno-error",)}
+"""Further flags for a user's own programs: they may have warnings, and calls of memset that the compiler itself puts in,
+for which it knows no short form on MIPS64."""
 
 ARCH = "arch"
 """Folder that has, by CPU, what CPUs differ in: files that belong into the folders of the same names beside it."""
@@ -237,7 +240,7 @@ def _link(
     headers = [f"-I{part}" for folder in includes for part in (f"{ARCH}/{cpu}/{folder}", folder)]
     flags = TARGETS[cpu].kernel if kernel else TARGETS[cpu].program
     chosen += [str(path.resolve()) for path in own]
-    options = [*flags, *FLAGS, *(["-Wno-error"] if own else []), *headers, f"-I{out}", *chosen, f"-Wl,-T,{script}"]
+    options = [*flags, *FLAGS, *(OWN[cpu] if own else ()), *headers, f"-I{out}", *chosen, f"-Wl,-T,{script}"]
     compiler = _compiler("compiling a program" if own else IMAGE)
     said = _run([compiler, "cc", *options, "-o", out / "linked"], guest, out, own)
     return (out / "linked").read_bytes(), said

@@ -64,7 +64,7 @@ _ALL = (
         summary="random updates of a table of 8-byte words",
         paper="HPCC RandomAccess",
         parameters=(
-            Parameter("words", 1 << 24, 1 << 9, 1 << 27, "words", "8-byte words in the table", power_of_two=True),
+            Parameter("words", 1 << 24, 1 << 9, 1 << 26, "words", "8-byte words in the table", power_of_two=True),
             Parameter("updates", 100_000, 1, 100_000_000, "updates", "words updated, then updated back"),
         ),
     ),
@@ -158,7 +158,7 @@ _ALL = (
     ),
     Workload(
         name="lmbench",
-        summary="single operations of the kernel, each marked: calls, files, processes, context switches",
+        summary="single operations of the kernel, each marked: calls, files, processes, context switches, mappings",
         paper="lmbench (McVoy and Staelin), as Xen's tables 3 to 5 print it",
         parameters=(
             Parameter("operation", 0, 0, 64, "operation", "number of a mark (see `replay info`), or 0 for all"),
@@ -174,7 +174,7 @@ _ALL = (
     ),
     Workload(
         name="dbench",
-        summary="clients of a file server, each with requests in NetBench's mix on files of its own",
+        summary="clients of a file server, each with requests in NetBench's mix on files in a directory of its own",
         paper="dbench, as Xen's figure 3 runs it",
         parameters=(
             Parameter("clients", 4, 1, 14, "processes", "clients at a time"),
@@ -186,7 +186,7 @@ _ALL = (
         summary="a chain through pages in random order, each step known from the last one only",
         paper="lmbench's lat_mem_rd with random order (McVoy and Staelin)",
         parameters=(
-            Parameter("pages", 8192, 1, 1 << 18, "pages", "pages of 4 KB, one step in each"),
+            Parameter("pages", 8192, 1, 250_000, "pages", "pages of 4 KB, one step in each"),
             Parameter("steps", 400_000, 1, 1_000_000_000, "steps", "steps along the chain"),
         ),
     ),
@@ -214,7 +214,7 @@ _ALL = (
         summary="a cache of values by key: hash table, least recently used ones replaced, Zipf-distributed requests",
         paper="memcached, as studies of data centres run it",
         parameters=(
-            Parameter("items", 1 << 17, 1, 1 << 20, "items", "values that there is room for, of up to 1 KB each"),
+            Parameter("items", 1 << 17, 1, 980_000, "items", "values that there is room for, of up to 1 KB each"),
             Parameter("requests", 200_000, 1, 1_000_000_000, "requests", "requests for one of twice as many keys"),
             Parameter("sets", 10, 0, 100, "of 100", "requests that set a value; others get one"),
         ),

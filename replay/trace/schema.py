@@ -119,6 +119,9 @@ TLB_INDEX = TLB_HELD - 1
 OPENED_BY_EXCEPTION = 1
 """SERVICE_ENTER's ``info``, before START alone: an exception that no row tells of opened the service (since 1.2)."""
 
+FOUND_TO_BE = 2
+"""SERVICE_ENTER's ``info``: the service that is open turned out to be this one; it was from its beginning (since 1.2)."""
+
 REQUEST_WRITE = 1 << 8
 """Flag in REQUEST's ``info``: from memory to the device (since 1.1)."""
 

@@ -11,12 +11,12 @@ import models
 from replay import results
 from replay.count import Counts, count
 from replay.errors import UserError
-from replay.handmade import Script
+from replay.handmade import Script, handmade_meta
 from replay.machine import load_machine
 from replay.places import DEPTH
-from replay.trace.schema import Cause, Kind, ServiceClass, Touch
+from replay.trace.schema import FOUND_TO_BE, Cause, Kind, ServiceClass, Touch
 
-UTLB_MISS, DEMAND_ZERO, DEVICE_INTERRUPT, IDLE, PAGE_ZERO, TABLE_UPDATE, DISK = 2, 3, 8, 9, 10, 13, 15
+UTLB_MISS, DEMAND_ZERO, DEVICE_INTERRUPT, IDLE, PAGE_ZERO, TABLE_UPDATE, DISK, WRITE = 2, 3, 8, 9, 10, 13, 15, 34
 MODELS = sorted(models.BUILT_IN)
 
 
@@ -59,6 +59,44 @@ def test_work_is_booked_to_whom_it_is_done_for(services: tuple[int, ...], place:
     running = {key for key, n in ticks(counts, "instructions").items() if n >= 100}
 
     assert {place} == running
+
+
+def test_a_service_named_late_is_booked_to_that_name_from_its_beginning() -> None:
+    """What an exception opened, with the work done in it, is the service that it turns out to be; others stay."""
+    script = Script()
+    for found in (False, True):
+        script.exception(Cause.NOT_PRESENT, script.user(1), Touch.LOAD)
+        enter(script, DEMAND_ZERO)
+        script.row(Kind.SERVICE_ENTER, TABLE_UPDATE, n=10)
+        script.row(Kind.SERVICE_EXIT, DEMAND_ZERO, n=1)
+        if found:
+            script.row(Kind.SERVICE_ENTER, WRITE, FOUND_TO_BE, n=100)
+        script.row(Kind.RETURN, n=3)
+        script.row(Kind.SERVICE_EXIT, 0)
+    counts = charge(script)
+
+    instructions = {
+        ("DEMAND_ZERO", ""): 13,
+        ("DEMAND_ZERO", "TABLE_UPDATE"): 1,
+        ("write", ""): 113,
+        ("write", "TABLE_UPDATE"): 1,
+    }
+    assert instructions == ticks(counts, "instructions")
+    assert (1, 1) == (counts.invocations()["DEMAND_ZERO"], counts.invocations()["write"])
+    assert {("DEMAND_ZERO", ""): 1, ("write", ""): 1} == ticks(counts, "fault")
+
+
+def test_a_service_named_late_is_its_own_vcpu_s() -> None:
+    """A service that turns out to be another one changes nothing about the same service on another vCPU."""
+    script = Script(handmade_meta(vcpus=2))
+    for vcpu in (0, 1):
+        script.row(Kind.SERVICE_ENTER, DEMAND_ZERO, vcpu=vcpu)
+    script.row(Kind.SERVICE_ENTER, WRITE, FOUND_TO_BE, vcpu=1)
+    for vcpu in (0, 1):
+        script.row(Kind.MARK_BEGIN, n=10 + vcpu, vcpu=vcpu)
+    counts = charge(script)
+
+    assert {("DEMAND_ZERO", ""): 10, ("write", ""): 11} == ticks(counts, "instructions")
 
 
 def test_work_done_goes_back_to_its_owner() -> None:

@@ -20,7 +20,10 @@ CONTENTS = st.builds(
     | st.integers(0, 50000),
     st.integers(0, 9),
 )
-FILES = st.dictionaries(NAMES, CONTENTS, max_size=12)
+PATHS = st.lists(NAMES.map(lambda name: name.strip(".") or "x"), min_size=1, max_size=3).map("/".join)
+FILES = st.dictionaries(PATHS, CONTENTS, max_size=12).filter(
+    lambda files: not any(other.startswith(path + "/") for path in files for other in files)
+)
 ORDERS = st.sampled_from(sorted(filesystem.LAYOUTS))
 
 
@@ -50,7 +53,7 @@ def test_each_block_in_use_belongs_to_one_file(files: dict[str, bytes], order: f
     disk = filesystem.make(files, order)
     number_of = filesystem.LAYOUTS[order].number
     owned = list(range(abi.FS_DATA))
-    for number in range(abi.FS_ROOT, abi.FS_ROOT + 1 + len(files)):
+    for number in range(filesystem.inode(disk, 0).bytes // abi.FS_INODE_BYTES):
         inode = filesystem.inode(disk, number)
         further = disk[inode.indirect * BLOCK :][:BLOCK] if inode.indirect else b""
         owned += [n for n in (*inode.direct, inode.indirect, *(n for (n,) in number_of.iter_unpack(further))) if n]
@@ -63,10 +66,10 @@ def test_each_block_in_use_belongs_to_one_file(files: dict[str, bytes], order: f
 def test_numbers_are_in_the_order_of_the_cpu() -> None:
     """A little-endian disk begins with the magic number's low byte, and has an inode's fields so, too."""
     disk = filesystem.make({"a": bytes(0x1234)}, "little")
-    inode = disk[abi.FS_TABLE * BLOCK + 2 * abi.FS_INODE_BYTES :][: abi.FS_INODE_BYTES]
+    table = disk[filesystem.inode(disk, 0).direct[0] * BLOCK :]
 
     assert b"yalpermv" == disk[:8]
-    assert b"\x34\x12" + bytes(6) == inode[:8]
+    assert b"\x34\x12" + bytes(6) == table[2 * abi.FS_INODE_BYTES :][:8]
 
 
 def test_the_largest_file_fits_and_no_larger_one() -> None:
@@ -80,22 +83,50 @@ def test_the_largest_file_fits_and_no_larger_one() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "x" * abi.FS_NAME_BYTES, "é", "a b", "a\0b"])
-def test_wrong_names_are_refused(name: str) -> None:
-    """A name is 1 to 27 ASCII characters without a space, since command lines are cut there."""
+@pytest.mark.parametrize("path", ["{}", "folder/{}", "{}/file"])
+def test_wrong_names_are_refused(path: str, name: str) -> None:
+    """A name is 1 to 27 ASCII characters without a space, since command lines are cut there; a path is made of such."""
     with pytest.raises(UserError) as error:
-        make({name: b""})
+        make({path.format(name): b""})
 
     assert f"no file of the guest can be called {name!r}: use 1 to 27 ASCII characters, no space" == str(error.value)
 
 
 def test_too_many_files_are_refused() -> None:
-    """There is an inode for each file, one for the directory, and none that is 0."""
-    files = {f"f{i}": b"" for i in range(abi.FS_INODES - 2)}
+    """There is an inode for each file, one for the directory, and none that is 0; no table has more."""
+    files = {f"f{i}": b"" for i in range(abi.FS_INODES - 1)}
     with pytest.raises(UserError) as error:
-        make(files | {"another": b""})
+        make(files)
 
-    assert files == filesystem.read(make(files))
-    assert "511 files are too many for the disk: keep 510 or fewer" == str(error.value)
+    assert "66175 files are too many for the disk: keep 66174 or fewer" == str(error.value)
+
+
+def test_ten_thousand_names_lie_in_blocks_that_their_hashes_tell() -> None:
+    """A directory has a power of two of blocks, each name where the kernel looks for it, none of them full."""
+    files = {f"f{i}": b"" for i in range(10_000)}
+    disk = make(files)
+    blocks = filesystem.inode(disk, abi.FS_ROOT).bytes // BLOCK
+    entries = list(filesystem.LAYOUTS["big"].entry.iter_unpack(filesystem.content(disk, abi.FS_ROOT)))
+    per_block = BLOCK // abi.FS_ENTRY_BYTES
+    found = {(text.rstrip(b"\0").decode(), at // per_block) for at, (number, text) in enumerate(entries) if number}
+
+    assert 0 == blocks & (blocks - 1)
+    assert {(name, filesystem.hash_of(name) % blocks) for name in (*files, "..")} == found
+    assert all(any(not number for number, _ in entries[b * per_block :][:per_block]) for b in range(blocks))
+    assert files == filesystem.read(disk)
+
+
+@pytest.mark.parametrize("size", [1 << 20, 64 << 20])
+def test_a_larger_disk_has_an_inode_for_each_free_block(size: int) -> None:
+    """The table grows with the disk, by blocks that the bitmap marks, and reads back."""
+    disk = make({"a": b"content", "b/c": bytes(50_000)})
+    larger = filesystem.fit(disk, size)
+    free = size // BLOCK - sum(byte.bit_count() for byte in larger[abi.FS_BITMAP * BLOCK : abi.FS_DATA * BLOCK])
+    more = (filesystem.inode(larger, 0).bytes - filesystem.inode(disk, 0).bytes) // abi.FS_INODE_BYTES
+
+    assert abs(free - more) <= BLOCK // abi.FS_INODE_BYTES + 1
+    assert filesystem.read(disk) == filesystem.read(larger)
+    assert bytes(abi.FS_INODE_BYTES) == larger[filesystem.inode(larger, 0).direct[1] * BLOCK :][: abi.FS_INODE_BYTES]
 
 
 def test_a_larger_disk_has_the_same_files() -> None:
@@ -107,14 +138,14 @@ def test_a_larger_disk_has_the_same_files() -> None:
     assert {"a": b"content"} == filesystem.read(larger)
 
 
-@pytest.mark.parametrize("size", [0, 22 * BLOCK - BLOCK, 22 * BLOCK + 1, abi.FS_BLOCKS * BLOCK + BLOCK])
+@pytest.mark.parametrize("size", [0, 12 * BLOCK - BLOCK, 12 * BLOCK + 1, abi.FS_BLOCKS * BLOCK + BLOCK])
 def test_a_disk_that_cannot_be_is_refused(size: int) -> None:
     """A disk holds its files, is made of whole blocks, and has no more of them than the bitmap has bits."""
     disk = make({"a": b"content"})
     with pytest.raises(UserError) as error:
         filesystem.fit(disk, size)
 
-    least = 22 * BLOCK
+    least = 12 * BLOCK
     expected = f"a disk of {size} bytes: give a multiple of 4096 from {least}, its files, to 1073741824"
     assert expected == str(error.value)
 

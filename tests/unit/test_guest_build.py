@@ -12,7 +12,7 @@ import pytest
 
 from replay.errors import UserError
 from tracegen import abi, build, filesystem, symbols, template
-from tracegen.workloads import WORKLOADS, find
+from tracegen.workloads import WORKLOADS, find, memory_bytes
 
 MIPS64 = "mips64"
 
@@ -177,14 +177,14 @@ def test_argument_string_lists_sizes_in_order() -> None:
     """A workload's sizes, given or by default, make the guest's boot argument string."""
     assert "radix 262144 1024 1" == find("radix").command_line()
     assert "radix 100 16 4" == find("radix").command_line({"radix": 16, "keys": 100, "threads": 4})
-    assert "gups 524288 7" == find("gups").command_line({"updates": 7})
+    assert "gups 16777216 7" == find("gups").command_line({"updates": 7})
 
 
 @pytest.mark.parametrize(
     ("workload", "arguments", "message"),
     [
-        ("gups", {"words": 1000}, "gups: words should be a power of two from 512 to 4194304, is 1000"),
-        ("gups", {"words": 1 << 23}, "gups: words should be a power of two from 512 to 4194304, is 8388608"),
+        ("gups", {"words": 1000}, "gups: words should be a power of two from 512 to 67108864, is 1000"),
+        ("gups", {"words": 1 << 27}, "gups: words should be a power of two from 512 to 67108864, is 134217728"),
         ("gups", {"updates": 0}, "gups: updates should be an integer from 1 to 100000000, is 0"),
         ("radix", {"keys": -1}, "radix: keys should be an integer from 1 to 4194304, is -1"),
         ("radix", {"radix": 10}, "radix: radix should be a power of two from 2 to 65536, is 10"),
@@ -214,6 +214,19 @@ def test_default_and_largest_sizes_are_in_range() -> None:
     ]
 
     assert 3 * len(sized) == len(set(lines))
+
+
+def test_a_machine_has_the_memory_that_its_workload_needs() -> None:
+    """The usual memory, or more than a workload touches by what tables, kernel and buffers take."""
+    assert 64 << 20 == memory_bytes("radix") == memory_bytes("gups", {"words": 1 << 20})
+    for name, sizes, touched in (
+        ("gups", {}, 8 << 24),
+        ("graph", {}, (64 + 32 * 12) << 18),
+        ("kv", {}, 1024 << 17),
+        ("kv", {"items": 980_000}, 1_000_000_000),
+        ("pointer-chase", {"pages": 250_000}, 1_000_000_000),
+    ):
+        assert max(100_000_000, touched + (16 << 20)) < memory_bytes(name, sizes) <= min(touched * 1.2, 1 << 30)
 
 
 def test_a_refill_handler_that_loops_is_one_line(checkout: Path) -> None:

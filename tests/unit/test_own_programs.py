@@ -14,7 +14,10 @@ from tracegen.machine import CPUS
 SOURCE = """
 #include "user.h"
 #include "answer.h"
-int main(void) { int left; return number_argument(1) == ANSWER ? EXIT_OK : EXIT_WRONG; }
+struct large { u64 words[40]; };
+static struct large twice(u64 value) { struct large made = {{value, value}}; return made; }
+int main(void) { int left; struct large *kept = allocate(sizeof *kept);
+    *kept = twice(number_argument(1)); return kept->words[1] + kept->words[39] == ANSWER ? EXIT_OK : EXIT_WRONG; }
 """
 
 
@@ -44,7 +47,7 @@ def test_the_compilers_warnings_are_passed_on(folder: Path) -> None:
     """A warning does not stop a program from being made, and names the source as the user did."""
     said = programs.compile_program([folder / "mine.c"], folder / "again.elf", "mips64")
 
-    assert said.startswith(f"{folder}/mine.c:4:22: warning: unused variable 'left'")
+    assert said.startswith(f"{folder}/mine.c:6:22: warning: unused variable 'left'")
     assert (folder / "mips64.elf").read_bytes() == (folder / "again.elf").read_bytes()
 
 

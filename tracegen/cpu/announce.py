@@ -8,14 +8,14 @@ from replay.jit import helper, inline
 from replay.trace.schema import Kind
 from tracegen.abi import Announce
 from tracegen.cpu import state as S
-from tracegen.cpu.recorder import event, extra, service_enter, service_exit, thread_begin, thread_switch
+from tracegen.cpu.recorder import event, extra, service_enter, service_exit, service_found, thread_begin, thread_switch
 from tracegen.cpu.state import Leave
 from tracegen.cpu.tables import TABLE_ALLOC, TABLE_LINK, TABLE_UNLINK, set_table
 
 ON = int(Leave.ON)
-SERVICE_ENTER, SERVICE_EXIT, THREAD_SWITCH, THREAD_SPACE, THREAD_NAME = (
+SERVICE_ENTER, SERVICE_EXIT, SERVICE_FOUND, THREAD_SWITCH, THREAD_SPACE, THREAD_NAME = (
     np.uint64(Announce[name])
-    for name in ("SERVICE_ENTER", "SERVICE_EXIT", "THREAD_SWITCH", "THREAD_SPACE", "THREAD_NAME")
+    for name in ("SERVICE_ENTER", "SERVICE_EXIT", "SERVICE_FOUND", "THREAD_SWITCH", "THREAD_SPACE", "THREAD_NAME")
 )
 LOCK_TRY, BARRIER_LEAVE = np.uint64(Announce.LOCK_TRY), np.uint64(Announce.BARRIER_LEAVE)
 KIND_OF = np.zeros(max(Announce) + 1, np.uint64)
@@ -66,6 +66,8 @@ def say(core, code, a0, a1, a2, a3):
         service_enter(core, a0 & MASK32, ZERO)
     elif code == SERVICE_EXIT:
         service_exit(core)
+    elif code == SERVICE_FOUND:
+        service_found(core, a0 & MASK32, a1 & MASK32)
     elif code == THREAD_NAME:
         if a0 < THREADS:
             core.s[THREAD_NAMES + a0] = a1

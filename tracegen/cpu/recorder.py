@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from replay.jit import helper, inline
-from replay.trace.schema import Kind, Segment
+from replay.trace.schema import FOUND_TO_BE, Kind, Segment
 from tracegen.cpu import state as S
 
 U32, U12, U16, U48 = np.uint64(32), np.uint64(12), np.uint64(16), np.uint64(48)
@@ -18,6 +18,7 @@ MIX1, MIX2, MIX_SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4E
 SLOT_MASK = np.uint64(S.IDS - 1)
 EXTRA, PAGE, SITE, SENSITIVE = (np.uint64(k) for k in (Kind.EXTRA, Kind.PAGE, Kind.SITE, Kind.SENSITIVE))
 ENTER, EXIT = np.uint64(Kind.SERVICE_ENTER), np.uint64(Kind.SERVICE_EXIT)
+FOUND = np.uint64(FOUND_TO_BE)
 BY_EXCEPTION = np.uint64(1 << 32)
 UNMAPPED_SPACE = np.uint64(0)
 MAPPED = np.uint64(Segment.MAPPED)
@@ -157,6 +158,16 @@ def current_service(core):
     s = core.s
     depth = s[S.DEPTH]
     return s[np.uint64(S.STACK) + depth - ONE] & MASK32 if depth else ZERO
+
+
+@inline
+def service_found(core, service, taken_for):
+    """The innermost service, if it was taken for another one, is ``service`` from its beginning; say so."""
+    s = core.s
+    top = np.uint64(S.STACK) + s[S.DEPTH] - ONE
+    if s[S.DEPTH] and s[top] & MASK32 == taken_for:
+        s[top] = s[top] & ~MASK32 | service
+        event(core, ENTER, FOUND, service)
 
 
 @inline

@@ -33,6 +33,12 @@ struct file *file_of(u64 descriptor) {
     return descriptor < MAX_DESCRIPTORS ? current->file[descriptor] : 0;
 }
 
+// Whether a read or a write would not wait.
+int file_is_ready(const struct file *file, int write) {
+    int is_pipe = file->kind == PIPE_OUT || file->kind == PIPE_IN;
+    return !is_pipe || pipe_is_ready(file->pipe, write);
+}
+
 // The lowest free descriptor stands for `file` from here on; -1 when there is none.
 static i64 describe(struct file *file) {
     for (u64 i = 0; i < MAX_DESCRIPTORS; i++)

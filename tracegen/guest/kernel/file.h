@@ -16,6 +16,7 @@ struct file {
 
 // file.c, for names.c
 struct file *file_of(u64 descriptor);
+int file_is_ready(const struct file *file, int write);
 i64 file_describe(struct file made);
 
 // pipe.c
@@ -23,3 +24,4 @@ struct pipe *pipe_create(void);
 void pipe_close(struct pipe *pipe, int writer);
 i64 pipe_read(struct pipe *pipe, u64 to, u64 bytes);
 i64 pipe_write(struct pipe *pipe, u64 from, u64 bytes);
+int pipe_is_ready(const struct pipe *pipe, int write);

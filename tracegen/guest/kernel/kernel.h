@@ -79,7 +79,7 @@ i64 proc_fork(void);
 i64 proc_exec(u64 line);
 i64 proc_wait(u64 status);
 [[noreturn]] void proc_exit(u64 status);
-i64 proc_kill(u64 id);
+i64 proc_kill(u64 id, u64 signal);
 i64 proc_argument(u64 index, u64 to, u64 bytes);
 i64 copy_text(char *to, u64 from, u64 bytes);
 void proc_print_name(void);
@@ -104,6 +104,10 @@ i64 file_link(u64 from, u64 to);
 i64 file_mkdir(u64 name);
 i64 file_rmdir(u64 name);
 i64 file_chdir(u64 name);
+
+// select.c
+void select_wake(void);
+i64 file_select(u64 at, i64 ticks);
 
 // timer.c
 void timer_init(void);

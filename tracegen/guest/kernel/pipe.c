@@ -20,10 +20,21 @@ struct pipe *pipe_create(void) {
     return pipe;
 }
 
+static void changed(struct pipe *pipe) {
+    wake(pipe);
+    select_wake();
+}
+
+// Whether a read or a write would not wait: also where it is refused.
+int pipe_is_ready(const struct pipe *pipe, int write) {
+    u64 used = pipe->written - pipe->read;
+    return write ? used < PIPE_BYTES || !pipe->has_reader : used || !pipe->has_writer;
+}
+
 // The last descriptor of one end is closed: whoever waits at the other must notice.
 void pipe_close(struct pipe *pipe, int writer) {
     *(writer ? &pipe->has_writer : &pipe->has_reader) = 0;
-    wake(pipe);
+    changed(pipe);
     if (!pipe->has_reader && !pipe->has_writer)
         page_free(PHYSICAL(pipe));
 }
@@ -53,7 +64,7 @@ again:
         }
         pipe->read += n;
         done += n;
-        wake(pipe);
+        changed(pipe);
     }
     return (i64)done;
 }
@@ -77,7 +88,7 @@ i64 pipe_write(struct pipe *pipe, u64 from, u64 bytes) {
         }
         pipe->written += n;
         done += n;
-        wake(pipe);
+        changed(pipe);
     }
     return (i64)bytes;
 }

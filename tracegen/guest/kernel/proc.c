@@ -81,6 +81,7 @@ static i64 exec(const struct arguments *line) {
     space_destroy(before);
     frame_start(frame_of(current), entry, USER_TOP);
     float_begin(current);
+    signal_reset(current);
     return 0;
 }
 
@@ -142,6 +143,7 @@ i64 proc_fork(void) {
     memcpy(frame_of(child), frame_of(current), sizeof(struct trapframe));
     frame_result(frame_of(child), 0);
     float_fork(child);
+    signal_fork(child);
     sched_begin(child);
     return (i64)child->id;
 }
@@ -192,6 +194,7 @@ static void give_up_children(struct proc *p) {
     enter(&proclock);
     give_up_children(p);
     wake(p->parent);
+    signal_post(p->parent, SIGNAL_CHILD);
     sched_end();
 }
 
@@ -225,12 +228,10 @@ i64 proc_wait(u64 to) {
 }
 
 // Inside proclock, as the two above.  The process finds out at the end of what it does in the kernel; a sleep is cut short.
-i64 proc_kill(u64 id) {
+i64 proc_kill(u64 id, u64 signal) {
     for (struct proc *p = processes; p < processes + MAX_PROCESSES; p++)
-        if (p->id == id && p->leader == p && p->state != UNUSED && p->state != ZOMBIE) {
-            wake_killed(p);
-            return 0;
-        }
+        if (p->id == id && p->leader == p && p->state != UNUSED && p->state != ZOMBIE)
+            return signal_post(p, signal);
     return -1;
 }
 

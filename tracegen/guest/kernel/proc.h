@@ -17,6 +17,14 @@ struct arguments {
     char text[LINE_BYTES];
 };
 
+// What a process does about signals.
+#define SIGNALS 32
+struct signals {
+    u64 handler[SIGNALS]; // address, or one of signal.c's
+    u64 back;             // where handlers return to
+    u64 pending, blocked; // by bit
+};
+
 struct proc {
     enum state state;
     u64 id;
@@ -29,7 +37,8 @@ struct proc {
     struct proc *next;          // in the queue of a CPU
     const void *channel;        // what it sleeps for; 0 with a deadline only
     u64 deadline;               // tick that ends its sleep; 0 for none
-    int killed;                 // ends before it next runs in user mode
+    u64 killed;                 // the status with which it ends before it next runs in user mode; 0: it does not
+    struct signals signals;     // its process's, of a leader
     struct proc *leader;        // the first thread of its process, perhaps itself
     u64 threads;                // of a leader: of its process, that have not ended
     int ending;                 // of a leader: the process ends, with `status`
@@ -64,7 +73,8 @@ static inline struct trapframe *frame_of(const struct proc *p) {
 void sched_begin(struct proc *p);
 [[noreturn]] void sched_end(void);
 void yield(void);
-void wake_killed(struct proc *p);
+void wake_killed(struct proc *p, u64 status);
+void wake_signalled(struct proc *p);
 int sleep_on(const void *channel, u64 deadline);
 
 // proc.c, for thread.c
@@ -78,6 +88,16 @@ i64 thread_create(u64 entry, u64 stack, u64 argument);
 [[noreturn]] void thread_exit(void);
 i64 thread_join(u64 id);
 void threads_end(u64 status);
+
+// signal.c
+int signal_post(struct proc *p, u64 signal);
+int signal_waits(const struct proc *p);
+i64 signal_action(u64 signal, u64 handler, u64 back);
+void signal_take(struct trapframe *frame);
+int signal_fault(struct trapframe *frame, u64 signal, u64 address);
+i64 signal_return(void);
+void signal_reset(struct proc *p);
+void signal_fork(struct proc *child);
 
 // futex.c
 i64 futex_wait(u64 va, u32 expected);

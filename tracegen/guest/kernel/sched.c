@@ -134,11 +134,16 @@ void yield(void) {
 
 // Sleeps until wake(channel) or, if that is not 0, tick `deadline`.  Monitors are given up meanwhile: who wakes is inside
 // the one that the caller looked in, and so finds the sleeper.
+// Whether a thread has to leave the kernel: it was killed, or a signal waits.
+static int goes_home(const struct proc *p) {
+    return p->killed || signal_waits(p);
+}
+
 static void sleep_until(const void *channel, u64 deadline, int stop_if_killed) {
     struct proc *p = current;
     struct held kept;
     lock_take(&sleeplock);
-    if ((stop_if_killed && p->killed) || (deadline && deadline <= timer_ticks())) {
+    if ((stop_if_killed && goes_home(p)) || (deadline && deadline <= timer_ticks())) {
         lock_give(&sleeplock);
         return;
     }
@@ -160,7 +165,7 @@ void sleep(const void *channel) {
 // The same until tick `deadline`, if that is not 0, and not beyond a kill.  -1 for a killed thread, which must go home.
 int sleep_on(const void *channel, u64 deadline) {
     sleep_until(channel, deadline, 1);
-    return current->killed ? -1 : 0;
+    return goes_home(current) ? -1 : 0;
 }
 
 // Ends the current thread: it runs no more.
@@ -193,9 +198,14 @@ void wake(const void *channel) {
 }
 
 // A kill cuts a sleep short.
-void wake_killed(struct proc *p) {
+void wake_killed(struct proc *p, u64 status) {
+    p->killed = status;
+    wake_signalled(p);
+}
+
+// A thread was sent a signal: a sleep is cut short.
+void wake_signalled(struct proc *p) {
     lock_take(&sleeplock);
-    p->killed = 1;
     if (p->state == SLEEPING)
         make_runnable(p);
     lock_give(&sleeplock);

@@ -48,8 +48,8 @@ static i64 sys_getppid(u64, u64, u64) {
     return parent ? (i64)parent->id : 0;
 }
 
-static i64 sys_kill(u64 id, u64, u64) {
-    return proc_kill(id);
+static i64 sys_kill(u64 id, u64 signal, u64) {
+    return proc_kill(id, signal);
 }
 
 static i64 sys_sleep(u64 ticks, u64, u64) {
@@ -173,6 +173,18 @@ static i64 sys_chdir(u64 name, u64, u64) {
     return file_chdir(name);
 }
 
+static i64 sys_sigaction(u64 signal, u64 handler, u64 back) {
+    return signal_action(signal, handler, back);
+}
+
+static i64 sys_sigreturn(u64, u64, u64) {
+    return signal_return();
+}
+
+static i64 sys_select(u64 sets, u64 ticks, u64) {
+    return file_select(sets, (i64)ticks);
+}
+
 // What each call does, and the guard that it needs for all of its time.
 static const struct {
     i64 (*run)(u64, u64, u64);
@@ -206,6 +218,9 @@ static const struct {
     [SYS_MMAP] = {sys_mmap, &filelock},
     [SYS_MUNMAP] = {sys_munmap, 0},
     [SYS_MPROTECT] = {sys_mprotect, 0},
+    [SYS_SIGACTION] = {sys_sigaction, &proclock},
+    [SYS_SIGRETURN] = {sys_sigreturn, 0},
+    [SYS_SELECT] = {sys_select, &filelock},
     [SYS_MKDIR] = {sys_mkdir, &filelock},
     [SYS_RMDIR] = {sys_rmdir, &filelock},
     [SYS_CHDIR] = {sys_chdir, &filelock},

@@ -83,7 +83,7 @@ void threads_end(u64 status) {
         leader->status = status;
         for (struct proc *p = processes; p < processes + MAX_PROCESSES; p++)
             if (p->state != UNUSED && p->state != ZOMBIE && p->leader == leader && p != current)
-                wake_killed(p);
+                wake_killed(p, STATUS_KILLED);
     }
     if (current != leader)
         end();

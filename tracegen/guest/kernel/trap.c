@@ -22,6 +22,12 @@
     proc_exit(status);
 }
 
+// What a process did wrong is a signal to it, if it has a handler; else it ends.
+static void wrong(struct trapframe *frame, u64 cause, const char *why, u64 status, u64 signal) {
+    if (!signal_fault(frame, signal, cause_has_address(cause) ? frame->address : frame->pc))
+        kill(frame, cause, why, status);
+}
+
 // The kernel's only accesses to user memory are those of user_copy.
 static int in_user_copy(const struct trapframe *frame) {
     return frame->pc >= (u64)user_copy && frame->pc < (u64)user_copy_failed;
@@ -42,7 +48,7 @@ static void memory_fault(struct trapframe *frame, u64 cause) {
     else if (fault == FAULT_NO_MEMORY)
         kill(frame, cause, "out of memory", STATUS_NO_MEMORY);
     else
-        kill(frame, cause, cause_name(frame, cause), STATUS_FAULT);
+        wrong(frame, cause, cause_name(frame, cause), STATUS_FAULT, SIGNAL_SEGV);
 }
 
 static void system_call(struct trapframe *frame, u64 cause) {
@@ -53,11 +59,13 @@ static void system_call(struct trapframe *frame, u64 cause) {
     frame_result(frame, (u64)result);
 }
 
-[[noreturn]] static void unexpected(const struct trapframe *frame, u64 cause) {
+static void unexpected(struct trapframe *frame, u64 cause) {
     if (!from_user(frame))
         panic("unexpected exception", frame);
     const char *name = cause_name(frame, cause);
-    kill(frame, cause, name ? name : "exception", cause_is_address(cause) ? STATUS_FAULT : STATUS_ILLEGAL);
+    int address = cause_is_address(cause);
+    wrong(frame, cause, name ? name : "exception", address ? STATUS_FAULT : STATUS_ILLEGAL,
+          address ? SIGNAL_SEGV : SIGNAL_ILL);
 }
 
 // Sleepers whose time has come, or whose disk request is done, wake; other CPUs' requests are served; and who was
@@ -95,6 +103,9 @@ void trap(struct trapframe *frame) {
     case TRAP_OTHER:
         unexpected(frame, cause);
     }
-    if (from_user(frame) && current->killed)
-        proc_exit(STATUS_KILLED);
+    if (!from_user(frame))
+        return;
+    if (current->killed)
+        proc_exit(current->killed);
+    signal_take(frame);
 }

@@ -153,10 +153,8 @@ static enum fault bring_in(struct space *space, struct region *region, u64 va, i
         return demand_zero(space, region, va);
     if (!wait)
         return FAULT_WAITS;
-    ANNOUNCE1(ANNOUNCE_SERVICE_ENTER, SERVICE_FILE_FAULT);
-    enum fault fault = demand_file(space, region, va, store);
-    ANNOUNCE0(ANNOUNCE_SERVICE_EXIT);
-    return fault;
+    ANNOUNCE2(ANNOUNCE_SERVICE_FOUND, SERVICE_FILE_FAULT, SERVICE_DEMAND_ZERO);
+    return demand_file(space, region, va, store);
 }
 
 // First store to a page that others have, too: a page of its own, which is the shared one if nobody else holds it any

@@ -185,6 +185,13 @@ void rename_one(struct client *c) {
     from->bytes = 0;
 }
 
+// A client's files lie in a directory of its own.
+static const char *folder_of(const struct client *c) {
+    static char name[7 + NUMBER_BYTES] = "client";
+    format_number(name + 6, c->index, 10);
+    return name;
+}
+
 void client_begin(struct client *c, u64 index) {
     memset(c, 0, sizeof *c);
     c->index = index;
@@ -192,6 +199,7 @@ void client_begin(struct client *c, u64 index) {
     c->digest = DIGEST;
     for (u64 i = 0; i < FILES; i++)
         c->file[i].descriptor = -1;
+    expect(c, sys_mkdir(folder_of(c)) == 0 && sys_chdir(folder_of(c)) == 0);
 }
 
 void client_end(struct client *c) {
@@ -207,4 +215,5 @@ void client_end(struct client *c) {
             read_at(c, file, from, CHUNK);
         remove(c, file);
     }
+    expect(c, sys_chdir("..") == 0 && sys_rmdir(folder_of(c)) == 0);
 }

@@ -41,6 +41,10 @@ void *map_file(i64 descriptor, u64 offset, u64 bytes, u64 flags) {
     return (void *)sys_mmap(bytes, flags, offset | (u64)(descriptor + 1));
 }
 
+i64 on_signal(u64 signal, void (*handler)(u64 signal, u64 address)) {
+    return sys_sigaction(signal, (u64)handler, (u64)sys_sigreturn);
+}
+
 [[noreturn]] void start(void) {
     sys_exit((u64)main());
 }

@@ -24,7 +24,7 @@ i64 sys_fork(void);
 i64 sys_exec(const char *line); // the program and its arguments, between spaces; returns only where refused
 i64 sys_wait(u64 *status);      // `status` may be 0
 i64 sys_getpid(void);
-i64 sys_kill(i64 id);
+i64 sys_kill(i64 id, u64 signal); // SIGNAL_TERM and others
 i64 sys_sleep(u64 ticks);
 i64 sys_pipe(i64 ends[2]); // the end to read from, the end to write to
 i64 sys_read(i64 descriptor, void *to, u64 bytes); // fewer than `bytes` at the end of a file
@@ -40,6 +40,9 @@ i64 sys_rename(const char *from, const char *to); // replaces `to`
 i64 sys_dup2(i64 descriptor, i64 to);             // closes `to` first
 u64 sys_freeblocks(void);
 i64 sys_getppid(void);
+i64 sys_sigaction(u64 signal, u64 handler, u64 back); // on_signal gives `back`
+i64 sys_sigreturn(void);                              // what handlers return to
+i64 sys_select(u64 sets[2], i64 ticks); // bits of descriptors to read from, to write to; returns how many are ready
 i64 sys_mkdir(const char *name);
 i64 sys_rmdir(const char *name); // of an empty one
 i64 sys_chdir(const char *name); // names that do not begin with / begin there; .. is the directory above
@@ -93,6 +96,12 @@ void write_all(i64 descriptor, const void *from, u64 bytes); // a full disk ends
 
 void *map_memory(u64 bytes, u64 flags); // zeroed; -1 where the kernel refuses, as with map_file
 void *map_file(i64 descriptor, u64 offset, u64 bytes, u64 flags); // `offset` is a multiple of pages
+
+#define SIGNAL_DEFAULT ((void (*)(u64, u64))0)
+#define SIGNAL_IGNORED ((void (*)(u64, u64))1)
+
+// Calls `handler` with the signal, and the address that a fault is about; it must not use floating point.  -1: refused.
+i64 on_signal(u64 signal, void (*handler)(u64 signal, u64 address));
 
 // The program.
 int main(void);

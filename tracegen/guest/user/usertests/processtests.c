@@ -143,9 +143,9 @@ int killing(void) {
         }
     sys_sleep(1);
     for (u64 i = 0; i < 3; i++)
-        if (sys_kill(child[i]) || reap(child[i]) != STATUS_KILLED || sys_kill(child[i]) != -1)
+        if (sys_kill(child[i], SIGNAL_TERM) || reap(child[i]) != STATUS_KILLED || sys_kill(child[i], SIGNAL_TERM) != -1)
             return 0;
-    return sys_kill(0) == -1 && sys_kill(1 << 30) == -1;
+    return sys_kill(0, SIGNAL_TERM) == -1 && sys_kill(1 << 30, SIGNAL_TERM) == -1;
 }
 
 // More processes, one after the other, than the TLB has numbers for spaces.

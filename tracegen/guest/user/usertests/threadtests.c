@@ -166,7 +166,7 @@ static i64 status_of(void (*run)(void *)) {
     }
     if (run == spin_for_ever) {
         sys_sleep(2);
-        sys_kill(child);
+        sys_kill(child, SIGNAL_TERM);
     }
     return reap(child);
 }

@@ -57,6 +57,14 @@ int refused_maps(void);
 int copies_of_maps(void);
 int pages_out(void);
 
+// signaltests.c
+int signals(void);
+int fault_signals(void);
+int interruptions(void);
+int woken(void);
+int signals_of_programs(void);
+int selection(void);
+
 // directorytests.c
 int directories(void);
 int refused_directories(void);

@@ -61,6 +61,32 @@ static inline void frame_result(struct trapframe *frame, u64 value) {
     frame->reg[REG_V0] = value;
 }
 
+// Room for `bytes` below the stack.
+static inline u64 frame_room(const struct trapframe *frame, u64 bytes) {
+    return (frame->reg[REG_SP] - bytes) & ~15UL;
+}
+
+// Goes on in a signal's handler, above `room`, and from there at `back`.
+static inline void frame_handle(struct trapframe *frame, u64 handler, u64 back, u64 room, u64 signal, u64 address) {
+    frame->reg[REG_A0] = signal;
+    frame->reg[REG_A0 + 1] = address;
+    frame->reg[REG_SP] = room;
+    frame->reg[REG_RA] = back;
+    frame->pc = handler;
+}
+
+// The room that the handler which returned was given.
+static inline u64 frame_room_used(const struct trapframe *frame) {
+    return frame->reg[REG_SP];
+}
+
+// Goes on as `saved`, of which only what the user may change counts.
+static inline void frame_resume(struct trapframe *frame, const struct trapframe *saved) {
+    u64 status = frame->status;
+    memcpy(frame, saved, sizeof *frame);
+    frame->status = status;
+}
+
 // For a panic: each register that may tell something.
 static inline void frame_print(const struct trapframe *frame, void (*field)(const char *name, u64 value)) {
     field(": cause ", (frame->cause & CAUSE_CODE) >> CAUSE_CODE_SHIFT);

@@ -72,6 +72,37 @@ static inline void frame_result(struct trapframe *frame, u64 value) {
     frame->rax = value;
 }
 
+#define RED_ZONE 128      // below the stack, that functions use, too
+#define FLAGS_OF_USER 0x8d5 // what arithmetic says
+
+// Room for `bytes` below the stack; a function that is called finds its return address there, 8 off a multiple of 16.
+static inline u64 frame_room(const struct trapframe *frame, u64 bytes) {
+    return ((frame->sp - RED_ZONE - bytes) & ~15UL) - 8;
+}
+
+// Goes on in a signal's handler, above `room`, which begins with where it returns to.
+static inline void frame_handle(struct trapframe *frame, u64 handler, u64, u64 room, u64 signal, u64 address) {
+    frame->argument[0] = signal;
+    frame->argument[1] = address;
+    frame->sp = room;
+    frame->pc = handler;
+    frame->flags = FLAGS_IF | FLAGS_FIXED;
+}
+
+// The room that the handler which returned was given: its return took the first word.
+static inline u64 frame_room_used(const struct trapframe *frame) {
+    return frame->sp - 8;
+}
+
+// Goes on as `saved`, of which only what the user may change counts.  All registers come back: not as from a call.
+static inline void frame_resume(struct trapframe *frame, const struct trapframe *saved) {
+    memcpy(frame, saved, sizeof *frame);
+    frame->cause = frame->error = 0;
+    frame->cs = USER_CODE;
+    frame->ss = USER_DATA;
+    frame->flags = (saved->flags & FLAGS_OF_USER) | FLAGS_IF | FLAGS_FIXED;
+}
+
 // For a panic: each register that may tell something.
 static inline void frame_print(const struct trapframe *frame, void (*field)(const char *name, u64 value)) {
     field(": cause ", frame->cause);

@@ -66,3 +66,6 @@ thread_entry:
         stub    sys_chdir, SYS_CHDIR
         stub    sys_fstat, SYS_FSTAT
         stub    sys_link, SYS_LINK
+        stub    sys_sigaction, SYS_SIGACTION
+        stub    sys_sigreturn, SYS_SIGRETURN
+        stub    sys_select, SYS_SELECT
