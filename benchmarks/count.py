@@ -31,8 +31,12 @@ from tracegen.record import record
 
 HERE = Path(__file__).resolve().parent
 ROUNDS = 5
+TRACES = (("pmake", "mips64"), ("radix", "mips64"), ("gups", "mips64"), ("pmake", "x86-64"))
+"""Workloads and the CPUs that they are recorded on."""
 LEAST = {"pmake": 0.9, "radix": 0.9}
 """Workload -> speed over C's that the kernel is to reach; hostile-locality traces are reported, not bounded."""
+WALKERS = ("ept", "native-walk", "shadow")
+"""Twins whose hardware walks page tables: those that an x86-64 trace is counted under."""
 
 Run = Callable[[], tuple[float, np.ndarray]]
 
@@ -72,6 +76,9 @@ def lengths(name: str, state: Any) -> tuple[int, ...]:
     """Lengths of arrays that the C structure of a model's state ends with."""
     if name == "disco":
         return state.pmap.machine.size, state.runs.shape[1], state.probed.size
+    if name == "shadow":
+        guest = state.mmu.guest
+        return guest.spaces.size, state.mmu.current.size, guest.table_of.size
     return (state.mmu.frames.spaces.size,) if name == "ept" else ()
 
 
@@ -120,17 +127,37 @@ def measure(name: str, prepared: Prepared, functions: dict[str, Any]) -> dict[st
     return {way: prepared.columns.kind.size / statistics.median(found) for way, found in seconds.items()}
 
 
+def against_c(workload: str, cpu: str, prepared: Prepared, folder: Path) -> Iterator[Result]:
+    """Rows per second of each model that has a C twin, beside each C compiler's; ziglang's is bounded against."""
+    for name in WALKERS if cpu == "x86-64" else sorted(path.stem for path in (HERE / "c").glob("*.c")):
+        functions = {c: build(name, how, folder / f"{name}-{c}.so") for c, how in compilers().items()}
+        speed = measure(name, prepared, functions)
+        for compiler in functions:
+            least = LEAST.get(workload) if compiler == "ziglang" else None
+            what, peer = f"count {workload} on {cpu} under {name}", f"C -O3, {compiler}"
+            yield Result(what, speed["numba"] / 1e6, "M rows/s", peer, speed[compiler] / 1e6, least)
+
+
+def against_hardware(workload: str, cpu: str, prepared: Prepared) -> Iterator[Result]:
+    """Rows per second of each model beside those of the bare machine that it is compared with."""
+    names = [name for name in sorted(models.BUILT_IN) if cpu in models.load(name).fidelity]
+    speed = {name: measure(name, prepared, {})["numba"] for name in names}
+    for name in names:
+        peer = models.load(name).baseline
+        if peer != name:
+            what = f"count {workload} on {cpu} under {name}"
+            yield Result(what, speed[name] / 1e6, "M rows/s", peer, speed[peer] / 1e6)
+
+
 def results() -> list[Result]:
-    """Rows per second of both models on each workload, beside each C compiler; ziglang's is bounded against."""
-    found = []
-    with tempfile.TemporaryDirectory() as folder:
-        for workload in ("pmake", "radix", "gups"):
-            prepared = prepare(str(record(workload, output=Path(folder) / f"{workload}.arrow").path), use_cache=False)
-            for name in sorted(path.stem for path in (HERE / "c").glob("*.c")):
-                functions = {c: build(name, how, Path(folder) / f"{name}-{c}.so") for c, how in compilers().items()}
-                speed = measure(name, prepared, functions)
-                for compiler in functions:
-                    least = LEAST.get(workload) if compiler == "ziglang" else None
-                    what, peer = f"count {workload} under {name}", f"C -O3, {compiler}"
-                    found.append(Result(what, speed["numba"] / 1e6, "M rows/s", peer, speed[compiler] / 1e6, least))
+    """Rows per second of models on each trace, beside C's and, on the x86-64 one, beside the bare machine's."""
+    found: list[Result] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for workload, cpu in TRACES:
+            trace = record(workload, cpu=cpu, output=folder / f"{workload}-{cpu}.arrow").path
+            prepared = prepare(str(trace), use_cache=False)
+            found += against_c(workload, cpu, prepared, folder)
+            if cpu == "x86-64":
+                found += against_hardware(workload, cpu, prepared)
     return found

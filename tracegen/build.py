@@ -63,8 +63,8 @@ TARGETS = {
 }
 CPUS = tuple(TARGETS)
 OWN = {"mips64": ("-Wno-error", "-mlong-calls"), "x86-64": ("-Wno-error",)}
-"""Further flags for a user's own programs: they may have warnings, and calls of memset that the compiler itself puts in,
-for which it knows no short form on MIPS64."""
+"""Further flags for a user's own programs: they may have warnings, and calls of memset that the compiler itself puts
+in, for which it knows no short form on MIPS64."""
 
 ARCH = "arch"
 """Folder that has, by CPU, what CPUs differ in: files that belong into the folders of the same names beside it."""

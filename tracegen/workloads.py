@@ -90,11 +90,11 @@ _ALL = (
         paper="Disco's Engineering: Verilog simulation (VCS) and memory-system simulation (6 + 6 processes)",
         parameters=(
             Parameter("circuits", 6, 0, 14, "processes", "simulations of a circuit"),
-            Parameter("gates", 1 << 14, 256, 1 << 17, "gates", "gates of a circuit"),
-            Parameter("cycles", 4, 1, 1_000_000, "cycles", "clock cycles of a circuit"),
+            Parameter("gates", 1 << 15, 256, 1 << 17, "gates", "gates of a circuit"),
+            Parameter("cycles", 2, 1, 1_000_000, "cycles", "clock cycles of a circuit"),
             Parameter("memories", 6, 0, 14, "processes", "simulations of a memory system"),
             Parameter("lines", 1 << 16, 512, 1 << 20, "lines", "cache lines in a simulated memory"),
-            Parameter("accesses", 1 << 14, 8, 1 << 30, "accesses", "loads and stores of its eight nodes"),
+            Parameter("accesses", 1 << 13, 8, 1 << 30, "accesses", "loads and stores of its eight nodes"),
         ),
     ),
     Workload(
@@ -138,7 +138,7 @@ _ALL = (
             Parameter("accounts", 50_000, 1, 60_000, "accounts", "rows that clients choose from"),
             Parameter("clients", 8, 1, 8, "processes", "processes that ask the server"),
             Parameter("requests", 250, 0, 2500, "requests", "transactions of a client"),
-            Parameter("frames", 128, 16, 8192, "pages", "pages that the database keeps in memory"),
+            Parameter("frames", 512, 16, 8192, "pages", "pages that the database keeps in memory"),
         ),
     ),
     Workload(

@@ -2,7 +2,7 @@
 #include "engine.h"
 
 struct l2tlb { u32 *tags, *home; u64 entries, ways; };
-struct pmap { u32 *machine, *backmaps, *mapped, *entry, *allocated; };
+struct pmap { u32 *machine, *backmaps, *mapped, *entry; u64 *vpn; u32 *leaf, *allocated; };
 struct state {
     i64 *counts; struct tlb tlb; struct l2tlb l2; struct pmap pmap;
     u32 *table; u8 *segment; u32 *space, *direct; u8 *site_tick; u32 *handler; u64 *probed; u32 *base; i64 *runs; i64 quantum;
@@ -114,7 +114,7 @@ static inline void access_page(const struct state *m, const struct at *at, u8 ki
 static u32 frame_of(u64 entry) { return entry & 1 ? (u32)((entry >> 12) + 1) : 0; }
 
 static void emulate_write(const struct state *m, const struct at *at, const struct row *row) {
-    u64 pair = row->page >> 1, index = row->info & 0x7fff, probed = m->probed[at->vcpu];
+    u64 pair = row->page >> 1, index = row->info & 0x3fff, probed = m->probed[at->vcpu];
     int is_random = row->info >> 15;
     m->probed[at->vcpu] = 0;
     if (pair && m->segment[row->page] == MAPPED) {

@@ -13,7 +13,7 @@ enum { REFILL = 1, NESTED_REFILL = 2, PENDING = 4, INVOCATIONS = 2, KERNEL_INSTR
 struct columns { const u8 *kind, *ctx; const u16 *info; const u32 *page; const u8 *n; };
 struct engine {
     i64 *counts; u32 *place; u8 *skip, *on_kind, *on_cause, *on_sensitive, *site_class;
-    u64 *payload; i64 *retired, *slice_end; u64 counters, places, refill, pairs;
+    u64 *payload; i64 *retired, *slice_end; u64 counters, places; u32 *refill; u64 pairs;
 };
 struct tlb { u16 *slot; u32 *pair; u64 *stamp, *random, *order; u64 pairs, entries, wired, lru; };
 struct at { u64 vcpu, lane, base, refill, now; u8 skip, recorded_refill, cut_off; };

@@ -16,6 +16,7 @@ static inline void settle(const struct engine *e, u64 context, u64 base, u8 skip
         skip = e.skip[place]; \
         left = skip == KEPT ? e.slice_end[vcpu] - e.retired[vcpu] : NEVER; \
         base = (vcpu * e.places + place) * e.counters; \
+        refill = (vcpu * e.places + e.refill[place]) * e.counters; \
         references = 0; \
     } while (0)
 
@@ -34,7 +35,6 @@ void count_rows(const struct state *state, const struct engine *engine, const st
             vcpu = this & 15;
             lane = vcpu * e.pairs;
             ENTER();
-            refill = (vcpu * e.places + e.refill) * e.counters;
         }
         left -= c.n[i];
         struct at at = {vcpu, lane, base, refill, i << 10, skip, 0, COMPLETED};

@@ -30,7 +30,7 @@ static inline void access_page(const struct state *m, const struct at *at, u8 ki
 }
 
 static void write_entry(const struct state *m, const struct at *at, const struct row *row) {
-    u64 pair = row->page >> 1, index = row->info & 0x7fff, probed = m->probed[at->vcpu];
+    u64 pair = row->page >> 1, index = row->info & 0x3fff, probed = m->probed[at->vcpu];
     int is_random = row->info >> 15, mapped = pair != 0 && m->segment[row->page] == MAPPED;
     m->probed[at->vcpu] = 0;
     if (is_random) {
@@ -38,7 +38,7 @@ static void write_entry(const struct state *m, const struct at *at, const struct
     } else if (!mapped) {
         if (probed) drop(&m->tlb, at->vcpu, probed);
         else if (index < m->tlb.entries) empty(&m->tlb, at->vcpu, first_entry(&m->tlb, at->vcpu) + index);
-    } else if (index < m->tlb.wired)
+    } else if (index < m->tlb.wired || (row->info >> 14 & 1 && index < m->tlb.entries))  // TLB_HELD
         fill(&m->tlb, at, first_entry(&m->tlb, at->vcpu) + index, pair);
 }
 

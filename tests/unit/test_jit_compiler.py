@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
+from numba import typeof
+from numba.core.errors import TypingError
 
-from replay.jit import helper, inline, kernel
+from replay.jit import by_reference, helper, inline, kernel, types
 
 
 class Sums(NamedTuple):
@@ -53,9 +56,59 @@ def test_kernels_share_a_part() -> None:
 
 def test_a_part_is_no_machine_code_of_its_own() -> None:
     """What only compiled code calls is neither optimised nor made into machine code before a kernel holds it."""
-    _sum(Sums(np.zeros(1, np.int64), np.zeros(1, np.int64)), np.arange(5))
-    [signature] = _add.signatures
+    signature = typeof(Sums(np.zeros(1, np.int64), np.zeros(1, np.int64))), types.int64
+    _add.compile(signature)
     part = _add.overloads[signature]
 
     assert "linkonce_odr" in part.library.get_llvm_str()
     assert 0 == part.library.get_pointer_to_function(part.fndesc.llvm_func_name)
+
+
+class Inner(NamedTuple):
+    """A state within a state."""
+
+    first: np.ndarray
+    grid: np.ndarray
+    factor: np.uint64
+
+
+@by_reference
+class Outer(NamedTuple):
+    """A state."""
+
+    total: np.ndarray
+    inner: Inner
+
+
+@helper
+def _sum_up(inner: Any, total: Any) -> Any:
+    for row in range(inner.grid.shape[0]):
+        for column in range(inner.grid.shape[1]):
+            total[0] += inner.grid[row, column] * inner.factor + inner.first[row]
+
+
+@kernel
+def _sum_grid(outer: Any) -> Any:
+    _sum_up(outer.inner, outer.total)
+
+
+@kernel
+def _read_nothing(outer: Any) -> Any:
+    return outer.lacking
+
+
+def test_a_state_by_reference_reads_as_one_by_value() -> None:
+    """Scalars, arrays of any shape and layout, and states within are what the named tuple holds."""
+    for grid in (np.arange(6, dtype=np.uint64).reshape(2, 3), np.arange(12, dtype=np.uint64).reshape(3, 4)[::2, 1:].T):
+        outer = Outer(np.zeros(1, np.uint64), Inner(np.array([5, 7, 11], np.uint64), grid, np.uint64(3)))
+        _sum_grid(outer)
+
+        assert int((grid * 3 + outer.inner.first[: grid.shape[0], None]).sum()) == outer.total[0]
+
+
+def test_a_field_that_a_state_lacks_does_not_compile() -> None:
+    """Reading what is no field of the state is an error that names it."""
+    outer = Outer(np.zeros(1, np.uint64), Inner(np.zeros(3, np.uint64), np.zeros((1, 1), np.uint64), np.uint64(3)))
+
+    with pytest.raises(TypingError, match="lacking"):
+        _read_nothing(outer)

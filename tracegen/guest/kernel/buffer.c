@@ -3,7 +3,7 @@
 // It is all that is in memory of a file: read and write copy from and to these pages, and processes map them where they
 // lie.  A page that is mapped stays with its block; pageout.c takes it from the processes when memory is short.
 //
-// What is here is the buffers' monitor's; who holds a buffer needs none.
+// What is here is the buffers' guard's; who holds a buffer needs none.
 #include "buffer.h"
 #include "disk.h"
 #include "percpu.h"

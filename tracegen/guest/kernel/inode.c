@@ -35,7 +35,7 @@ struct inode *inode_get(u64 number) {
     return inode_share(inode);
 }
 
-// Also for who has another reference to it, and is not inside the files' monitor.
+// Also for who has another reference to it, and is not inside the files' guard.
 struct inode *inode_share(struct inode *inode) {
     __atomic_fetch_add(&inode->references, 1, __ATOMIC_RELAXED);
     return inode;
@@ -102,7 +102,7 @@ int inode_can_map(const struct inode *inode) {
     return inode->mapped || mapped < MAX_MAPPED;
 }
 
-// Whoever maps a file that nobody did is inside the files' monitor.
+// Whoever maps a file that nobody did is inside the files' guard.
 void inode_map(struct inode *inode, u64 program) {
     if (!__atomic_fetch_add(&inode->mapped, 1, __ATOMIC_RELAXED))
         mapped++;

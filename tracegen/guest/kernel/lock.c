@@ -1,13 +1,14 @@
-// Spinlocks and monitors; lock.h says which there are.
+// Spinlocks and guards; lock.h says which there are.
 #include "announce.h"
 #include "percpu.h"
 
-enum { ORDER_PROCESSES, ORDER_FUTEXES, ORDER_FILES, ORDER_SPACES, ORDER_BUFFERS, ORDER_PAGES, ORDER_DISK };
+enum { ORDER_PROCESSES, ORDER_FUTEXES, ORDER_FILES, ORDER_SPACES, ORDER_HAND, ORDER_BUFFERS, ORDER_PAGES, ORDER_DISK };
 
-struct monitor proclock = {.order = ORDER_PROCESSES}, futexlock = {.order = ORDER_FUTEXES};
-struct monitor filelock = {.order = ORDER_FILES}, memlock = {.order = ORDER_SPACES}, disklock = {.order = ORDER_DISK};
-static struct monitor bufferlock = {.order = ORDER_BUFFERS}, pagelock = {.order = ORDER_PAGES};
-struct monitor *buffers_lock = &memlock, *pages_lock = &memlock;
+struct guard proclock = {.order = ORDER_PROCESSES}, futexlock = {.order = ORDER_FUTEXES};
+struct guard filelock = {.order = ORDER_FILES}, memlock = {.order = ORDER_SPACES}, disklock = {.order = ORDER_DISK};
+struct guard handlock = {.order = ORDER_HAND};
+static struct guard bufferlock = {.order = ORDER_BUFFERS}, pagelock = {.order = ORDER_PAGES};
+struct guard *buffers_lock = &memlock, *pages_lock = &memlock;
 int locks_are_fine;
 
 // Chooses the locks of memory.  Nobody holds one yet.
@@ -47,59 +48,75 @@ void lock_give(struct lock *lock) {
     __atomic_store_n(&lock->holder, 0, __ATOMIC_RELEASE);
 }
 
-// Puts a monitor that was taken at its place among those that this CPU is in.
-static void hold(struct held *held, struct monitor *monitor, u64 depth) {
+// Puts a guard that was taken at its place among those that this CPU is in.
+static void hold(struct held *held, struct guard *guard, u64 depth) {
     u64 i = held->count++;
     if (i == MAX_HELD)
-        panic("too many monitors", 0);
-    for (; i && held->at[i - 1].monitor->order > monitor->order; i--)
+        panic("too many guards", 0);
+    for (; i && held->at[i - 1].guard->order > guard->order; i--)
         held->at[i] = held->at[i - 1];
-    held->at[i].monitor = monitor;
+    held->at[i].guard = guard;
     held->at[i].depth = depth;
 }
 
 // Gives up the last of them from place `from` on.
 static void give_from(struct held *held, u64 from) {
     for (u64 i = held->count; i > from; i--)
-        lock_give(&held->at[i - 1].monitor->lock);
+        lock_give(&held->at[i - 1].guard->lock);
     held->count = from;
 }
 
-static void take(struct monitor *monitor, u64 depth) {
-    lock_take(&monitor->lock);
-    hold(&this_cpu()->held, monitor, depth);
+static void take(struct guard *guard, u64 depth) {
+    lock_take(&guard->lock);
+    hold(&this_cpu()->held, guard, depth);
 }
 
-void enter(struct monitor *monitor) {
+void enter(struct guard *guard) {
     struct held *held = &this_cpu()->held, later;
     u64 at = held->count;
     later.count = 0;
     for (u64 i = 0; i < held->count; i++)
-        if (held->at[i].monitor == monitor) {
+        if (held->at[i].guard == guard) {
             held->at[i].depth++;
             return;
         }
-    while (at && held->at[at - 1].monitor->order > monitor->order)
-        hold(&later, held->at[at - 1].monitor, held->at[at - 1].depth), at--;
+    while (at && held->at[at - 1].guard->order > guard->order)
+        hold(&later, held->at[at - 1].guard, held->at[at - 1].depth), at--;
     give_from(held, at);
-    take(monitor, 1);
-    take_back_monitors(&later);
+    take(guard, 1);
+    take_back_guards(&later);
 }
 
-void leave(struct monitor *monitor) {
+// Enters if that takes no waiting: so the order does not matter.
+int try_enter(struct guard *guard) {
+    struct held *held = &this_cpu()->held;
+    for (u64 i = 0; i < held->count; i++)
+        if (held->at[i].guard == guard) {
+            held->at[i].depth++;
+            return 1;
+        }
+    ANNOUNCE2(ANNOUNCE_LOCK_TRY, guard, 0);
+    if (!try(&guard->lock))
+        return 0;
+    ANNOUNCE1(ANNOUNCE_LOCK_ACQUIRE, guard);
+    hold(held, guard, 1);
+    return 1;
+}
+
+void leave(struct guard *guard) {
     struct held *held = &this_cpu()->held;
     u64 at = held->count - 1;
-    while (held->at[at].monitor != monitor)
+    while (held->at[at].guard != guard)
         at--;
     if (--held->at[at].depth)
         return;
-    lock_give(&monitor->lock);
+    lock_give(&guard->lock);
     for (held->count--; at < held->count; at++)
         held->at[at] = held->at[at + 1];
 }
 
 // Before a sleep, and after it, perhaps on another CPU.
-void give_up_monitors(struct held *kept) {
+void give_up_guards(struct held *kept) {
     struct held *held = &this_cpu()->held;
     for (u64 i = 0; i < held->count; i++)
         kept->at[i] = held->at[i];
@@ -107,7 +124,7 @@ void give_up_monitors(struct held *kept) {
     give_from(held, 0);
 }
 
-void take_back_monitors(const struct held *kept) {
+void take_back_guards(const struct held *kept) {
     for (u64 i = 0; i < kept->count; i++)
-        take(kept->at[i].monitor, kept->at[i].depth);
+        take(kept->at[i].guard, kept->at[i].depth);
 }

@@ -42,28 +42,24 @@ static u64 sweep(struct space *space, u64 most) {
 }
 
 // Unmaps some pages, in two turns at most.  0 where no process maps a page that could go.  Where each space has a lock of
-// its own, who looks for memory takes from itself only: it may be inside its own already, and waits for no other.
+// its own, one that somebody is inside of is passed over: who looks for memory may be inside one, too.
 u64 page_out(void) {
     u64 taken = 0;
-    struct monitor *monitor = &memlock;
-    if (locks_are_fine) {
-        if (!current)
-            return 0;
-        monitor = &current->space->own;
-        hand = (u64)(current->space - spaces);
-        hand_va = 0;
-    }
-    enter(monitor);
+    struct guard *guard = locks_are_fine ? &handlock : &memlock;
+    enter(guard);
     ANNOUNCE1(ANNOUNCE_SERVICE_ENTER, SERVICE_PAGE_OUT);
     for (u64 n = 0; n <= 2 * MAX_SPACES && taken < TAKEN_AT_ONCE; n++) {
-        if (spaces[hand].id)
-            taken += sweep(spaces + hand, TAKEN_AT_ONCE - taken);
+        struct space *space = spaces + hand;
+        if (space->id && try_enter(lock_of(space))) {
+            taken += sweep(space, TAKEN_AT_ONCE - taken);
+            leave(lock_of(space));
+        }
         if (taken < TAKEN_AT_ONCE) {
-            hand = locks_are_fine ? hand : (hand + 1) % MAX_SPACES;
+            hand = (hand + 1) % MAX_SPACES;
             hand_va = 0;
         }
     }
-    leave(monitor);
+    leave(guard);
     ANNOUNCE0(ANNOUNCE_SERVICE_EXIT);
     return taken;
 }

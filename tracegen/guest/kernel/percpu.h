@@ -14,7 +14,7 @@ struct cpu {
     struct space *space;   // whose entries the hardware uses; 0 for none
     struct proc *float_owner; // whose floating-point registers it has (float.c)
     struct context idle;   // the idle thread, while it does not run
-    struct held held;      // monitors that whoever runs is in
+    struct held held;      // guards that whoever runs is in
     u64 alarm;             // when its next tick is due
     int shot;              // another CPU waits until this one has forgotten some entries
     struct lock queue_lock;

@@ -152,9 +152,9 @@ static void sleep_until(const void *channel, u64 deadline, int stop_if_killed) {
     p->state = SLEEPING;
     awake--;
     lock_give(&sleeplock);
-    give_up_monitors(&kept);
+    give_up_guards(&kept);
     schedule();
-    take_back_monitors(&kept);
+    take_back_guards(&kept);
 }
 
 // Sleeps until wake(channel), killed or not.  The caller looks again whether what it waits for is there.
@@ -175,7 +175,7 @@ int sleep_on(const void *channel, u64 deadline) {
     current->state = ZOMBIE;
     awake--;
     lock_give(&sleeplock);
-    give_up_monitors(&kept);
+    give_up_guards(&kept);
     schedule();
     panic("a zombie ran", 0);
 }

@@ -89,8 +89,8 @@ struct space *space_fork(struct space *from) {
 // Frees all that a space has.  Its pages go first, before anybody sleeps; its root last, since who sleeps comes back to
 // it.
 void space_destroy(struct space *space) {
-    struct monitor *monitor = lock_of(space);
-    enter(monitor);
+    struct guard *guard = lock_of(space);
+    enter(guard);
     for (struct region *r = space->region; r < space->region + space->count; r++)
         vm_abandon(space, r);
     for (struct region *r = space->region; r < space->region + space->count; r++)
@@ -101,6 +101,6 @@ void space_destroy(struct space *space) {
         region_release(space->region + --space->count);
     tables_destroy(space);
     ANNOUNCE1(ANNOUNCE_SPACE_DESTROY, space->id);
-    leave(monitor);
+    leave(guard);
     space->id = 0;
 }

@@ -26,14 +26,14 @@ struct space {
     struct tables tables; // pte.h
     u64 heap_end;
     u64 threads;          // that run in it
-    struct monitor own;   // its monitor, if locks are fine
+    struct guard own;   // its guard, if locks are fine
     u64 count;
     struct region region[MAX_REGIONS]; // by address
 };
 
 extern struct space spaces[MAX_SPACES];
 
-static inline struct monitor *lock_of(struct space *space) {
+static inline struct guard *lock_of(struct space *space) {
     return locks_are_fine ? &space->own : &memlock;
 }
 

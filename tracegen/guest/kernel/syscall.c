@@ -185,10 +185,10 @@ static i64 sys_select(u64 sets, u64 ticks, u64) {
     return file_select(sets, (i64)ticks);
 }
 
-// What each call does, and the monitor that it needs for all of its time.
+// What each call does, and the guard that it needs for all of its time.
 static const struct {
     i64 (*run)(u64, u64, u64);
-    struct monitor *inside;
+    struct guard *inside;
 } table[] = {
     [SYS_EXIT] = {sys_exit, 0},
     [SYS_WRITE] = {sys_write, &filelock},
@@ -239,11 +239,11 @@ static const struct {
 i64 syscall(u64 number, const u64 *arguments) {
     if (number >= sizeof table / sizeof *table || !table[number].run)
         return -1;
-    struct monitor *monitor = table[number].inside;
-    if (monitor)
-        enter(monitor);
+    struct guard *guard = table[number].inside;
+    if (guard)
+        enter(guard);
     i64 result = table[number].run(arguments[0], arguments[1], arguments[2]);
-    if (monitor)
-        leave(monitor);
+    if (guard)
+        leave(guard);
     return result;
 }

@@ -37,10 +37,10 @@ static int in_user_copy(const struct trapframe *frame) {
 static void memory_fault(struct trapframe *frame, u64 cause) {
     if (!current || (!from_user(frame) && !in_user_copy(frame)))
         panic("kernel memory fault", frame);
-    struct monitor *monitor = lock_of(current->space);
-    enter(monitor);
+    struct guard *guard = lock_of(current->space);
+    enter(guard);
     enum fault fault = vm_fault(current->space, frame->address, cause_needs(frame, cause), from_user(frame));
-    leave(monitor);
+    leave(guard);
     if (fault == FAULT_RESOLVED)
         return;
     if (!from_user(frame))
