@@ -25,7 +25,7 @@ BARE = {"mips64": ("native", "flash-1997"), "x86-64": ("native-walk", "skylake-2
 MISSES = {"native": ("utlb_refill",), "native-walk": ("page_walk",)}
 """Model -> counters of TLB misses that hardware's last level does not serve."""
 
-CALLS_SHOWN = 4
+CALLS_SHOWN, DIGEST_SHOWN = 4, 16
 USER, BOOT, IDLE = "USER", "BOOT", "IDLE"
 
 Row = Mapping[str, Any]
@@ -92,7 +92,8 @@ def _heading(*cells: str) -> list[str]:
 
 def _sizes(rows: Mapping[str, Row], cpu: str) -> Iterator[str]:
     model, machine = BARE[cpu]
-    yield f"Time and TLB misses are those of `{model}` on `{machine}`."
+    images = ", ".join(f"`{digest[:DIGEST_SHOWN]}`" for digest in sorted({row["image"] for row in rows.values()}))
+    yield f"Time and TLB misses are those of `{model}` on `{machine}`. The guest's image: {images}."
     yield ""
     yield from _heading(
         *("workload", "M instr.", "M rows", "bytes a row", "pages", "TLB misses / 1,000 refs"),
