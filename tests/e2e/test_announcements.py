@@ -16,6 +16,7 @@ from replay.trace.schema import (
     ENTRY_REFERENCED,
     ENTRY_SIZE_SHIFT,
     EVENT_FIRST,
+    FOUND_TO_BE,
     REQUEST_WRITE,
     Cause,
     Kind,
@@ -279,15 +280,18 @@ def test_x86_entries_that_change_are_invalidated(recorded: Recorded) -> None:
     assert (memory.invalidations > 1000) == (recorded.cpu == "x86-64")
 
 
-def test_services_nest(events: list[Row]) -> None:
+@pytest.mark.parametrize("recorded", [(cpu, 1) for cpu in build.CPUS], ids=str, indirect=True)
+def test_services_nest(recorded: Recorded) -> None:
     """An exception's code closes what it opened before it returns, thread by thread; each exit names what is open."""
     stacks = defaultdict[int, list[tuple[int, bool]]](list)  # thread -> services, and whether an exception opened them
-    threads, latest = Counter[int](), dict[int, Row]()  # of each vCPU
-    for row in events:
-        thread, before = threads[row.vcpu], latest.get(row.vcpu)
+    threads, latest = {0: 0}, dict[int, Row]()  # of each vCPU
+    for row in recorded.events:
+        thread, before = threads.get(row.vcpu, NO_THREAD), latest.get(row.vcpu)
         stack = stacks[thread]
         if row.kind == Kind.EXCEPTION and row.info & CAUSE_MASK == Cause.NESTED_REFILL:
             assert stack.pop()[1]
+        elif row.kind == Kind.SERVICE_ENTER and row.info == FOUND_TO_BE:
+            stack[-1] = (row.page, stack[-1][1])  # what is open turns out to be another service
         elif row.kind == Kind.SERVICE_ENTER:
             stack.append((row.page, before is not None and before.kind == Kind.EXCEPTION))
         elif row.kind == Kind.SERVICE_EXIT:
@@ -300,7 +304,7 @@ def test_services_nest(events: list[Row]) -> None:
         elif row.kind == Kind.THREAD_SPACE and row.page != thread:
             stacks[row.page] = [(stack[-1][0], True)]
         elif row.kind == Kind.THREAD_SWITCH:
-            assert row.info in (thread, NO_THREAD)
+            assert thread == row.info
             threads[row.vcpu] = row.page
         latest[row.vcpu] = row
 
