@@ -287,7 +287,7 @@ TABLE: dict[str, tuple[Form, int]] = {
 STORES = {0x28, 0x29, 0x2B, 0x3F, 0x2A, 0x2E, 0x2C, 0x2D, 0x38, 0x3C}
 ALWAYS_FAULT = {"syscall", "break"}
 CAN_FAULT = [
-    *ALWAYS_FAULT, *"add sub neg dadd dsub addi daddi lh lhu sh lw lwu sw ll sc ld sd lld scd".split(),
+    *sorted(ALWAYS_FAULT), *"add sub neg dadd dsub addi daddi lh lhu sh lw lwu sw ll sc ld sd lld scd".split(),
     *(name for name in TABLE if name[0] == "t"),
 ]  # fmt: skip
 
