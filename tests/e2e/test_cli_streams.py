@@ -84,7 +84,7 @@ def test_json_is_alone_on_stdout(installed: Any, small_trace: Path, command: str
     [
         ("replay run t.arrow --model d", "disco"),
         ("replay run t.arrow --machine f", "flash-1997"),
-        ("tracegen run r", "radix"),
+        ("tracegen run rad", "radix"),
         ("tracegen run radix --cpu m", "mips64"),
     ],
 )

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from replay.trace.schema import CAUSE_MASK, Cause, Kind, Mode
+from replay.trace.schema import CAUSE_MASK, FOUND_TO_BE, Cause, Kind, Mode
 from tracegen import abi, build, filesystem
 from tracegen.machine import make
 
@@ -224,8 +224,9 @@ def test_each_copy_is_made_for_a_store(tested: Run) -> None:
     entered = np.flatnonzero((kinds == Kind.SERVICE_ENTER) & (pages == abi.Service.PAGE_COPY))
     owners = Counter(services_of(tested)[entered - 1].tolist())
 
-    # A system call that stores to a page of its process faults, too: the copy is the fault's.
-    assert {int(abi.Service.FILE_FAULT), int(abi.Service.COW_FAULT)} == set(owners)
+    # A system call that stores to a page of its process brings that in itself, if it comes from a file.
+    read = abi.SYSCALL_SERVICE + abi.Syscall.READ
+    assert {int(abi.Service.FILE_FAULT), int(abi.Service.COW_FAULT), read} == set(owners)
     assert 0 < owners[abi.Service.COW_FAULT] < count(tested, Cause.COPY_ON_WRITE)
 
 
@@ -254,6 +255,9 @@ def test_services_follow_their_thread(tested: Run) -> None:
             thread = page
         elif kind == Kind.THREAD_SPACE and page != thread:
             opened[page] = service
+        elif kind == Kind.SERVICE_ENTER and mode & FOUND_TO_BE:
+            opened[thread] = page if opened[thread] == service else opened[thread]
+            service = page
         elif kind == Kind.SERVICE_ENTER:
             opened[thread] = page if from_user else opened.get(thread, page)
             service, from_user = page, False

@@ -66,16 +66,26 @@ def test_machine_executes_what_the_template_says(boot: Boot) -> None:
     assert expected == refills
 
 
-def test_a_first_touch_and_a_first_store_are_faults(boot: Boot) -> None:
-    """Once the program runs, each soft fault writes one entry, and so does each page that was not there."""
+def faults_of(rows: dict[str, np.ndarray]) -> Counter[Cause]:
+    """How often each exception was taken."""
+    return Counter(Cause(cause) for cause in rows["info"][rows["kind"] == Kind.EXCEPTION] & CAUSE_MASK)
+
+
+def test_a_first_touch_is_one_fault_and_one_entry(boot: Boot) -> None:
+    """Once the program runs, each page that was not there is one fault, whose entry allows what it was touched for."""
     rows = boot("gups 65536 1000").rows
     in_user_mode = int(np.argmax((rows["kind"] == Kind.RETURN) & (rows["info"] == Mode.USER)))
     written = int((rows["kind"][in_user_mode:] == Kind.ENTRY).sum())
-    causes = rows["info"][rows["kind"] == Kind.EXCEPTION] & CAUSE_MASK
-    faults = {cause: int((causes == cause).sum()) for cause in (Cause.SOFT_REFERENCE, Cause.SOFT_DIRTY)}
+    faults = faults_of(rows)
 
-    assert min(faults.values()) > 0
-    assert int((causes == Cause.NOT_PRESENT).sum()) + sum(faults.values()) == written
+    assert (written, 0, 0) == (faults[Cause.NOT_PRESENT], faults[Cause.SOFT_REFERENCE], faults[Cause.SOFT_DIRTY])
+
+
+def test_what_fork_shares_is_touched_first_and_copied_then(boot: Boot) -> None:
+    """Each fork costs a soft reference fault, at the first touch of what is shared since, and a copy at a store."""
+    faults = faults_of(boot("forkwait 10").rows)
+
+    assert (10, 10) == (faults[Cause.SOFT_REFERENCE], faults[Cause.COPY_ON_WRITE])
 
 
 def test_another_seed_chooses_other_victims(boot: Boot) -> None:

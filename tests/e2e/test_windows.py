@@ -72,7 +72,9 @@ def test_rows_are_those_of_the_whole_trace(boot: Boot, window: RecordSummary, tm
     whole = record_boot(boot, output=tmp_path / "t.arrow", max_instructions=prepared.meta.skipped + WINDOW)
     _, theirs = events(whole.path)
     ours = ours[10:-1000]
-    first = next(at for at in range(len(theirs)) if theirs[at : at + 100] == ours[:100])
+    near = int(np.searchsorted(np.cumsum([row[-1] for row in theirs]), prepared.meta.skipped))
+    alike = (at for at in range(len(theirs)) if theirs[at : at + 100] == ours[:100])
+    first = min(alike, key=lambda at: abs(at - near))  # a CPU that waits does the same again and again
     expected = theirs[first : first + len(ours)]
 
     assert WINDOW == window.instructions

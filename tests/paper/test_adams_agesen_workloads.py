@@ -18,7 +18,7 @@ from replay.prepare import prepare
 from tracegen.record import record
 
 BAND = 2.0
-MISFITS = {("largeram", "shadow")}
+MISFITS = {("forkwait", "shadow")}
 """Outside the band; docs/adams-agesen.md says why."""
 
 
