@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DEMO   := build/demo
-JOBS   ?= auto# test files run side by side, each whole in one process
+JOBS   ?= 2# test files that run side by side, each whole in one process of up to 5 GB
 
 .PHONY: help demo test soak lint bench docs workloads oracles lock clean
 .DELETE_ON_ERROR:
