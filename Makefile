@@ -52,7 +52,7 @@ oracles: $(VENV)/.tools ## count the committed page sequences again, with pycach
 lock: $(VENV)/.tools ## pin the newest versions that pyproject.toml allows
 	$(PIP) install uv==0.13.8
 	$(COMPILE) --extra build --extra guest -o requirements.lock pyproject.toml
-	$(COMPILE) --extra build --extra guest --extra test -c requirements.lock -o requirements-test.lock pyproject.toml
+	$(COMPILE) --extra build --extra guest --extra cluster --extra test -c requirements.lock -o requirements-test.lock pyproject.toml
 
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
