@@ -31,6 +31,8 @@ class Boot:
     quantum: int = QUANTUM
     workload: str = ""
     """What it is called, where that is not its program's name."""
+    options: tuple[str, ...] = ()
+    """Options of the kernel, as ``tracegen.options`` makes them: they stand before the words."""
 
     def disk(self) -> bytes:
         """What the disk holds at first.  Raises UserError for a size that cannot be."""
@@ -43,7 +45,7 @@ class Boot:
             self.image.data,
             memory_bytes=self.memory_bytes,
             seed=self.seed,
-            arguments=self.words,
+            arguments=[*self.options, *self.words],
             disk=self.disk(),
             vcpus=self.vcpus,
             quantum=self.quantum,

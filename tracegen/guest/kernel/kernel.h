@@ -13,6 +13,9 @@ struct cpu;
 // console.c
 void print_byte(u8 byte);
 
+// options.c
+const char *options_find(const char *line);
+
 // power.c
 [[noreturn]] void power_off(u64 status);
 [[noreturn]] void panic(const char *why, const struct trapframe *frame);
