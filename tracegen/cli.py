@@ -94,6 +94,9 @@ Quantum = Annotated[
 Locks = Annotated[
     str, typer.Option(help="Locks of the guest's memory: one for all (coarse), or several (fine).", metavar="KIND")
 ]
+Kernel = Annotated[
+    str, typer.Option(help="The guest's: full, or thin (one program, no files, no processes).", metavar="KIND")
+]
 SkipInstructions = Annotated[
     int | None,
     typer.Option(help="Run so many of the guest's instructions first, unrecorded.", metavar="NUMBER", min=1),
@@ -113,6 +116,7 @@ SkipToMark = Annotated[
         "tracegen run gups --memory 128M --seed 7",
         "tracegen run radix keys=65536 --json",
         "tracegen run pmake --vcpus 8 --locks fine",
+        "tracegen run radix --kernel thin",
         "tracegen run my.elf 1000",
         "tracegen run gups --skip-to-mark measured --window 1000000",
         "tracegen run --from booted.snap -o radix.arrow",
@@ -128,6 +132,7 @@ def run(
     vcpus: Vcpus = 1,
     quantum: Quantum = 1000,
     locks: Locks = "coarse",
+    kernel: Kernel = "full",
     skip_instructions: SkipInstructions = None,
     skip_to_mark: SkipToMark = None,
     snapshot_file: Annotated[
@@ -164,7 +169,7 @@ def run(
         if workload is None:
             summary = _go_on(Path(str(snapshot_file)), place, max_instructions, progress)
         else:
-            boot = _boot(context, workload, cpu, _sizes(memory, disk, seed, vcpus, quantum), locks=locks)
+            boot = _boot(context, workload, cpu, _sizes(memory, disk, seed, vcpus, quantum), locks=locks, kernel=kernel)
             from tracegen.record import record_boot
 
             skip = _skip(skip_instructions, skip_to_mark)
@@ -194,6 +199,7 @@ def snapshot(
     vcpus: Vcpus = 1,
     quantum: Quantum = 1000,
     locks: Locks = "coarse",
+    kernel: Kernel = "full",
     skip_instructions: SkipInstructions = None,
     skip_to_mark: SkipToMark = None,
     output: Annotated[
@@ -204,7 +210,7 @@ def snapshot(
     skip = _skip(skip_instructions, skip_to_mark)
     if skip is None:
         raise UserError("say how far the guest is to run: give --skip-instructions or --skip-to-mark")
-    boot = _boot(context, workload, cpu, _sizes(memory, disk, seed, vcpus, quantum), locks=locks)
+    boot = _boot(context, workload, cpu, _sizes(memory, disk, seed, vcpus, quantum), locks=locks, kernel=kernel)
     place = output or Path(f"{Path(workload).stem}.snap")
     from tracegen.snapshot import save
     from tracegen.window import fast_forward

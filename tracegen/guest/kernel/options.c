@@ -7,10 +7,15 @@ static void set_locks(const char *value) {
         locks_divide();
 }
 
+// Which kernel this is was decided before it booted.
+static void set_kernel(const char *) {
+}
+
 static const struct {
     const char *name; // with its =
     void (*set)(const char *value);
 } options[] = {
+    {"kernel=", set_kernel},
     {"locks=", set_locks},
 };
 
