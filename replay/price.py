@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from replay import bounds
+from replay.bill import bill
 from replay.bounds import Spending
 from replay.count import Counts
 from replay.errors import UserError, unknown
@@ -46,16 +47,21 @@ class CostValue(NamedTuple):
 
 def primitives(machine: Machine, meta: TraceMeta, given: Mapping[str, Any] | None = None) -> Prices:
     """The machine's prices in cycles, those in ``given`` (in the price set's unit) replaced.  Raises UserError."""
+    prices = {name: machine.cycles(record) for name, record in stated(machine, given).items()}
+    unit = machine.clock_hz / meta.instructions_per_second
+    note = f"clock over the trace's {meta.instructions_per_second} {meta.device_time_unit}s a second"
+    prices[DEVICE_UNIT] = Record(DEVICE_UNIT, unit, "cycles", unit, unit, "derived: the trace, section metadata", note)
+    return prices
+
+
+def stated(machine: Machine, given: Mapping[str, Any] | None = None) -> Prices:
+    """The machine's prices in their own units, those in ``given`` replaced.  Raises UserError."""
     records = dict(machine.prices)
     for name, value in (given or {}).items():
         if name not in records:
             raise unknown("price", name, records, "replay machines")
         records[name] = records[name].given(parse_price(records[name], value))
-    prices = {name: machine.cycles(record) for name, record in records.items()}
-    unit = machine.clock_hz / meta.instructions_per_second
-    note = f"clock over the trace's {meta.instructions_per_second} {meta.device_time_unit}s a second"
-    prices[DEVICE_UNIT] = Record(DEVICE_UNIT, unit, "cycles", unit, unit, "derived: the trace, section metadata", note)
-    return prices
+    return records
 
 
 def evaluate(cost: Cost, klass: ServiceClass, prices: Prices, why: str) -> CostValue:
@@ -129,6 +135,7 @@ def price_rows(
                 rows.append(
                     {
                         "service": place.service,
+                        "class": place.klass.name.lower(),
                         "work": place.work,
                         "region": counts.regions[place.region].name,
                         "mechanism": model.mechanism(counter),
@@ -202,6 +209,7 @@ def price(
         "native_rows": bare.rows,
         "services": _services(counts, ours.rows, bare_counts, bare.rows),
         "regions": [{"region": r.name, "marks": list(r.marks), "begun": r.begun} for r in counts.regions if r.marks],
+        "bill": bill({"model": model, "native": bare_model}, stated(machine, given), prices, machine),
         "assumptions": _assumptions((ours.spending, bare.spending), prices, machine),
     }
 
