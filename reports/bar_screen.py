@@ -23,8 +23,9 @@ def bars_screen(found: Table) -> Screen:
     return [
         f"{found['title']}\n{found['source'].partition(': ')[2]}",
         _bars(found),
+        *_values(found),
         _legend(found),
-        f"Of the heights: {counts}.",
+        f"Of what was published: {counts}.",
         *_reasons(found),
         *_traces(found),
     ]
@@ -57,13 +58,24 @@ def _published(value: Table) -> str:
     return "" if value["published"] is None else f"{value['published']:.1f}"
 
 
+def _values(found: Table) -> Screen:
+    """What is said of bars beside their heights, a line each; nothing where nothing is."""
+    made = table("", "", ">ours", ">paper's", "verdict")
+    for bar in found["bars"]:
+        for name, value in bar["values"].items():
+            title = f"{bar['group']} on {bar['title']}"
+            ours = "never" if value["ours"] is None else f"{value['ours']:.4g}"
+            made.add_row(title, found["value_titles"][name], ours, f"{value['published']:g}", MARKS[value["verdict"]])
+    return [made] if made.rows else []
+
+
 def _reasons(found: Table) -> Sequence[str]:
     """Reasons, each once, with the heights that it explains."""
     where: dict[str, list[str]] = {}
     for bar in found["bars"]:
-        for name, value in [*bar["segments"].items(), ("total", bar["total"])]:
+        for name, value in [*bar["segments"].items(), ("total", bar["total"]), *bar["values"].items()]:
             if value["verdict"] in (SHAPE, NO):
-                title = found["titles"].get(name, name)
+                title = (found["titles"] | found["value_titles"]).get(name, name)
                 where.setdefault(value["reason"] or "nobody knows yet", []).append(
                     f"{bar['group']} on {bar['title']}, {title}"
                 )

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from reports import values
 from reports.breakdown import Document, Part, mechanism_of
+from reports.values import Value
 
 YES, SHAPE, NO, SMALL = "reproduced", "shape only", "not", "small"
 """Verdicts, from the best to the worst; small: too little to say anything by."""
@@ -58,8 +60,10 @@ class Bar:
     """The total as printed."""
     published: Mapping[str, float]
     """Segment -> its height."""
+    values: Mapping[str, float]
+    """Other figures of the bar -> what was published."""
     reasons: Mapping[str, str]
-    """Segment, or ``total`` -> why ours differs."""
+    """Segment, value, or ``total`` -> why ours differs."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,8 @@ class Figure:
     """Name -> the workload and its arguments."""
     segments: tuple[Segment, ...]
     bars: tuple[Bar, ...]
+    values: tuple[Value, ...] = ()
+    """What is said of bars beside their heights."""
     reasons: Mapping[str, str] = field(default_factory=dict)
     """Segment -> why ours differs, where a bar says nothing of its own."""
 
@@ -104,6 +110,7 @@ def read(document: Mapping[str, Any]) -> Figure:
         without=tuple(document.get("without", ())),
         segments=segments,
         bars=tuple(_bar(one) for one in document["bars"]),
+        values=tuple(values.read(one) for one in document.get("values", ())),
         reasons=document.get("reasons", {}),
     )
 
@@ -115,6 +122,7 @@ def _bar(one: Mapping[str, Any]) -> Bar:
         settings=one.get("set", {}),
         prices=one.get("price", {}),
         printed=one.get("printed"),
+        values=one.get("values", {}),
         reasons=one.get("reasons", {}),
     )
 
@@ -130,7 +138,10 @@ def figure_table(figure: Figure, documents: Iterable[Document]) -> dict[str, Any
     for bar, document in zip(figure.bars, documents, strict=True):
         parts = _parts(figure, bar, document)
         unit = scale.setdefault(bar.group, sum(part.cycles for part in parts.values()) / WHOLE)
-        bars.append(_beside(figure, bar, parts, unit) | {"seconds": document["total"]["seconds"]})
+        bars.append(
+            _beside(figure, bar, parts, unit)
+            | {"values": _values(figure, bar, document), "seconds": document["total"]["seconds"]}
+        )
     return {
         "study": figure.name,
         "kind": "bars",
@@ -139,6 +150,7 @@ def figure_table(figure: Figure, documents: Iterable[Document]) -> dict[str, Any
         "note": figure.note,
         "bands": dict(figure.bands),
         "titles": figure.titles,
+        "value_titles": {value.name: value.title for value in figure.values},
         "traces": {name: dict(recipe) for name, recipe in figure.traces.items()},
         "bars": bars,
         "verdicts": tally(bars),
@@ -171,6 +183,19 @@ def _beside(figure: Figure, bar: Bar, parts: Mapping[str, Part], unit: float) ->
     }
 
 
+def _values(figure: Figure, bar: Bar, document: Document) -> dict[str, Any]:
+    """Of each figure that was published of the bar: ours, the paper's, the verdict, and why."""
+    found = {}
+    for value in figure.values:
+        if value.name in bar.values:
+            ours, published = value.of(document, figure.without), bar.values[value.name]
+            verdict = NO if ours is None else by_factor(ours, published, figure.bands)
+            reason = bar.reasons.get(value.name) or figure.reasons.get(value.name, "")
+            told = reason if verdict in (SHAPE, NO) else ""
+            found[value.name] = {"ours": ours, "published": published, "verdict": verdict, "reason": told}
+    return found
+
+
 def _value(figure: Figure, bar: Bar, part: Part, unit: float, published: float | None) -> dict[str, Any]:
     ours = part.cycles / unit if unit else 0.0
     low, high = sorted((part.low / unit, part.high / unit)) if unit else (0.0, 0.0)
@@ -191,6 +216,11 @@ def compared(ours: float, published: float, bands: Mapping[str, float]) -> str:
     """How a height comes out by the bands: ``small`` below ``negligible`` points on both sides, else by the factor."""
     if max(abs(ours), abs(published)) < bands["negligible"]:
         return SMALL
+    return by_factor(ours, published, bands)
+
+
+def by_factor(ours: float, published: float, bands: Mapping[str, float]) -> str:
+    """How a figure comes out by its factor over the published one, either way round."""
     apart = ours / published if published else 0.0
     factor = max(apart, 1 / apart) if apart > 0 else float("inf")
     return YES if factor <= bands["within"] else SHAPE if factor <= bands["shape"] else NO
@@ -201,9 +231,9 @@ def tally(bars: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     found = dict.fromkeys((YES, SHAPE, NO, SMALL), 0)
     seen: set[str] = set()
     for bar in bars:
-        values = [*bar["segments"].values(), *([bar["total"]] if bar["group"] in seen else [])]
+        judged = [*bar["segments"].values(), *([bar["total"]] if bar["group"] in seen else []), *bar["values"].values()]
         seen.add(bar["group"])
-        for value in values:
+        for value in judged:
             if value["verdict"]:
                 found[value["verdict"]] += 1
     return found

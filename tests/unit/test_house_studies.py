@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 import models
-from reports import bars, study
+from reports import bars, study, values
 from reports.bar_chart import chart
 from reports.bar_screen import bars_screen
 from reports.bars import NO, SHAPE, SMALL, YES
@@ -146,6 +147,48 @@ def test_the_chart_holds_ours_and_the_papers(table: dict[str, Any]) -> None:
     (drawn,) = chart(table).to_dict()["datasets"].values()
     assert [80.0, 20.0, 90, 10, 80.0, 60.0, 90, 40] == [value["height"] for value in drawn]
     assert ["user", "all else"] * 4 == [value["segment"] for value in drawn]
+
+
+DOCUMENT = {
+    "rows": [
+        {"service": "USER", "counter": "near", "count": 30, "cycles": 300},
+        {"service": "open", "counter": "far", "count": 10, "cycles": 1000},
+        {"service": "BOOT", "counter": "far", "count": 1000, "cycles": 1},
+    ],
+    "total": {"seconds": 2.0, "cycles": 4000},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "counters", "over", "expected"),
+    [
+        ("share", ["near"], ["near", "far"], 75.0),
+        ("rate", ["far"], [], 5.0),
+        ("time", ["far"], [], 50_000.0),
+        ("time", ["never"], [], None),
+    ],
+)
+def test_values_are_shares_rates_and_times(kind: str, counters: list[str], over: list[str], expected: float) -> None:
+    """30 of 40 events; 10 in two seconds; 100 cycles at 2,000 a second each; what never happens takes no time."""
+    value = values.read({"name": "v", "title": "V", "kind": kind, "counters": counters, "over": over})
+    assert expected == value.of(DOCUMENT, ("BOOT",))
+
+
+def test_a_value_of_another_kind_is_refused() -> None:
+    """A study's file cannot ask for what nobody computes."""
+    with pytest.raises(ValueError, match="v: a value is a share, a rate or a time, not 'mean'"):
+        values.read({"name": "v", "title": "V", "kind": "mean", "counters": []})
+
+
+def test_values_stand_beside_the_papers(figure: bars.Figure) -> None:
+    """A bar's figures are judged by their factor, and told with the reason of those that differ."""
+    share = values.Value("user", "% of user", "share", ("instructions",), ("instructions", "fault"))
+    bar = replace(figure.bars[0], values={"user": 10}, reasons={"user": "twice"})
+    ticks = [row("USER", DIRECT, "instructions", 80) | {"count": 1}, row("fork", DIRECT, "fault", 20) | {"count": 4}]
+    table = bars.figure_table(replace(figure, values=(share,), bars=(bar,)), [document(*ticks)])
+    assert {"ours": 20.0, "published": 10, "verdict": SHAPE, "reason": "twice"} == table["bars"][0]["values"]["user"]
+    assert 2 == table["verdicts"][SHAPE]
+    assert "g on bare, % of user: twice" in [part for part in bars_screen(table) if isinstance(part, str)][3]
 
 
 def test_every_study_that_is_shipped_is_whole() -> None:
