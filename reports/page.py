@@ -107,7 +107,7 @@ def _vega() -> str:
     """Vega, Vega-Lite and vega-embed in one script."""
     import vl_convert
 
-    return str(vl_convert.javascript_bundle(None))
+    return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
 
 
 def _harmless(script: str) -> str:
