@@ -24,7 +24,10 @@ MOMENTS, STRETCHES = "moments.parquet", "stretches.parquet"
 TABLES = {"rows": "prices.parquet", "native_rows": "native.parquet"}
 """Part of the document that is stored as a table -> its file."""
 
-FILES = (MANIFEST, COUNTS, MOMENTS, STRETCHES, *TABLES.values())
+TABLE_FILES = {"counts": COUNTS, "moments": MOMENTS, "stretches": STRETCHES}
+"""Table beside the document -> its file."""
+
+FILES = (MANIFEST, *TABLE_FILES.values(), *TABLES.values())
 
 
 class Outcome(NamedTuple):
@@ -106,7 +109,7 @@ def _write(folder: Path, outcome: Outcome) -> None:
 
 
 def count_table(counts: Counts) -> Any:
-    """The counts that are not 0 as an Arrow table: run, vm, vcpu, interval, region, service, work, counter, n."""
+    """The counts that are not 0, an Arrow table: run, vm, vcpu, interval, region, service, work, class, counter, n."""
     import numpy as np
     import pyarrow as pa
 
@@ -124,6 +127,7 @@ def count_table(counts: Counts) -> Any:
             "region": words([counts.regions[p.region].name for p in counts.places], place),
             "service": words([p.service for p in counts.places], place),
             "work": words([p.work for p in counts.places], place),
+            "class": words([p.klass.name.lower() for p in counts.places], place),
             "counter": words(counts.counters, counter),
             "n": np.concatenate([part.n for part in counts.intervals]),
         }
