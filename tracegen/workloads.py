@@ -95,7 +95,10 @@ _ALL = (
         name="pmake",
         summary="make compiles, links and runs a program of 67 sources, several commands at a time",
         paper="Disco's pmake: parallel compilation (-J2) of GNU chess",
-        parameters=(Parameter("jobs", 2, 1, 8, "processes", "commands that run at a time"),),
+        parameters=(
+            Parameter("jobs", 2, 1, 8, "processes", "commands that run at a time"),
+            Parameter("builds", 1, 1, 100, "times", "that all is made; the last time is measured"),
+        ),
     ),
     Workload(
         name="engineering",
