@@ -19,6 +19,7 @@ from replay.count import Counts
 from replay.errors import UserError, unknown
 from replay.idle import Idle, recompute
 from replay.machine import Machine
+from replay.memory.parameters import on_machine
 from replay.model import IDLE, Cost, Model
 from replay.records import Record, parse_price
 from replay.trace.meta import TraceMeta
@@ -184,6 +185,7 @@ def price(
     """
     prices = primitives(machine, counts.meta, given)
     bare_counts, bare_model = native or (counts, model)
+    model, bare_model = (on_machine(m, machine, c.settings) for m, c in ((model, counts), (bare_model, bare_counts)))
     ours, bare = charge(counts, model, prices), charge(bare_counts, bare_model, prices)
     return {
         "trace": _trace(counts),
