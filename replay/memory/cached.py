@@ -1,8 +1,9 @@
 """Memory behind caches: each reference looks for its line, and what misses goes to the node that holds the page.
 
 A page of the guest leads to a frame of its memory, as its page tables say now, and the frame to a machine page: its own
-number, unless a monitor moved it (``replay.memory.policy``).  Each node has a row of that table: CPUs of a node that has
-a copy use the copy.  Which node a machine page belongs to is decided by its first miss, or from the start.
+number, unless a monitor moved it (``replay.memory.policy``).  Each node has a row of that table: CPUs of a node with a
+copy use the copy.  Which node a machine page belongs to is decided by its first miss, or from the start.
+
 CPU n runs virtual CPU n, on node n / CPUs per node.  A reference that crosses a line counts for the line it begins in.
 """
 
