@@ -14,13 +14,13 @@ import rich.console
 
 import models
 from replay import cli, compare, shell
-from replay.compare import Entrant, at_once, unfit
+from replay.document import run
+from replay.entrants import Entrant, at_once, unfit
 from replay.errors import UserError
 from replay.handmade import Script, handmade_meta
 from replay.machine import Machine, load_machine
 from replay.model import Model
 from replay.prepare import Prepared
-from replay.results import run
 from replay.trace.container import TraceFile
 from replay.trace.schema import COLUMNS, Kind
 from reports.comparison import compare_screen

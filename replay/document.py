@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from replay.compare import taken
 from replay.count import Counts, count
+from replay.entrants import taken
 from replay.errors import UserError
 from replay.machine import Machine
 from replay.model import Model
