@@ -21,6 +21,7 @@ from replay.entrants import Entrant, refuse_untaken, taken
 from replay.errors import UserError
 from replay.grid import Block, Grid
 from replay.machine import Machine
+from replay.memory.parameters import CACHES, on_machine
 from replay.model import Model
 from replay.prepare import Prepared
 from replay.records import Record, parse_price
@@ -90,8 +91,7 @@ class Plan:
 def make_plan(grid: Grid, contestants: Sequence[Contestant], left_out: Iterable[Mapping[str, str]] = ()) -> Plan:
     """The plan of ``grid`` for ``contestants``.  Raises UserError for what none of them takes, or takes so."""
     names = [name for block in grid.blocks for name in block.names]
-    models = {model.name: model for c in contestants for model in (c.entrant.model, c.entrant.bare)}
-    takers = {p.name for model in models.values() for p in model.parameters}
+    takers = {name for contestant in contestants for name in _parameters(contestant.entrant, names)}
     refuse_untaken("parameter", dict.fromkeys(_of(SET, names)), takers)
     refuse_untaken(
         "price", dict.fromkeys(_of(PRICE, names)), {n for c in contestants for n in c.entrant.machine.prices}
@@ -141,7 +141,7 @@ def _refuse_mixed_units(names: Sequence[str], contestants: Sequence[Contestant])
 def _groups(grid: Grid, contestant: Contestant, jobs: dict[str, Job]) -> Iterator[Group]:
     """The points of one contestant: a group for each choice of parameters, and of prices that come with one."""
     trace, entrant = contestant
-    names = {p.name for model in (entrant.model, entrant.bare) for p in model.parameters}
+    names = _parameters(entrant, [name for block in grid.blocks for name in block.names])
     kept = [_taken_of(block, names, entrant.machine.prices) for block in grid.blocks]
     kept = [block for block in kept if block.names]
     priced = [block for block in kept if all(name.startswith(PRICE) for name in block.names)]
@@ -163,6 +163,13 @@ def _groups(grid: Grid, contestant: Contestant, jobs: dict[str, Job]) -> Iterato
         yield Group(
             contestant, ours, bare, stated, points, _digests(ours.run, bare.run, machine, trace.label, stated, points)
         )
+
+
+def _parameters(entrant: Entrant, names: Iterable[str]) -> set[str]:
+    """Parameters that either model takes on its machine, where a grid states those called ``names``."""
+    about = {CACHES: 0} if SET + CACHES in names else {}
+    sides = (on_machine(model, entrant.machine, about) for model in (entrant.model, entrant.bare))
+    return {parameter.name for model in sides for parameter in model.parameters}
 
 
 def _taken_of(block: Block, parameters: Iterable[str], prices: Mapping[str, Record]) -> Block:
@@ -209,6 +216,7 @@ def _price(machine: Machine, name: str, value: Any) -> float:
 def _job(
     trace: Traced, model: Model, machine: Machine, stated: Mapping[str, Any], interval: int, jobs: dict[str, Job]
 ) -> Job:
+    model = on_machine(model, machine, {name: value for name, value in stated.items() if name == CACHES})
     given = taken(stated, model)
     settings = settle(model, machine, trace.prepared.meta, given)
     run = run_digest(trace.prepared, model.name, settings, interval)

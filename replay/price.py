@@ -14,11 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from replay import bounds
+from replay.bill import bill
 from replay.bounds import Spending
 from replay.count import Counts
 from replay.errors import UserError, unknown
 from replay.idle import Idle, Moments, recompute
 from replay.machine import Machine
+from replay.memory.parameters import on_machine
 from replay.model import IDLE, Cost, Model
 from replay.records import Record, parse_price
 from replay.tariff import Tariff
@@ -53,16 +55,21 @@ class CostValue(NamedTuple):
 
 def primitives(machine: Machine, meta: TraceMeta, given: Mapping[str, Any] | None = None) -> Prices:
     """The machine's prices in cycles, those in ``given`` (in the price set's unit) replaced.  Raises UserError."""
+    prices = {name: machine.cycles(record) for name, record in stated(machine, given).items()}
+    unit = machine.clock_hz / meta.instructions_per_second
+    note = f"clock over the trace's {meta.instructions_per_second} {meta.device_time_unit}s a second"
+    prices[DEVICE_UNIT] = Record(DEVICE_UNIT, unit, "cycles", unit, unit, "derived: the trace, section metadata", note)
+    return prices
+
+
+def stated(machine: Machine, given: Mapping[str, Any] | None = None) -> Prices:
+    """The machine's prices in their own units, those in ``given`` replaced.  Raises UserError."""
     records = dict(machine.prices)
     for name, value in (given or {}).items():
         if name not in records:
             raise unknown("price", name, records, "replay machines")
         records[name] = records[name].given(parse_price(records[name], value))
-    prices = {name: machine.cycles(record) for name, record in records.items()}
-    unit = machine.clock_hz / meta.instructions_per_second
-    note = f"clock over the trace's {meta.instructions_per_second} {meta.device_time_unit}s a second"
-    prices[DEVICE_UNIT] = Record(DEVICE_UNIT, unit, "cycles", unit, unit, "derived: the trace, section metadata", note)
-    return prices
+    return records
 
 
 def evaluate(cost: Cost, klass: ServiceClass, prices: Prices, why: str) -> CostValue:
@@ -146,6 +153,7 @@ def price_rows(
                 rows.append(
                     {
                         "service": place.service,
+                        "class": place.klass.name.lower(),
                         "work": place.work,
                         "region": counts.regions[place.region].name,
                         "mechanism": model.mechanism(counter),
@@ -201,6 +209,7 @@ def price(
     """
     prices = primitives(machine, counts.meta, given)
     bare_counts, bare_model = native or (counts, model)
+    model, bare_model = (_there(m, machine, c) for m, c in ((model, counts), (bare_model, bare_counts)))
     ours, bare = charge(counts, model, prices), charge(bare_counts, bare_model, prices)
     ranges = price_ranges(prices)
     return {
@@ -220,8 +229,14 @@ def price(
         "native_rows": bare.rows,
         "services": _services(counts, ours.rows, bare_counts, bare.rows),
         "regions": [{"region": r.name, "marks": list(r.marks), "begun": r.begun} for r in counts.regions if r.marks],
+        "bill": bill({"model": model, "native": bare_model}, stated(machine, given), prices, machine),
         "assumptions": _assumptions((ours.spending, bare.spending), prices, machine),
     }
+
+
+def _there(model: Charged, machine: Machine, counts: Counts) -> Charged:
+    """``model`` as it was where it was counted; a tariff says that already."""
+    return on_machine(model, machine, counts.settings) if isinstance(model, Model) else model
 
 
 def price_ranges(prices: Prices) -> dict[str, bounds.Interval]:

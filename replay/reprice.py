@@ -20,7 +20,6 @@ from replay.idle import beyond, steps_of
 from replay.machine import Machine
 from replay.model import IDLE
 from replay.price import BOUNDS, DEVICE_UNIT, Charged, Prices, amounts_of, busy_cycles, primitives, spread
-from replay.records import Record
 from replay.trace.schema import ServiceClass
 from replay.waiting import LANES, add_rounded, make_lanes, wait_lanes
 
@@ -88,16 +87,11 @@ def _lanes(machine: Machine, prices: Prices, points: PricePoints) -> Lanes:
     found: Lanes = {}
     for name, record in prices.items():
         if record.stated:
-            cycles = points.values[:, points.names.index(name)] * _factor(machine, machine.prices[name])
+            cycles = points.values[:, points.names.index(name)] * machine.factor(machine.prices[name].unit)
             found[name] = cycles, cycles, cycles
         else:
             found[name] = np.array([record.value]), np.array([record.low]), np.array([record.high])
     return found
-
-
-def _factor(machine: Machine, record: Record) -> float:
-    """Cycles in one of the price's units."""
-    return machine.cycles(record.given(1.0)).value
 
 
 def _side(counts: Counts, model: Charged, prices: Prices, lanes: Lanes, size: int) -> Side:

@@ -2,22 +2,20 @@
 #include "announce.h"
 #include "percpu.h"
 
-enum { ORDER_PROCESSES, ORDER_FUTEXES, ORDER_FILES, ORDER_SPACES, ORDER_HAND, ORDER_BUFFERS, ORDER_PAGES, ORDER_DISK };
+enum { ORDER_PROCESSES, ORDER_FUTEXES, ORDER_FILES, ORDER_NET, ORDER_SPACES, ORDER_HAND, ORDER_BUFFERS, ORDER_PAGES, ORDER_DISK };
 
 struct guard proclock = {.order = ORDER_PROCESSES}, futexlock = {.order = ORDER_FUTEXES};
-struct guard filelock = {.order = ORDER_FILES}, memlock = {.order = ORDER_SPACES}, disklock = {.order = ORDER_DISK};
+struct guard filelock = {.order = ORDER_FILES}, netlock = {.order = ORDER_NET}, memlock = {.order = ORDER_SPACES}, disklock = {.order = ORDER_DISK};
 struct guard handlock = {.order = ORDER_HAND};
 static struct guard bufferlock = {.order = ORDER_BUFFERS}, pagelock = {.order = ORDER_PAGES};
 struct guard *buffers_lock = &memlock, *pages_lock = &memlock;
 int locks_are_fine;
 
-// Chooses the locks of memory.  Nobody holds one yet.
-void lock_init(int fine) {
-    locks_are_fine = fine;
-    if (fine) {
-        buffers_lock = &bufferlock;
-        pages_lock = &pagelock;
-    }
+// Spaces, buffers and pages get locks of their own.  Nobody holds one yet.
+void locks_divide(void) {
+    locks_are_fine = 1;
+    buffers_lock = &bufferlock;
+    pages_lock = &pagelock;
 }
 
 static int try(struct lock *lock) {

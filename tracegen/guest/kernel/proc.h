@@ -47,6 +47,7 @@ struct proc {
     struct cpu *float_cpu;      // whose it used last; 0 for none
     struct file **file;         // its process's descriptors
     struct file *files[MAX_DESCRIPTORS]; // where they are, of a leader
+    u64 descriptors;            // none from here on ever stood for anything, of a leader
     struct inode *directory;    // where names begin that do not begin with /, of a leader
     struct arguments arguments;
 };
@@ -105,6 +106,7 @@ i64 futex_wake(u64 va, u64 most);
 
 // arguments.c
 const char *arguments_find(struct arguments *in);
+const char *arguments_begin(struct arguments *in, const char *line);
 u64 argument_length(const struct arguments *in, u64 i);
 
 // exec.c
