@@ -14,6 +14,7 @@ from replay.compare import taken
 from replay.count import Counts, count
 from replay.errors import UserError
 from replay.machine import Machine
+from replay.memory.parameters import on_machine
 from replay.model import Model
 from replay.prepare import Prepared, Progress
 from replay.price import price
@@ -67,6 +68,7 @@ def outcome(
     ``settings``, ``prices`` and ``interval`` are what the user states.
     """
     settings = settings or {}
+    model, native = on_machine(model, machine, settings), on_machine(native, machine, settings)
     counts = count(prepared, model, machine, settings, progress, interval)
     bare = counts
     if native.name != model.name:
