@@ -114,12 +114,12 @@ def run(
     hardware = hardware_for(chosen, prepared, machine)
     primitives(hardware, prepared.meta, paid)  # refuses a wrong price before anything is counted
     with shell.Progress(f"charging {chosen.name}") as progress:
-        document, counts = results.run(
+        outcome = results.outcome(
             prepared, chosen, models.load(chosen.baseline), hardware, given, paid, progress, interval or 0
         )
-    document = _as_asked(document, prepared.meta.architecture)
+    document = _as_asked(outcome.document, prepared.meta.architecture)
     if output is not None:
-        results.save(str(output), document, counts)
+        results.save(str(output), outcome._replace(document=document))
         shell.say(f"saved in {output}")
     if by == By.SERVICE:
         _show_services(document, json=json)
