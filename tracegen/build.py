@@ -84,7 +84,19 @@ DATABASES = frozenset(("database-dss", "database-ir", "database-oltp"))
 SHARED = {
     TOOLS: frozenset(("cc", "cmp", "interp", "ld", "pmake")),
     "user/workload": DATABASES.union(
-        ("bytecode", "compress", "dbench", "engineering", "graph", "kv", "lmbench", "pointer-chase", "raytrace")
+        (
+            "bytecode",
+            "compress",
+            "dbench",
+            "engineering",
+            "graph",
+            "kv",
+            "lmbench",
+            "pointer-chase",
+            "raytrace",
+            "ttcp",
+            "web",
+        )
     ),
     "user/database": DATABASES,
 }
