@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from replay.count import Counts, count, refuse_unfit, settle
 from replay.errors import UserError, unknown
 from replay.machine import Machine
+from replay.memory.parameters import CACHES, on_machine
 from replay.model import Model
 from replay.prepare import Prepared, Progress
 from replay.price import cost_table, price, primitives
@@ -62,6 +63,7 @@ def compare(
     ``settings`` and ``prices`` are what the user states; each goes to whoever takes it.  Raises UserError for one
     that nobody takes, and for a value that is refused.
     """
+    entrants = [_on_machine(entrant, settings) for entrant in entrants]
     _refuse_untaken("parameter", settings, {p.name for e in entrants for m in e[:2] for p in m.parameters})
     _refuse_untaken("price", prices, {name for entrant in entrants for name in entrant.machine.prices})
     # A value that is refused is refused before anything is counted.
@@ -81,6 +83,13 @@ def compare(
         )
         for entrant in entrants
     ]
+
+
+def _on_machine(entrant: Entrant, settings: Mapping[str, Any]) -> Entrant:
+    """``entrant`` with its models as they are on its machine, with what the user sets."""
+    about_memory = {name: value for name, value in settings.items() if name == CACHES}
+    model, bare = (on_machine(model, entrant.machine, about_memory) for model in (entrant.model, entrant.bare))
+    return entrant._replace(model=model, bare=bare)
 
 
 def taken(settings: Mapping[str, Any], model: Model) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from replay.count import Counts
 from replay.errors import UserError, unknown
 from replay.idle import Idle, Moments, recompute
 from replay.machine import Machine
+from replay.memory.parameters import on_machine
 from replay.model import IDLE, Cost, Model
 from replay.records import Record, parse_price
 from replay.tariff import Tariff
@@ -206,6 +207,7 @@ def price(
     """
     prices = primitives(machine, counts.meta, given)
     bare_counts, bare_model = native or (counts, model)
+    model, bare_model = (on_machine(m, machine, c.settings) for m, c in ((model, counts), (bare_model, bare_counts)))
     ours, bare = charge(counts, model, prices), charge(bare_counts, bare_model, prices)
     ranges = price_ranges(prices)
     return {

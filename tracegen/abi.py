@@ -241,6 +241,10 @@ class Syscall(IntEnum):
     MOUNT = 59  # (station, port): names that begin with /net are those of the server there
 
 
+SELECT_WORDS = 2
+"""Words of a set of descriptors."""
+
+
 class Open(IntEnum):
     """Flags of OPEN."""
 

@@ -39,7 +39,7 @@ def study(
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Also write each study's values and figure into this folder."),
+        typer.Option("--output", "-o", help="Also write each study's values, figure and page into this folder."),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -141,9 +141,10 @@ def _write(folder: Path, values: Mapping[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{name}.json").write_text(json.dumps(values, indent=1) + "\n", "utf-8")
         if values["kind"] == BARS:
-            from reports.bar_chart import chart
+            from reports import bar_chart, bar_page
 
-            chart(values).save(folder / f"{name}.svg")
+            bar_chart.chart(values).save(folder / f"{name}.svg")
+            (folder / f"{name}.md").write_text(bar_page.page(values), "utf-8")
     except OSError as error:
         raise UserError(f"{folder}: {shell.explain(error)}; choose a folder that can be written") from None
     shell.say(f"saved in {folder / name}.json")
