@@ -122,7 +122,9 @@ def busy_cycles(amounts: Mapping[str, np.ndarray], moments: Moments, prices: Pri
 
 def spread(amounts: Mapping[str, np.ndarray], prices: Prices) -> float:
     """Cycles that lie between all prices at their low and all at their high bounds, until the last device row."""
-    return sum((float(amounts[name][:-1].sum()) * (prices[name].high - prices[name].low) for name in sorted(amounts)), 0.0)
+    return sum(
+        (float(amounts[name][:-1].sum()) * (prices[name].high - prices[name].low) for name in sorted(amounts)), 0.0
+    )
 
 
 def cost_table(
