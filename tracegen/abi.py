@@ -67,6 +67,9 @@ MEMORY_BYTES = 64 << 20
 DISK_BYTES = 16 << 20
 """Its disk."""
 
+UNITS_PER_SECOND = 200_000_000
+"""Device-time units a second: one nominal instruction each, 5 ns."""
+
 # -- devices ---------------------------------------------------------------------------------------------------------
 
 
