@@ -17,7 +17,7 @@ from replay.trace.schema import Kind
 if TYPE_CHECKING:
     from replay.count import Counts
     from replay.machine import Machine
-    from replay.model import Model
+    from replay.price import Charged
     from replay.records import Record
 
 SIDES = ("model", "native")
@@ -28,7 +28,7 @@ MOMENTS = ("vcpu", "units", "completion", "timed", "clock")
 
 
 def bill(
-    sides: Mapping[str, Model], stated: Mapping[str, Record], priced: Mapping[str, Record], machine: Machine
+    sides: Mapping[str, Charged], stated: Mapping[str, Record], priced: Mapping[str, Record], machine: Machine
 ) -> dict[str, Any]:
     """Each of ``priced`` in the unit it is ``stated`` in, with the cycles in one of that, and costs on both ``sides``.
 

@@ -122,7 +122,9 @@ def busy_cycles(amounts: Mapping[str, np.ndarray], moments: Moments, prices: Pri
 
 def spread(amounts: Mapping[str, np.ndarray], prices: Prices) -> float:
     """Cycles that lie between all prices at their low and all at their high bounds, until the last device row."""
-    return sum((float(amounts[name][:-1].sum()) * (prices[name].high - prices[name].low) for name in sorted(amounts)), 0.0)
+    return sum(
+        (float(amounts[name][:-1].sum()) * (prices[name].high - prices[name].low) for name in sorted(amounts)), 0.0
+    )
 
 
 def cost_table(
@@ -207,7 +209,7 @@ def price(
     """
     prices = primitives(machine, counts.meta, given)
     bare_counts, bare_model = native or (counts, model)
-    model, bare_model = (on_machine(m, machine, c.settings) for m, c in ((model, counts), (bare_model, bare_counts)))
+    model, bare_model = (_there(m, machine, c) for m, c in ((model, counts), (bare_model, bare_counts)))
     ours, bare = charge(counts, model, prices), charge(bare_counts, bare_model, prices)
     ranges = price_ranges(prices)
     return {
@@ -230,6 +232,11 @@ def price(
         "bill": bill({"model": model, "native": bare_model}, stated(machine, given), prices, machine),
         "assumptions": _assumptions((ours.spending, bare.spending), prices, machine),
     }
+
+
+def _there(model: Charged, machine: Machine, counts: Counts) -> Charged:
+    """``model`` as it was where it was counted; a tariff says that already."""
+    return on_machine(model, machine, counts.settings) if isinstance(model, Model) else model
 
 
 def price_ranges(prices: Prices) -> dict[str, bounds.Interval]:

@@ -17,8 +17,8 @@ from reports.lines import lines
 from reports.live import live
 from reports.palette import Palette, palette
 from reports.result import Result, Sweep, labels
-from reports.sweep import live_sweep
-from reports.sweep import section as sweep_section
+from reports.sweep_page import live_sweep
+from reports.sweep_page import section as sweep_section
 
 SCRIPTS = ("exact.js", "numbers.js", "pricing.js", "cells.js", "charts.js", "sweep.js", "page.js")
 SLOT = re.compile(r"\{\{(\w+)\}\}")

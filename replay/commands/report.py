@@ -34,7 +34,7 @@ def report(
 
 def read(folder: Path) -> list[Result]:
     """The results in ``folder``, with their tables.  Raises UserError."""
-    from replay import results
+    from replay import document as results
     from reports.result import Result
 
     document = results.load(str(folder))

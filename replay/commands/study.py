@@ -107,13 +107,14 @@ def _charge(
 ) -> dict[str, Any]:
     """The result document of one guest under one model."""
     import models
-    from replay import results
+    from replay import api
+    from replay import document as results
     from replay.commands import charge
     from replay.commands.study_traces import trace_of
 
     prepared = charge.prepare(trace_of(recipe), cache=True)
     chosen = models.load(model, prepared.meta.architecture)
-    hardware = charge.hardware_for(chosen, prepared, machine)
+    hardware = api.hardware_for(chosen, prepared, machine)
     with shell.Progress(f"charging {recipe['workload']} to {chosen.name}") as progress:
         found, _ = results.run(prepared, chosen, models.load(chosen.baseline), hardware, settings, prices, progress)
     return found

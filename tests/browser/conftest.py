@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 import models
-from replay import results
+from replay import document as results
 from replay.commands import report
+from replay.document import Outcome
 from replay.handmade import Script
 from replay.machine import load_machine
 from replay.price import price
-from replay.results import Outcome
 from replay.trace.schema import REQUEST_WRITE, Cause, Kind, Sensitive, Wake
 
 from . import chromium

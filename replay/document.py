@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from replay.bill import moments_table, stretches_table
-from replay.compare import taken
 from replay.count import Counts, count
+from replay.entrants import taken
 from replay.errors import UserError
 from replay.machine import Machine
 from replay.memory.parameters import on_machine
