@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reports.breakdown import Document, mechanism_of
-from reports.result import Columns, Result
+from reports.result import Columns, Result, given
 
 SIDES = {"model": "rows", "native": "native_rows"}
 """Side of a result -> its rows in the document."""
@@ -22,19 +22,38 @@ MOST_INTERVALS = 240
 """Points of a timeline; finer intervals are put together."""
 
 
-def live(results: Sequence[Result], names: Sequence[str]) -> dict[str, Any]:
-    """What the page's own pricing takes, as JSON: runs, price sets by machine, and device rows by trace."""
+Records = Mapping[str, Sequence[Mapping[str, Any]]]
+"""Machine -> its price records, each with the cycles in its unit."""
+
+
+def live(results: Sequence[Result], names: Sequence[str], stated: Records) -> dict[str, Any]:
+    """What the page's own pricing takes, as JSON: runs, price records by machine, and device rows by trace.
+
+    ``stated`` are records of machines as nobody changed them; others are taken from the results.
+    """
     whole = sum(_numbers(result) for result in results) <= MOST_AMOUNTS
-    machines: dict[str, Any] = {}
+    machines = {**_machines(results), **stated}
     traces: dict[str, Any] = {}
     runs = []
     for result, name in zip(results, names, strict=True):
         document, trace = result.document, result.document["trace"]["digest"]
-        machines.setdefault(document["machine"], {"records": document["bill"]["prices"]})
         if whole and result.moments and not document["idle"]["as_recorded"]:
             traces.setdefault(trace, {name: list(column) for name, column in result.moments.items()})
-        runs.append(_run(result, name, stretched=whole))
-    return {"runs": runs, "machines": machines, "traces": traces}
+        known = {record["name"]: record["value"] for record in machines[document["machine"]]}
+        own = {price: value for price, value in given(document).items() if value != known[price]}
+        runs.append(_run(result, name, stretched=whole) | {"given": own})
+    return {"runs": runs, "machines": {name: {"records": r} for name, r in machines.items()}, "traces": traces}
+
+
+def _machines(results: Sequence[Result]) -> dict[str, list[Mapping[str, Any]]]:
+    """The records of each machine's prices; of one that only some results state, as the others have it."""
+    found: dict[str, dict[str, Mapping[str, Any]]] = defaultdict(dict)
+    for result in results:
+        known = found[result.document["machine"]]
+        for record in result.document["bill"]["prices"]:
+            if record["name"] not in known or known[record["name"]]["source"] == "given":
+                known[record["name"]] = record
+    return {machine: list(records.values()) for machine, records in found.items()}
 
 
 def _numbers(result: Result) -> int:
