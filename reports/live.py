@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from reports.breakdown import Document, mechanism_of
 from reports.result import Columns, Result, given
@@ -138,18 +138,21 @@ def _terms(terms: Sequence[Sequence[Any]], klass: str) -> list[tuple[str, float]
     return [(name.replace(".@", f".{klass}"), times) for name, times in terms]
 
 
-def timeline(result: Result) -> dict[str, Any] | None:
-    """Mechanism -> primitive -> how many of it each interval spent; None for a run that was not split.
+class Spent(NamedTuple):
+    """What the intervals of a run spent: mechanism -> primitive -> how many of it by interval, idle time left out."""
 
-    Idle time is left out: it belongs to the whole run.
-    """
+    mechanisms: dict[str, dict[str, list[float]]]
+    step: int
+    """Intervals of the run that are one here."""
+    bins: int
+
+
+def amounts_by_interval(result: Result, most: int) -> Spent:
+    """What at most ``most`` intervals of a run spent."""
     document, table = result.document, result.counts
-    size = document["interval"]
-    last = max(table.get("interval", (0,)), default=0)
-    if not size or not last:
-        return None
-    step = -(-(last + 1) // MOST_INTERVALS)
-    bins = -(-(last + 1) // step)
+    number = max(table.get("interval", ()), default=0) + 1
+    step = -(-number // most)
+    bins = -(-number // step)
     mechanism = _mechanisms(document)
     costs = document["bill"]["costs"]["model"]
     found: dict[str, dict[str, list[float]]] = defaultdict(dict)
@@ -159,7 +162,20 @@ def timeline(result: Result) -> dict[str, Any] | None:
             for name, times in _terms(costs[counter], klass):
                 spent = found[mechanism[counter]].setdefault(name, [0] * bins)
                 spent[interval // step] += times * n
-    return {"instructions": size * step, "mechanisms": found}
+    return Spent(found, step, bins)
+
+
+def timeline(result: Result) -> dict[str, Any] | None:
+    """What the page's timeline shows; None for a run that was not split.  Idle time belongs to the whole run."""
+    spent = amounts_by_interval(result, MOST_INTERVALS)
+    if spent.bins == 1:
+        return None
+    return {"instructions": result.document["interval"] * spent.step, "mechanisms": spent.mechanisms}
+
+
+def cycles_by_primitive(document: Document) -> dict[str, float]:
+    """Primitive -> its price in cycles."""
+    return {record["name"]: record["value"] * record["cycles"] for record in document["bill"]["prices"]}
 
 
 def _mechanisms(document: Document) -> dict[str, str]:

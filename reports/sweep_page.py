@@ -46,6 +46,11 @@ def title(axis: str) -> str:
     return axis.removeprefix("set.").removeprefix(PRICE)
 
 
+def word(value: Any) -> str:
+    """A place on an axis as the page writes it."""
+    return "as it is" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def section(sweep: Sweep) -> str:
     """Choices of axes, their charts, and the points dearest last."""
     axes = list(sweep.axes)
@@ -75,7 +80,7 @@ def _choice(name: str, what: str, axes: list[str]) -> str:
 
 def _filter(sweep: Sweep, at: int) -> str:
     axis = sweep.axes[at]
-    values = list(dict.fromkeys(str(point[axis]) for point in sweep.points))
+    values = list(dict.fromkeys(word(point[axis]) for point in sweep.points))
     options = "".join(f"<option value='{k}'>{escape(value)}</option>" for k, value in enumerate(values))
     label = escape(title(axis))
     return f"<label data-filter='{at}' hidden>{label} <select aria-label='{label}'>{options}</select></label>"
@@ -92,7 +97,7 @@ def _points(sweep: Sweep) -> str:
     rows = [
         {
             "number": f"{at + 1}",
-            **{f"axis{k}": escape(str(sweep.points[at][axis])) for k, axis in enumerate(sweep.axes)},
+            **{f"axis{k}": escape(word(sweep.points[at][axis])) for k, axis in enumerate(sweep.axes)},
             "overhead": live(f"point/{at}/overhead"),
             "cycles": live(f"point/{at}/cycles"),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,18 @@ REPORT_EXAMPLES = shell.examples(
 )
 
 
+class Format(StrEnum):
+    """What a report is made as."""
+
+    HTML = "html"
+    MD = "md"
+    JSON = "json"
+    CSV = "csv"
+    SVG = "svg"
+    PNG = "png"
+    PERFETTO = "perfetto"
+
+
 def report(
     folders: Annotated[
         list[Path],
@@ -27,13 +40,42 @@ def report(
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.", show_default=False)],
+    form: Annotated[
+        Format | None,
+        typer.Option(
+            "--format",
+            help="What to make: a live page, text, data, a picture, or a timeline for Perfetto.",
+            show_default="by the end of the file's name",
+        ),
+    ] = None,
 ) -> None:
-    """Make one self-contained page of a folder of results, which computes again at prices that you move."""
+    """Make a page of results that computes again at prices that you move; or text, data, a picture, a timeline."""
+    chosen = form or _by_name(output)
     from replay.commands.report_input import read
-    from reports.page import page
 
-    write(output, page(*read(folders)).encode())
+    results, sweep = read(folders)
+    if chosen == Format.HTML:
+        from reports.page import page
+
+        write(output, page(results, sweep).encode())
+    else:
+        from reports.static import FORMATS
+
+        if chosen == Format.PERFETTO and not results:
+            raise UserError("a timeline is of runs; give folders of `replay run --interval N -o`, not of a sweep")
+        write(output, FORMATS[chosen](results, sweep))
     shell.say(f"saved in {output}")
+
+
+def _by_name(output: Path) -> Format:
+    """The format that a file's name asks for.  Raises UserError."""
+    ending = output.suffix.removeprefix(".").lower()
+    known = [form.value for form in Format if form != Format.PERFETTO]
+    if ending not in known:
+        raise UserError(
+            f"{output}: no format is called {ending!r}; end the name in .{', .'.join(known)}, or give --format"
+        )
+    return Format(ending)
 
 
 def write(path: Path, content: bytes) -> None:

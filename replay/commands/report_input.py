@@ -20,16 +20,18 @@ MOST_WHOLE = 16
 """Points of a dataset that a report shows one by one; a dataset with more is shown as a sweep alone."""
 
 
+DATASET = "dataset.json"
+"""The file by which a dataset is known, see ``replay.dataset``: a run's folder is read without that module."""
+
+
 def read(folders: Sequence[Path]) -> tuple[list[Result], Sweep | None]:
     """The results in ``folders``: of each run, or the sweep of the one folder that holds one.  Raises UserError."""
-    from replay.dataset import MARKER
-
     results: list[Result] = []
     sweep = None
     for folder in folders:
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder; give one that `replay run -o` or `replay sweep -o` wrote")
-        if not (folder / MARKER).exists():
+        if not (folder / DATASET).exists():
             results.append(_run(folder))
             continue
         if sweep is not None:
@@ -43,7 +45,10 @@ def _run(folder: Path) -> Result:
     from replay import document
     from reports.result import Result
 
-    found = document.load(str(folder))
+    try:
+        found = document.load(str(folder))
+    except (AttributeError, KeyError, TypeError):
+        raise UserError(f"{folder}: damaged results; run `replay run -o` again, into a new folder") from None
     return Result(found, **{name: _columns(folder / file) for name, file in document.TABLE_FILES.items()})
 
 
