@@ -59,7 +59,6 @@ class Workload:
             values.append(str(value))
         return " ".join([self.program or self.name, *values])
 
-
     def check_thin(self) -> None:
         """Raise UserError where the thin guest cannot run it."""
         if not self.thin:

@@ -8,7 +8,6 @@ import pytest
 
 from replay.trace.schema import CAUSE_MASK, FOUND_TO_BE, REQUEST_WRITE, Cause, Kind, Mode
 from tracegen import abi, build, disk, filesystem
-from tracegen.boot import workload_boot
 from tracegen.machine import make
 
 from .announced import Memory, Recorded, Row, in_memory, record_events
