@@ -33,7 +33,7 @@ import numpy as np
 
 from replay import model
 from replay.cpu import hal, reentry
-from replay.cpu.reentry import ABORTED, FULL, NESTED
+from replay.cpu.reentry import ABORTED, FULL, NESTED, NO_PAGE, Handlers
 from replay.hw import sets, tlb
 from replay.hw.sets import Sets
 from replay.hw.tlb import Tlb
@@ -167,10 +167,9 @@ class Disco(NamedTuple):
     space: np.ndarray  # u32 by page id
     direct: np.ndarray  # u32 by frame: pair of the unmapped segment that holds it, 0 for none
     site_tick: np.ndarray  # u8 by site id: counter that a coprocessor 0 access there ticks
-    handler: np.ndarray  # u32[2]: page ids of the refill handler's and the nested handler's code
+    handlers: Handlers
     probed: np.ndarray  # u64[vcpus]: pair that the last TLB probe found, 0 for none
     base: np.ndarray  # u32[vcpus]: space that is current
-    runs: np.ndarray  # i64[3, counters]: what a full, an aborted and a nested run of the handlers tick
     quantum: np.int64
 
 
@@ -194,10 +193,9 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
         space=pages.space,
         direct=pmap.direct_pairs(meta.memory_bytes, pages),
         site_tick=hal.site_ticks(prepared.sites, MODEL, REGISTER_TRAPS, "hal_access" if settings["hal"] else ""),
-        handler=pages.handler,
+        handlers=reentry.make_handlers(prepared, MODEL, "refill_instruction", names),
         probed=np.zeros(meta.vcpus, np.uint64),
         base=np.zeros(meta.vcpus, np.uint32),
-        runs=reentry.ticks(reentry.template(meta), MODEL, "refill_instruction", names),
         quantum=np.int64(quantum(settings)),
     )
 
@@ -228,6 +226,7 @@ def miss(m, at, page, pair):
 @inline
 def second_level(m, at, pair):
     """Whether the second-level TLB serves a miss on ``pair``."""
+    l2tlb.read(at, m.l2tlb, pair)
     if not sets.find(m.l2tlb, at.vcpu, pair):
         return False
     tick(m.counts, at, L2TLB_HITS)
@@ -239,15 +238,15 @@ def second_level(m, at, pair):
 def forward(m, at, pair):
     """Re-enter the guest's refill handler, which writes ``pair`` to the TLB or is cut off by a miss on its table."""
     tick(m.counts, at, REFILLS_FORWARDED)
-    kernel_code(m, at, m.handler[0])
+    kernel_code(m, at, m.handlers.code[0])
     run, written = FULL, pair
     table = np.uint64(m.table[pair])
     if table != 0 and not tlb.touch(m.tlb, at, table) and not second_level(m, at, table):
-        reentry.run_handler(m.counts, m.runs, at, ABORTED)
+        reentry.run_handler(m.counts, m.handlers, at, ABORTED, NO_PAGE)
         tick(m.counts, at, NESTED_REFILLS_FORWARDED)
-        kernel_code(m, at, m.handler[1])
+        kernel_code(m, at, m.handlers.code[1])
         run, written = NESTED, table
-    reentry.run_handler(m.counts, m.runs, at, run)
+    reentry.run_handler(m.counts, m.handlers, at, run, pair << ONE if run == FULL else NO_PAGE)
     write_tlb(m, at, written)
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from replay.errors import UserError, unknown
-from tracegen import abi, filesystem, symbols
+from tracegen import abi_header, filesystem, symbols
 from tracegen.symbols import Symbol
 
 GUEST = Path(__file__).parent / "guest"
@@ -84,7 +84,19 @@ DATABASES = frozenset(("database-dss", "database-ir", "database-oltp"))
 SHARED = {
     TOOLS: frozenset(("cc", "cmp", "interp", "ld", "pmake")),
     "user/workload": DATABASES.union(
-        ("bytecode", "compress", "dbench", "engineering", "graph", "kv", "lmbench", "pointer-chase", "raytrace")
+        (
+            "bytecode",
+            "compress",
+            "dbench",
+            "engineering",
+            "graph",
+            "kv",
+            "lmbench",
+            "pointer-chase",
+            "raytrace",
+            "ttcp",
+            "web",
+        )
     ),
     "user/database": DATABASES,
 }
@@ -200,7 +212,7 @@ def source_digest(cpu: str, guest: Path = GUEST) -> str:
     shared = [(folder, sorted(users)) for folder, users in SHARED.items()]
     shape = (FLAGS, *TARGETS[cpu], PROGRAM, shared, KERNELS, COMPILER_VERSION)
     digest = hashlib.sha256(repr(shape).encode())
-    digest.update(hashlib.sha256(abi.header(cpu).encode()).digest())
+    digest.update(hashlib.sha256(abi_header.header(cpu).encode()).digest())
     digest.update(hashlib.sha256(Path(filesystem.__file__).read_bytes()).digest())
     for path in source_files(cpu, guest):
         digest.update(f"{path.relative_to(guest).as_posix()}\0".encode())
@@ -248,7 +260,7 @@ def _link(
 ) -> tuple[bytes, str]:
     sources = [p for p in source_files(cpu, guest) if p.suffix in COMPILED]
     chosen = [p.relative_to(guest).as_posix() for p in sources if _is_of(place(p, guest), folders)]
-    (out / "abi.h").write_text(abi.header(cpu))
+    (out / "abi.h").write_text(abi_header.header(cpu))
     kernel = script != USER_SCRIPT
     includes = ("include", *(("thin", *KERNEL) if kernel else (*PROGRAM, *SHARED)))
     headers = [f"-I{part}" for folder in includes for part in (f"{ARCH}/{cpu}/{folder}", folder)]

@@ -95,7 +95,10 @@ _ALL = (
         name="pmake",
         summary="make compiles, links and runs a program of 67 sources, several commands at a time",
         paper="Disco's pmake: parallel compilation (-J2) of GNU chess",
-        parameters=(Parameter("jobs", 2, 1, 8, "processes", "commands that run at a time"),),
+        parameters=(
+            Parameter("jobs", 2, 1, 8, "processes", "commands that run at a time"),
+            Parameter("builds", 1, 1, 100, "times", "that all is made; the last time is measured"),
+        ),
     ),
     Workload(
         name="engineering",
@@ -235,6 +238,16 @@ _ALL = (
             Parameter("items", 1 << 17, 1, 980_000, "items", "values that there is room for, of up to 1 KB each"),
             Parameter("requests", 200_000, 1, 1_000_000_000, "requests", "requests for one of twice as many keys"),
             Parameter("sets", 10, 0, 100, "of 100", "requests that set a value; others get one"),
+        ),
+    ),
+    Workload(
+        name="ttcp",
+        summary="buffers through a stream from one machine to the next, or over its own station where it is alone",
+        paper="ttcp, as Xen's table 6 runs it with packets of 1500 and 500 bytes",
+        parameters=(
+            Parameter("buffers", 256, 1, 1_000_000, "buffers", "buffers that are sent"),
+            Parameter("bytes", 8192, 8, 1 << 16, "bytes", "bytes of a buffer", power_of_two=True),
+            Parameter("mtu", 1500, 128, 4160, "bytes", "bytes of a packet with its header of 64"),
         ),
     ),
     Workload(

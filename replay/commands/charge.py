@@ -14,9 +14,6 @@ from replay.commands.lists import Json, complete_machine, complete_model
 from replay.errors import UserError
 
 if TYPE_CHECKING:
-    from replay.compare import Entrant
-    from replay.machine import Machine
-    from replay.model import Model
     from replay.prepare import Prepared
 
 RUN_EXAMPLES = shell.examples(
@@ -103,7 +100,8 @@ def run(
     if interval and output is None:
         raise UserError("--interval says how finely --output saves the counts; give --output FOLDER, too")
     import models
-    from replay import results
+    from replay import api
+    from replay import document as results
     from replay.price import primitives
 
     models.check(model)
@@ -111,15 +109,15 @@ def run(
     if by == By.MARK:
         prepared = split_by_marks(prepared, trace)
     chosen = models.load(model, prepared.meta.architecture)
-    hardware = hardware_for(chosen, prepared, machine)
+    hardware = api.hardware_for(chosen, prepared, machine)
     primitives(hardware, prepared.meta, paid)  # refuses a wrong price before anything is counted
     with shell.Progress(f"charging {chosen.name}") as progress:
-        document, counts = results.run(
+        outcome = results.outcome(
             prepared, chosen, models.load(chosen.baseline), hardware, given, paid, progress, interval or 0
         )
-    document = _as_asked(document, prepared.meta.architecture)
+    document = api.as_asked(outcome.document, prepared.meta.architecture)
     if output is not None:
-        results.save(str(output), document, counts)
+        results.save(str(output), outcome._replace(document=document))
         shell.say(f"saved in {output}")
     if by == By.SERVICE:
         _show_services(document, json=json)
@@ -184,48 +182,17 @@ def compare(
 ) -> None:
     """Charge a trace to every model, each on its own machine beside that machine without a monitor."""
     given, paid = pairs("--set", settings), pairs("--price", prices)
-    from replay import compare as comparison
+    from replay import api
 
     prepared = prepare(trace, synthesis, cache=cache)
-    entrants, left_out = _entrants(prepared, machine)
-    if not entrants:
-        raise UserError(f"{trace}: no model can be charged with it; {left_out[0]['reason']}")
-    with shell.Progress(f"charging {len(entrants)} models") as progress:
-        documents = comparison.compare(prepared, entrants, given, paid, progress)
-    documents = [_as_asked(document, prepared.meta.architecture) for document in documents]
+    with shell.Progress("charging every model") as progress:
+        documents, left_out = api.compare(prepared, machine=machine, set=given, price=paid, progress=progress)
     if json:
         shell.write_json({"models": documents, "left_out": left_out})
         return
     from reports.comparison import compare_screen
 
     shell.show(*compare_screen(documents, left_out, shell.console().width))
-
-
-def _entrants(prepared: Prepared, machine: str | None) -> tuple[list[Entrant], list[dict[str, str]]]:
-    """The models that can be charged with the trace, bare machines first; of the others, why not."""
-    import models
-    from replay.compare import Entrant, unfit
-    from replay.machine import load_machine
-
-    found, left_out = [], []
-    for name in models.entries():
-        model = models.load(name)
-        where = machine or model.machine.get(prepared.meta.architecture)
-        if where is None:
-            reason = f"model {name} takes traces of {', '.join(model.fidelity)}, not of {prepared.meta.architecture}"
-        else:
-            entrant = Entrant(model, models.load(model.baseline), load_machine(where))
-            reason = unfit(entrant, prepared)
-            found += [] if reason else [entrant]
-        left_out += [{"model": name, "reason": reason}] if reason else []
-    return sorted(found, key=lambda e: e.model is not e.bare), left_out
-
-
-def _as_asked(document: dict[str, Any], architecture: str) -> dict[str, Any]:
-    """``document`` with its models called as they are asked for on traces of ``architecture``."""
-    import models
-
-    return document | {role: models.word(document[role], architecture) for role in ("model", "baseline")}
 
 
 def prepare(trace: Path, rule: str | None = None, *, cache: bool) -> Prepared:
@@ -236,16 +203,6 @@ def prepare(trace: Path, rule: str | None = None, *, cache: bool) -> Prepared:
     with shell.Progress(f"preparing {trace.name}") as progress:
         prepared = preparation.prepare(str(trace), use_cache=cache, progress=progress)
     return synthesize(prepared, rule) if rule else prepared
-
-
-def hardware_for(model: Model, prepared: Prepared, machine: str | None) -> Machine:
-    """The machine called ``machine``, or the model's own for traces of this architecture.  Raises UserError."""
-    from replay.machine import load_machine
-
-    architecture = prepared.meta.architecture
-    if machine is None and architecture not in model.machine:
-        raise UserError(f"model {model.name} has no default machine for {architecture} traces; name one with --machine")
-    return load_machine(machine or model.machine[architecture])
 
 
 def pairs(option: str, texts: Sequence[str] | None) -> dict[str, str]:

@@ -66,6 +66,15 @@ int woken(void);
 int signals_of_programs(void);
 int selection(void);
 
+// sockettests.c
+int datagrams(void);
+int refused_sockets(void);
+int streams(void);
+int stream_ends(void);
+int many_connections(void);
+int sockets_out(void);
+int socket_selection(void);
+
 // directorytests.c
 int directories(void);
 int refused_directories(void);
