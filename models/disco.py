@@ -167,7 +167,7 @@ class Disco(NamedTuple):
     space: np.ndarray  # u32 by page id
     direct: np.ndarray  # u32 by frame: pair of the unmapped segment that holds it, 0 for none
     site_tick: np.ndarray  # u8 by site id: counter that a coprocessor 0 access there ticks
-    handler: np.ndarray  # u32[2]: page ids of the refill handler's and the nested handler's code
+    handler: np.ndarray  # u32[2 * vcpus]: page ids of the refill handler's and the nested handler's code
     probed: np.ndarray  # u64[vcpus]: pair that the last TLB probe found, 0 for none
     base: np.ndarray  # u32[vcpus]: space that is current
     runs: np.ndarray  # i64[3, counters]: what a full, an aborted and a nested run of the handlers tick
@@ -194,7 +194,7 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
         space=pages.space,
         direct=pmap.direct_pairs(meta.memory_bytes, pages),
         site_tick=hal.site_ticks(prepared.sites, MODEL, REGISTER_TRAPS, "hal_access" if settings["hal"] else ""),
-        handler=pages.handler,
+        handler=reentry.handlers(prepared),
         probed=np.zeros(meta.vcpus, np.uint64),
         base=np.zeros(meta.vcpus, np.uint32),
         runs=reentry.ticks(reentry.template(meta), MODEL, "refill_instruction", names),
@@ -239,13 +239,13 @@ def second_level(m, at, pair):
 def forward(m, at, pair):
     """Re-enter the guest's refill handler, which writes ``pair`` to the TLB or is cut off by a miss on its table."""
     tick(m.counts, at, REFILLS_FORWARDED)
-    kernel_code(m, at, m.handler[0])
+    kernel_code(m, at, m.handler[at.vcpu << ONE])
     run, written = FULL, pair
     table = np.uint64(m.table[pair])
     if table != 0 and not tlb.touch(m.tlb, at, table) and not second_level(m, at, table):
         reentry.run_handler(m.counts, m.runs, at, ABORTED)
         tick(m.counts, at, NESTED_REFILLS_FORWARDED)
-        kernel_code(m, at, m.handler[1])
+        kernel_code(m, at, m.handler[(at.vcpu << ONE) + ONE])
         run, written = NESTED, table
     reentry.run_handler(m.counts, m.runs, at, run)
     write_tlb(m, at, written)

@@ -62,14 +62,8 @@ def compare(
     ``settings`` and ``prices`` are what the user states; each goes to whoever takes it.  Raises UserError for one
     that nobody takes, and for a value that is refused.
     """
-    _refuse_untaken("parameter", settings, {p.name for e in entrants for m in e[:2] for p in m.parameters})
-    _refuse_untaken("price", prices, {name for entrant in entrants for name in entrant.machine.prices})
-    # A value that is refused is refused before anything is counted.
-    for entrant in entrants:
-        primitives(entrant.machine, prepared.meta, entrant.taken(prices))
+    check(entrants, prepared, settings, prices)
     jobs = {(model.name, e.machine.name): (model, e.machine) for e in entrants for model in (e.bare, e.model)}
-    for model, machine in jobs.values():
-        settle(model, machine, prepared.meta, taken(settings, model))
     counts = _count_all(prepared, jobs, settings, progress)
     return [
         price(
@@ -81,6 +75,18 @@ def compare(
         )
         for entrant in entrants
     ]
+
+
+def check(
+    entrants: Sequence[Entrant], prepared: Prepared, settings: Mapping[str, Any], prices: Mapping[str, Any]
+) -> None:
+    """Raise UserError for a parameter or price that nobody takes and for a value that is refused."""
+    _refuse_untaken("parameter", settings, {p.name for e in entrants for m in e[:2] for p in m.parameters})
+    _refuse_untaken("price", prices, {name for entrant in entrants for name in entrant.machine.prices})
+    for entrant in entrants:
+        primitives(entrant.machine, prepared.meta, entrant.taken(prices))
+        for model in entrant[:2]:
+            settle(model, entrant.machine, prepared.meta, taken(settings, model))
 
 
 def taken(settings: Mapping[str, Any], model: Model) -> dict[str, Any]:

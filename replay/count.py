@@ -150,7 +150,7 @@ def count_opening(prepared: Prepared, state: Any, engine: Engine) -> int:
     """
     if not prepared.meta.skipped:
         return 0
-    opening = int(np.argmax(prepared.columns.kind == Kind.START)) + 1
+    opening = int(np.flatnonzero(prepared.columns.kind == Kind.START)[-1]) + 1
     count_rows(state, engine, prepared.columns, 0, opening)
     engine.counts[:] = 0
     return opening
@@ -170,7 +170,7 @@ def make_engine(prepared: Prepared, model: Model, settings: Settings) -> Engine:
     places, counters = prepared.places.inner.size, len(model.counters) + 1
     return Engine(
         counts=np.zeros(meta.vcpus * places * counters, np.int64),
-        place=np.zeros(meta.vcpus, np.uint32),
+        place=np.array(prepared.first_place or [0] * meta.vcpus, np.uint32),
         skip=skip[prepared.places.inner],
         on_kind=_ticks(model, [k for k in Kind if k not in NO_REACTION], 256),
         on_cause=_ticks(model, list(Cause), 32),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from replay.machine import Machine
     from replay.model import Model
     from replay.prepare import Prepared
+    from replay.sched.consolidate import Consolidation
 
 RUN_EXAMPLES = shell.examples(
     "replay run radix.arrow --model disco",
@@ -25,6 +26,7 @@ RUN_EXAMPLES = shell.examples(
     "replay run radix.arrow --model disco --price monitor_entry=100 --json",
     "replay run pmake.arrow --model disco --by service",
     "replay run lmbench.arrow --model xen --by mark",
+    "replay run vm0.arrow vm1.arrow --model disco",
 )
 COMPARE_EXAMPLES = shell.examples(
     "replay compare radix.arrow", "replay compare radix.arrow --set tlb.entries=128 --json"
@@ -36,7 +38,23 @@ Synthesis = Annotated[
         "--synthesize", help="Let a rule stand in for what an imported trace lacks: first-touch.", metavar="RULE"
     ),
 ]
-Trace = Annotated[Path, typer.Argument(help="A trace file.", metavar="TRACE", show_default=False)]
+Traces = Annotated[
+    list[Path],
+    typer.Argument(
+        help="A trace file; several are virtual machines side by side on one machine.",
+        metavar="TRACE...",
+        show_default=False,
+    ),
+]
+Cpus = Annotated[
+    int | None,
+    typer.Option(
+        help="CPUs of the machine that several traces share.",
+        min=1,
+        max=16,
+        show_default="one for each virtual CPU",
+    ),
+]
 MachineName = Annotated[
     str | None,
     typer.Option(
@@ -68,7 +86,7 @@ Cache = Annotated[bool, typer.Option(help="Keep the prepared trace in the user's
 
 
 def run(
-    trace: Trace,
+    traces: Traces,
     model: Annotated[
         str, typer.Option(help="The design; see `replay models`.", autocompletion=complete_model, show_default=False)
     ],
@@ -95,6 +113,7 @@ def run(
             show_default="the whole run",
         ),
     ] = None,
+    cpus: Cpus = None,
     json: Json = False,
     cache: Cache = True,
 ) -> None:
@@ -104,19 +123,23 @@ def run(
         raise UserError("--interval says how finely --output saves the counts; give --output FOLDER, too")
     import models
     from replay import results
+    from replay.compare import Entrant
     from replay.price import primitives
 
     models.check(model)
-    prepared = prepare(trace, synthesis, cache=cache)
-    if by == By.MARK:
-        prepared = split_by_marks(prepared, trace)
+    machines = prepare_all(traces, synthesis, cpus, marks=by == By.MARK, cache=cache)
+    prepared = machines.prepared
     chosen = models.load(model, prepared.meta.architecture)
     hardware = hardware_for(chosen, prepared, machine)
     primitives(hardware, prepared.meta, paid)  # refuses a wrong price before anything is counted
+    entrant = Entrant(chosen, models.load(chosen.baseline), hardware)
     with shell.Progress(f"charging {chosen.name}") as progress:
-        document, counts = results.run(
-            prepared, chosen, models.load(chosen.baseline), hardware, given, paid, progress, interval or 0
-        )
+        if len(machines.vms) > 1:
+            from replay.sched.charge import charge
+
+            document, counts, _ = charge(machines, entrant, given, paid, progress, interval or 0)
+        else:
+            document, counts = results.run(prepared, *entrant, given, paid, progress, interval or 0)
     document = _as_asked(document, prepared.meta.architecture)
     if output is not None:
         results.save(str(output), document, counts)
@@ -174,11 +197,12 @@ def _show_marks(document: dict[str, Any], *, json: bool) -> None:
 
 
 def compare(
-    trace: Trace,
+    traces: Traces,
     machine: MachineName = None,
     settings: Settings = None,
     prices: Prices = None,
     synthesis: Synthesis = None,
+    cpus: Cpus = None,
     json: Json = False,
     cache: Cache = True,
 ) -> None:
@@ -186,12 +210,18 @@ def compare(
     given, paid = pairs("--set", settings), pairs("--price", prices)
     from replay import compare as comparison
 
-    prepared = prepare(trace, synthesis, cache=cache)
+    machines = prepare_all(traces, synthesis, cpus, marks=False, cache=cache)
+    prepared = machines.prepared
     entrants, left_out = _entrants(prepared, machine)
     if not entrants:
-        raise UserError(f"{trace}: no model can be charged with it; {left_out[0]['reason']}")
+        raise UserError(f"{traces[0]}: no model can be charged with it; {left_out[0]['reason']}")
     with shell.Progress(f"charging {len(entrants)} models") as progress:
-        documents = comparison.compare(prepared, entrants, given, paid, progress)
+        if len(machines.vms) > 1:
+            from replay.sched import charge
+
+            documents = charge.compare(machines, entrants, given, paid, progress)
+        else:
+            documents = comparison.compare(prepared, entrants, given, paid, progress)
     documents = [_as_asked(document, prepared.meta.architecture) for document in documents]
     if json:
         shell.write_json({"models": documents, "left_out": left_out})
@@ -226,6 +256,22 @@ def _as_asked(document: dict[str, Any], architecture: str) -> dict[str, Any]:
     import models
 
     return document | {role: models.word(document[role], architecture) for role in ("model", "baseline")}
+
+
+def prepare_all(
+    traces: Sequence[Path], rule: str | None, cpus: int | None, *, marks: bool, cache: bool
+) -> Consolidation:
+    """The traces as virtual machines of one machine, told apart by the regions they mark if ``marks``.
+
+    Raises UserError.
+    """
+    from replay.sched.consolidate import consolidate
+    from replay.sched.schedule import Schedule
+
+    found = [prepare(trace, rule, cache=cache) for trace in traces]
+    if marks:
+        found = [split_by_marks(vm, trace) for vm, trace in zip(found, traces, strict=True)]
+    return consolidate(found, Schedule(cpus), [str(trace) for trace in traces])
 
 
 def prepare(trace: Path, rule: str | None = None, *, cache: bool) -> Prepared:

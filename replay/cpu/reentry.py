@@ -8,6 +8,7 @@ import numpy as np
 
 from replay.jit import inline
 from replay.model import Model
+from replay.prepare import Prepared
 from replay.trace.meta import Handler, Refill, TraceMeta
 from replay.trace.schema import Sensitive
 
@@ -52,6 +53,13 @@ def ticks(refill: Refill, model: Model, instructions: str, names: Mapping[Sensit
             klass = Sensitive[name]
             row[model.index(names.get(klass) or model.reaction(klass).ticks)] += times
     return table[:, :-1].copy()
+
+
+def handlers(prepared: Prepared) -> np.ndarray:
+    """By vCPU: page ids of the refill handler's and the nested handler's code, of the VM that runs there first; u32."""
+    vms = [prepared.regions[prepared.places.region[place]].vm for place in prepared.first_place]
+    table: np.ndarray = prepared.pages.handler.reshape(-1, 2)[vms or [0] * prepared.meta.vcpus]
+    return table.reshape(-1)
 
 
 @inline
