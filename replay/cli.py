@@ -11,7 +11,7 @@ import sys
 import typer
 
 from replay import shell
-from replay.commands import charge, explain, lists
+from replay.commands import charge, explain, lists, study
 
 ENTRY_POINTS = "vmreplay.commands"
 """Entry-point group of third parties' commands: ``name = "module:app"``, a Typer application."""
@@ -41,6 +41,9 @@ def add_third_parties(to: typer.Typer) -> None:
 app.command("run", short_help="Charge a trace to one model.", epilog=charge.RUN_EXAMPLES)(charge.run)
 app.command("compare", short_help="Charge a trace to every model.", epilog=charge.COMPARE_EXAMPLES)(charge.compare)
 app.command("info", short_help="Show what is in a trace.", epilog=lists.INFO_EXAMPLES)(lists.info)
+app.command("study", short_help="Run a published table or figure, ours beside it.", epilog=study.STUDY_EXAMPLES)(
+    study.study
+)
 app.command("models", epilog=lists.MODELS_EXAMPLES)(lists.models)
 app.command("machines", short_help="List the machines.", epilog=lists.MACHINES_EXAMPLES)(lists.machines)
 app.command("explain", short_help="Explain a model, or what it did row by row.", epilog=explain.EXPLAIN_EXAMPLES)(

@@ -13,6 +13,7 @@ Each vCPU has a clock of its own; a request is due by the clock of the one that 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ import numpy as np
 from replay.columns import Columns
 from replay.trace.meta import MAX_VCPUS
 from replay.trace.schema import Kind, Wake
+from replay.waiting import MEET, PASS, REST, SAVE, Steps
 
 REQUEST, COMPLETE, IDLE, EXTRA = int(Kind.REQUEST), int(Kind.COMPLETE), int(Kind.IDLE), int(Kind.EXTRA)
 IPI_SEND, IPI_RECEIVE = int(Kind.IPI_SEND), int(Kind.IPI_RECEIVE)
@@ -156,46 +158,78 @@ def _recorded_clock(columns: Columns, row: np.ndarray, waited: np.ndarray) -> np
     return clock
 
 
-def wait(moments: Moments, busy: np.ndarray) -> float:
-    """Device-time units that a guest idles which is busy for ``busy`` units before each of ``moments``."""
-    clock = [0.0] * MAX_VCPUS
-    made: dict[int, tuple[float, int]] = {}  # by the moment of its completion: when, and the recording's clock then
-    called: dict[int, float] = {}  # by the wait that it ended: when
-    idle = 0.0
-    fields = (moments.kind, moments.vcpu, moments.units, moments.completion, moments.timed, moments.clock, busy)
-    columns = zip(*(field.tolist() for field in fields), strict=True)
-    for at, (kind, vcpu, units, completion, timed, recorded, passed) in enumerate(columns):
-        clock[vcpu] += passed
-        until = 0.0
-        if kind == REQUEST and completion != NONE:
-            made[completion] = clock[vcpu], recorded
-        elif kind == IPI_SEND:
-            called[completion] = clock[vcpu]
+def steps_of(moments: Moments) -> Steps:
+    """What a guest does at each of ``moments``, whatever it is charged: keep its clock, wait until after one, or rest."""
+    size = moments.row.size
+    what, slot, units = np.full(size, PASS, np.uint8), np.zeros(size, np.uint64), np.zeros(size)
+    made: dict[int, tuple[int, int]] = {}  # by the moment of its completion: the slot, and the recording's clock then
+    called: dict[int, int] = {}  # by the wait that it ended: the slot
+    free, slots = list[int](), 0
+    fields = (moments.kind, moments.units, moments.completion, moments.timed, moments.clock)
+    for at, (kind, lasted, completion, timed, recorded) in enumerate(zip(*(f.tolist() for f in fields), strict=True)):
+        if kind == IPI_SEND or (kind == REQUEST and completion != NONE):
+            slots += not free
+            slot[at] = free.pop() if free else slots - 1
+            what[at] = SAVE
+            if kind == REQUEST:
+                made[completion] = int(slot[at]), recorded
+            else:
+                called[completion] = int(slot[at])
         elif kind == COMPLETE and at in made:
-            until = made.pop(at)[0] + units
+            what[at], slot[at], units[at] = MEET, made.pop(at)[0], lasted
+            free.append(int(slot[at]))
         elif at in called:
-            until = called.pop(at)
+            what[at], slot[at] = MEET, called.pop(at)
+            free.append(int(slot[at]))
         elif timed and made:
-            then, before = next(iter(made.values()))
-            until = then + recorded - before
+            oldest, before = next(iter(made.values()))
+            what[at], slot[at], units[at] = MEET, oldest, recorded - before
         elif timed:
-            until = clock[vcpu] + units
-        idle += max(0.0, until - clock[vcpu])
-        clock[vcpu] = max(clock[vcpu], until)
+            what[at], units[at] = REST, lasted
+    return Steps(what, moments.vcpu.astype(np.uint64), slot, units, slots)
+
+
+def wait(steps: Steps, busy: np.ndarray) -> float:
+    """Device-time units that a guest idles which is busy for ``busy`` units before each of ``steps``.
+
+    As ``replay.waiting.wait_lanes`` has it for many choices of prices; one needs no compiler.
+    """
+    clock, kept, idle = [0.0] * MAX_VCPUS, [0.0] * steps.slots, 0.0
+    fields = (steps.what, steps.vcpu, steps.slot, steps.units, busy)
+    for what, vcpu, slot, units, passed in zip(*(field.tolist() for field in fields), strict=True):
+        clock[vcpu] += passed
+        if what == SAVE:
+            kept[slot] = clock[vcpu]
+        elif what == MEET:
+            late = max(kept[slot] + units, clock[vcpu])
+            idle += late - clock[vcpu]
+            clock[vcpu] = late
+        elif what == REST:
+            idle += units
+            clock[vcpu] += units
     return idle
 
 
-def recompute(timeline: Timeline, prices: tuple[np.ndarray, np.ndarray, np.ndarray], unit: float) -> Idle:
-    """Idle time under a model; ``prices`` are cycles [class, counter] (value, low, high), ``unit`` cycles in a unit."""
-    moments = timeline.moments
+def recompute(moments: Moments, busy: Sequence[np.ndarray], spread: float) -> Idle:
+    """Idle time under a model that is ``busy`` so many units before each of ``moments``: at value, low and high.
+
+    ``spread`` units lie between all prices at their low and all at their high bounds.
+    """
     if moments.reason:
         return Idle(*[moments.recorded] * len(Idle._fields))
-    busy = [np.tensordot(timeline.ticks, price, 2) / unit for price in prices]
-    value, low, high = (round(wait(moments, passed)) for passed in busy)
-    # One clock waits the less the dearer anything is.  Where clocks meet, one's work is another's wait: no clock ends
-    # later than with all prices high, having done no less than with all low.
-    apart = math.ceil(busy[2].sum() - busy[1].sum()) if np.unique(moments.vcpu).size > 1 else 0
+    steps = steps_of(moments)
+    value, low, high = (round(wait(steps, passed)) for passed in busy)
+    apart = beyond(moments, spread)
     return Idle(value, low, high, max(0, min(value, low, high) - apart), max(value, low, high) + apart)
+
+
+def beyond(moments: Moments, spread: float) -> int:
+    """How far idle time may lie beyond that at the bounds of all prices, with ``spread`` units between these.
+
+    One clock waits the less the dearer anything is.  Where clocks meet, one's work is another's wait: no clock ends
+    later than with all prices high, having done no less than with all low.
+    """
+    return math.ceil(spread) if np.unique(moments.vcpu).size > 1 else 0
 
 
 class Watch:

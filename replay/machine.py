@@ -42,13 +42,17 @@ class Machine:
 
     def cycles(self, record: Record) -> Record:
         """``record`` in cycles of this machine's clock (its bounds at the nominal clock)."""
-        seconds = TIME_UNITS[record.unit]
-        if seconds is None:
+        if TIME_UNITS[record.unit] is None:
             return record
-        factor = seconds * self.clock_hz
+        factor = self.factor(record.unit)
         note = f"{record.value:g} {record.unit} at {self.parameters['clock'].value:g} MHz; {record.note}"
         low, high = record.low * factor, record.high * factor
         return Record(record.name, record.value * factor, "cycles", low, high, record.source, note)
+
+    def factor(self, unit: str) -> float:
+        """Cycles in one ``unit`` of a price."""
+        seconds = TIME_UNITS[unit]
+        return 1.0 if seconds is None else seconds * self.clock_hz
 
     @property
     def clock_hz(self) -> float:

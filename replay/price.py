@@ -14,13 +14,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from replay import bounds
+from replay.bill import bill
 from replay.bounds import Spending
 from replay.count import Counts
 from replay.errors import UserError, unknown
-from replay.idle import Idle, recompute
+from replay.idle import Idle, Moments, recompute
 from replay.machine import Machine
 from replay.model import IDLE, Cost, Model
 from replay.records import Record, parse_price
+from replay.tariff import Tariff
 from replay.trace.meta import TraceMeta
 from replay.trace.schema import ServiceClass
 
@@ -30,8 +32,14 @@ DEVICE_UNIT = "device_unit"
 RANK = ("cited", "given", "derived", "assumed")
 """Sources from the strongest to the weakest; a sum is as weak as its weakest part."""
 
+BOUNDS = ("value", "low", "high")
+"""Fields of a record, in the order of what is worked out three times over."""
+
 Prices = dict[str, Record]
 """Primitive -> its price in cycles."""
+
+Charged = Model | Tariff
+"""What counts are priced by: a model, or what is kept of one."""
 
 
 class CostValue(NamedTuple):
@@ -46,16 +54,21 @@ class CostValue(NamedTuple):
 
 def primitives(machine: Machine, meta: TraceMeta, given: Mapping[str, Any] | None = None) -> Prices:
     """The machine's prices in cycles, those in ``given`` (in the price set's unit) replaced.  Raises UserError."""
+    prices = {name: machine.cycles(record) for name, record in stated(machine, given).items()}
+    unit = machine.clock_hz / meta.instructions_per_second
+    note = f"clock over the trace's {meta.instructions_per_second} {meta.device_time_unit}s a second"
+    prices[DEVICE_UNIT] = Record(DEVICE_UNIT, unit, "cycles", unit, unit, "derived: the trace, section metadata", note)
+    return prices
+
+
+def stated(machine: Machine, given: Mapping[str, Any] | None = None) -> Prices:
+    """The machine's prices in their own units, those in ``given`` replaced.  Raises UserError."""
     records = dict(machine.prices)
     for name, value in (given or {}).items():
         if name not in records:
             raise unknown("price", name, records, "replay machines")
         records[name] = records[name].given(parse_price(records[name], value))
-    prices = {name: machine.cycles(record) for name, record in records.items()}
-    unit = machine.clock_hz / meta.instructions_per_second
-    note = f"clock over the trace's {meta.instructions_per_second} {meta.device_time_unit}s a second"
-    prices[DEVICE_UNIT] = Record(DEVICE_UNIT, unit, "cycles", unit, unit, "derived: the trace, section metadata", note)
-    return prices
+    return records
 
 
 def evaluate(cost: Cost, klass: ServiceClass, prices: Prices, why: str) -> CostValue:
@@ -82,18 +95,39 @@ class Charge(NamedTuple):
     spending: Spending
 
 
-def charge(counts: Counts, model: Model, prices: Prices) -> Charge:
+def charge(counts: Counts, model: Charged, prices: Prices) -> Charge:
     """``counts`` priced, with the idle time that these prices leave."""
     costs = cost_table(counts.classes, model, prices)
-    idle = recompute(counts.timeline, _busy_prices(counts, costs), prices[DEVICE_UNIT].value)
+    amounts, unit = amounts_of(counts, model), prices[DEVICE_UNIT].value
+    moments = counts.timeline.moments
+    busy = [busy_cycles(amounts, moments, prices, bound) / unit for bound in BOUNDS]
+    idle = recompute(moments, busy, spread(amounts, prices) / unit)
     rows = price_rows(counts, model, costs, idle)
-    unit, least = prices[DEVICE_UNIT].value, sum(row["low"] for row in rows)
-    spending = Spending(_amounts(counts, model), idle.least * unit, idle.most * unit, least, counts.meta.vcpus)
-    return Charge(rows, idle, spending)
+    least = np.array([sum(row["low"] for row in rows)])
+    waited = np.array([idle.least * unit]), np.array([idle.most * unit])
+    return Charge(rows, idle, Spending(amounts, *waited, least, counts.meta.vcpus))
+
+
+def busy_cycles(amounts: Mapping[str, np.ndarray], moments: Moments, prices: Prices, bound: str) -> np.ndarray:
+    """Cycles that a guest is busy before each of ``moments``, all prices at ``bound``, a field of a record.
+
+    Prices that the user states are added last: what comes before is the same for every choice of these.
+    """
+    busy = np.zeros(moments.row.size)
+    for name in sorted(amounts, key=lambda name: (prices[name].stated, name)):
+        busy += amounts[name][:-1] * getattr(prices[name], bound)
+    return busy
+
+
+def spread(amounts: Mapping[str, np.ndarray], prices: Prices) -> float:
+    """Cycles that lie between all prices at their low and all at their high bounds, until the last device row."""
+    return sum(
+        (float(amounts[name][:-1].sum()) * (prices[name].high - prices[name].low) for name in sorted(amounts)), 0.0
+    )
 
 
 def cost_table(
-    classes: Iterable[ServiceClass], model: Model, prices: Prices
+    classes: Iterable[ServiceClass], model: Charged, prices: Prices
 ) -> dict[tuple[ServiceClass, str], CostValue]:
     """What one tick costs, by class of services and counter.  Raises UserError for a primitive without a price."""
     return {
@@ -103,19 +137,8 @@ def cost_table(
     }
 
 
-def _busy_prices(
-    counts: Counts, costs: Mapping[tuple[ServiceClass, str], CostValue]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Cycles [class, counter] of what keeps a guest busy: all but idle time.  Value, low and high."""
-    busy = np.zeros((3, len(counts.classes), len(counts.counters)))
-    for (klass, counter), cost in costs.items():
-        if counter != IDLE:
-            busy[:, counts.classes.index(klass), counts.counters.index(counter)] = cost[:3]
-    return busy[0], busy[1], busy[2]
-
-
 def price_rows(
-    counts: Counts, model: Model, costs: Mapping[tuple[ServiceClass, str], CostValue], idle: Idle
+    counts: Counts, model: Charged, costs: Mapping[tuple[ServiceClass, str], CostValue], idle: Idle
 ) -> list[dict[str, Any]]:
     """One row per place and counter that was counted and costs, in whole cycles; ``idle`` in place of what was counted.
 
@@ -129,6 +152,7 @@ def price_rows(
                 rows.append(
                     {
                         "service": place.service,
+                        "class": place.klass.name.lower(),
                         "work": place.work,
                         "region": counts.regions[place.region].name,
                         "mechanism": model.mechanism(counter),
@@ -171,10 +195,10 @@ def _whole(n: int, cycles: float) -> int:
 
 def price(
     counts: Counts,
-    model: Model,
+    model: Charged,
     machine: Machine,
     given: Mapping[str, Any] | None = None,
-    native: tuple[Counts, Model] | None = None,
+    native: tuple[Counts, Charged] | None = None,
 ) -> dict[str, Any]:
     """The result document: ``counts`` priced on ``machine``, beside the ``native`` counts of the same trace.
 
@@ -185,6 +209,7 @@ def price(
     prices = primitives(machine, counts.meta, given)
     bare_counts, bare_model = native or (counts, model)
     ours, bare = charge(counts, model, prices), charge(bare_counts, bare_model, prices)
+    ranges = price_ranges(prices)
     return {
         "trace": _trace(counts),
         "model": model.name,
@@ -195,30 +220,41 @@ def price(
         "incorrect": _incorrect(counts, model),
         "settings": dict(counts.settings),
         "interval": counts.interval,
-        "total": _total(ours.rows, bare.rows, machine) | bounds.of_ratio(ours.spending, bare.spending, prices),
-        "busy": _busy(ours, bare, prices),
+        "total": _total(ours.rows, bare.rows, machine) | _ratio(ours.spending, bare.spending, ranges),
+        "busy": _busy(ours, bare, ranges),
         "idle": _idle(counts, ours.idle, bare.idle),
         "rows": ours.rows,
         "native_rows": bare.rows,
         "services": _services(counts, ours.rows, bare_counts, bare.rows),
         "regions": [{"region": r.name, "marks": list(r.marks), "begun": r.begun} for r in counts.regions if r.marks],
+        "bill": bill({"model": model, "native": bare_model}, stated(machine, given), prices, machine),
         "assumptions": _assumptions((ours.spending, bare.spending), prices, machine),
     }
 
 
-def _busy(ours: Charge, bare: Charge, prices: Prices) -> dict[str, float]:
+def price_ranges(prices: Prices) -> dict[str, bounds.Interval]:
+    """Low and high bound of each price."""
+    return {name: (np.array([record.low]), np.array([record.high])) for name, record in prices.items()}
+
+
+def _ratio(ours: Spending, bare: Spending, ranges: Mapping[str, bounds.Interval]) -> dict[str, float]:
+    return {name: float(found[0]) for name, found in bounds.of_ratio(ours, bare, ranges).items()}
+
+
+def _busy(ours: Charge, bare: Charge, ranges: Mapping[str, bounds.Interval]) -> dict[str, float]:
     """Cycles of all but idle time under the model and on bare hardware, and their ratio with its bounds."""
     sides = [[row for row in side.rows if row["counter"] != IDLE] for side in (ours, bare)]
     cycles, native = (sum(row["cycles"] for row in rows) for rows in sides)
+    none = np.zeros(1)
     spent = [
-        side.spending._replace(waited_low=0.0, waited_high=0.0, least=sum(row["low"] for row in rows))
+        side.spending._replace(waited_low=none, waited_high=none, least=np.array([sum(row["low"] for row in rows)]))
         for side, rows in zip((ours, bare), sides, strict=True)
     ]
     ratio = {"cycles": cycles, "native": native, "overhead": cycles / native if native else 1.0}
-    return ratio | bounds.of_ratio(spent[0], spent[1], prices)
+    return ratio | _ratio(spent[0], spent[1], ranges)
 
 
-def _incorrect(counts: Counts, model: Model) -> dict[str, Any] | None:
+def _incorrect(counts: Counts, model: Charged) -> dict[str, Any] | None:
     """Sensitive instructions of the guest that should have trapped and did not, if there were any."""
     missed = counts.total(model.incorrect) if model.incorrect else 0
     return {"counter": model.incorrect, "count": missed} if missed else None
@@ -269,7 +305,7 @@ def _services(
     return [line for line in found.values() if any(n for n in line.values() if isinstance(n, int))]
 
 
-def _amounts(counts: Counts, model: Model) -> dict[str, np.ndarray]:
+def amounts_of(counts: Counts, model: Charged) -> dict[str, np.ndarray]:
     """Primitive -> how many of it were spent between device rows, in all but idle time; the last is after them all."""
     ticks = counts.by_stretch()
     amounts: dict[str, np.ndarray] = {}

@@ -45,6 +45,11 @@ class Record:
         """Whether nobody published the value."""
         return self.source == "assumed"
 
+    @property
+    def stated(self) -> bool:
+        """Whether the user stated the value."""
+        return self.source == "given"
+
     def given(self, value: float) -> Record:
         """The same quantity as the user states it: exact, in the same unit."""
         return Record(self.name, value, self.unit, value, value, "given", "stated by the user")

@@ -7,8 +7,9 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from replay.bill import moments_table, stretches_table
 from replay.compare import taken
 from replay.count import Counts, count
 from replay.errors import UserError
@@ -17,12 +18,21 @@ from replay.model import Model
 from replay.prepare import Prepared, Progress
 from replay.price import price
 
-RESULT_VERSION = 4
+RESULT_VERSION = 5
 MANIFEST, COUNTS = "manifest.json", "counts.parquet"
+MOMENTS, STRETCHES = "moments.parquet", "stretches.parquet"
 TABLES = {"rows": "prices.parquet", "native_rows": "native.parquet"}
 """Part of the document that is stored as a table -> its file."""
 
-FILES = (MANIFEST, COUNTS, *TABLES.values())
+FILES = (MANIFEST, COUNTS, MOMENTS, STRETCHES, *TABLES.values())
+
+
+class Outcome(NamedTuple):
+    """One run: its document, and what was counted under the model and on bare hardware."""
+
+    document: dict[str, Any]
+    counts: Counts
+    bare: Counts
 
 
 def run(
@@ -35,19 +45,33 @@ def run(
     progress: Progress | None = None,
     interval: int = 0,
 ) -> tuple[dict[str, Any], Counts]:
+    """The document and the model's counts of ``outcome``."""
+    return outcome(prepared, model, native, machine, settings, prices, progress, interval)[:2]
+
+
+def outcome(
+    prepared: Prepared,
+    model: Model,
+    native: Model,
+    machine: Machine,
+    settings: Mapping[str, Any] | None = None,
+    prices: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+    interval: int = 0,
+) -> Outcome:
     """Count and price ``prepared`` under ``model``, beside ``native`` with the parameters that both take.
 
-    ``settings``, ``prices`` and ``interval`` are what the user states.  Returns the result document and the counts.
+    ``settings``, ``prices`` and ``interval`` are what the user states.
     """
     settings = settings or {}
     counts = count(prepared, model, machine, settings, progress, interval)
     bare = counts
     if native.name != model.name:
         bare = count(prepared, native, machine, taken(settings, native), progress)
-    return price(counts, model, machine, prices, (bare, native)), counts
+    return Outcome(price(counts, model, machine, prices, (bare, native)), counts, bare)
 
 
-def save(folder: str, document: Mapping[str, Any], counts: Counts) -> None:
+def save(folder: str, outcome: Outcome) -> None:
     """Write the run's files into the new folder ``folder``: aside first, then renamed.  Raises UserError."""
     target = Path(folder)
     try:
@@ -58,7 +82,7 @@ def save(folder: str, document: Mapping[str, Any], counts: Counts) -> None:
     except OSError as error:
         raise UserError(f"{folder}: {error.strerror}; choose a folder that can be written") from None
     try:
-        _write(aside, document, counts)
+        _write(aside, outcome)
         aside.chmod(0o755)
         aside.replace(target)
     except OSError as error:
@@ -67,13 +91,16 @@ def save(folder: str, document: Mapping[str, Any], counts: Counts) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _write(folder: Path, document: Mapping[str, Any], counts: Counts) -> None:
+def _write(folder: Path, outcome: Outcome) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    document, counts, bare = outcome
     manifest = {"version": RESULT_VERSION, **{k: v for k, v in document.items() if k not in TABLES}}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", "utf-8")
     pq.write_table(count_table(counts), folder / COUNTS)
+    pq.write_table(pa.table(moments_table(counts)), folder / MOMENTS)
+    pq.write_table(pa.table(stretches_table({"model": counts, "native": bare})), folder / STRETCHES)
     for part, file in TABLES.items():
         pq.write_table(pa.Table.from_pylist(list(document[part])), folder / file)
 

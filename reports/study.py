@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
+
+from reports.catalogue import SERVICES, catalogue
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,7 @@ class Study:
 
 def studies() -> list[Study]:
     """Every study that comes with the package, by name."""
-    files = resources.files("reports").joinpath("studies").iterdir()
-    found = [_read(tomllib.loads(file.read_text("utf-8"))) for file in files if file.name.endswith(".toml")]
-    return sorted(found, key=lambda study: study.name)
+    return [read(document) for document in catalogue().values() if document["kind"] == SERVICES]
 
 
 def study_of(model: str) -> Study | None:
@@ -84,7 +82,8 @@ def study_of(model: str) -> Study | None:
     return next((study for study in studies() if study.model == model), None)
 
 
-def _read(document: Mapping[str, Any]) -> Study:
+def read(document: Mapping[str, Any]) -> Study:
+    """The table of services that a study's file describes."""
     columns = tuple(
         Column(name, c["title"], c["short"], tuple(c["mechanisms"]), tuple(c.get("counters", ())))
         for name, c in document["columns"].items()

@@ -1,6 +1,7 @@
 """What the guest, the machine under it and the recorder agree on: numbers defined once, here.
 
-``header(cpu)`` renders them as the C header ``abi.h`` that every guest source includes, so the two cannot drift apart.
+``tracegen.abi_header`` renders them as the C header ``abi.h`` that every guest source includes, so the two cannot drift
+apart.
 Pure Python without dependencies: the package's build hook imports it.
 """
 
@@ -8,8 +9,6 @@ from __future__ import annotations
 
 from enum import IntEnum
 from typing import NamedTuple
-
-from tracegen import abi_x86_64
 
 # -- memory map ------------------------------------------------------------------------------------------------------
 
@@ -230,6 +229,16 @@ class Syscall(IntEnum):
     FSTAT = 35  # (descriptor, where) -> as STAT
     MSYNC = 36  # (address, bytes) -> 0, when what was stored there is in the files
     LINK = 37  # (from, to) -> 0; the file has both names
+    SOCKET = 50  # (kind of Socket, largest packet or 0) -> a descriptor
+    BIND = 51  # (descriptor, port or 0 for a free one) -> port
+    LISTEN = 52  # (descriptor, connections that may wait) -> 0
+    ACCEPT = 53  # (descriptor, where to store the peer's station and port, or 0) -> the next connection's descriptor
+    CONNECT = 54  # (descriptor, station, port) -> 0, when the peer's kernel has agreed
+    SENDTO = 55  # (descriptor, message) -> bytes sent: one datagram
+    RECVFROM = 56  # (descriptor, message) -> bytes that came, of which the buffer has as many as it takes
+    SHUTDOWN = 57  # (descriptor) -> 0; the peer reads what was written, then the end; reading goes on
+    STATION = 58  # () -> this machine's number in the network
+    MOUNT = 59  # (station, port): names that begin with /net are those of the server there
 
 
 class Open(IntEnum):
@@ -248,6 +257,23 @@ class Map(IntEnum):
     WRITE = 2
     EXECUTE = 4
     SHARED = 8  # with those who map it, too, and children; a file gets what is stored
+
+
+class Socket(IntEnum):
+    """Kinds of sockets."""
+
+    DATAGRAM = 1  # messages that may get lost
+    STREAM = 2  # bytes in order, between two that are connected
+
+
+NET_HEADER_BYTES = 64
+"""Of a packet, before its payload."""
+
+NET_MTU, NET_MTU_MOST = 1500, NET_HEADER_BYTES + PAGE_BYTES
+"""Bytes of the largest packet, header and payload: by default, and at most.  A payload lies in a page of its own."""
+
+NET_HEAD_WORDS = 5
+"""Words of 8 bytes that travel in a datagram's header, beside its payload."""
 
 
 class Signal(IntEnum):
@@ -291,6 +317,8 @@ class Service(IntEnum):
     FILE_FAULT = 20  # in a fault: a page of a file brought in
     PAGE_OUT = 21  # looking for pages that processes do without
     FP_SWITCH = 22  # floating-point registers become the current thread's
+    NET = 25  # asking the network card, and taking what came
+    PROTOCOL = 26  # a packet's way through the layers to whom it is for, and what is sent for it
 
 
 SYSCALL_SERVICE = 32
@@ -303,6 +331,7 @@ SERVICE_CLASSES = {
     Service.TABLE_UPDATE: "TABLE_UPDATE",
     Service.PAGE_COPY: "PAGE_COPY",
     Service.DISK: "DRIVER",
+    Service.NET: "DRIVER",
     Service.SHOOTDOWN: "SHOOTDOWN",
     Service.SPIN: "SPIN",
 }
@@ -340,53 +369,3 @@ class Status(IntEnum):
     NO_SPACE = 138  # the disk is full
     FAULT = 139  # a user access to an address the process does not own
     KILLED = 143  # by another process
-
-
-# -- the C header ----------------------------------------------------------------------------------------------------
-
-_PLAIN = (
-    *("MARK_NAME_BYTES", "MOST_MARKS"),
-    *("PAGE_SHIFT", "PAGE_BYTES", "USER_TOP", "PTE_BYTES"),
-    *("FS_MAGIC", "FS_BITMAP", "FS_BITMAP_BLOCKS", "FS_BLOCKS", "FS_INODE_BYTES", "FS_DIRECT"),
-    *("FS_INDIRECT", "FS_FILE_BYTES", "FS_TABLE_AT", "FS_DATA", "FS_ROOT", "FS_NAME_BYTES", "FS_ENTRY_BYTES"),
-)
-_PREFIXED: dict[str, type[IntEnum]] = {"DISK": Disk, "ANNOUNCE": Announce, "OPEN": Open, "MAP": Map}
-_PREFIXED |= {"SIGNAL": Signal, "SYS": Syscall, "SERVICE": Service, "STATUS": Status}
-
-
-_DISK_REGISTERS = ("DISK_BLOCK", "DISK_FRAME", "DISK_COMMAND", "DISK_STATUS", "DISK_ACKNOWLEDGE", "DISK_BLOCKS")
-_OF_MIPS64 = (
-    *("KSEG1", "WINDOW", "WINDOW_BYTES", "PTE_ENTRYLO_SHIFT", "DEVICE_BASE", "CONSOLE_OUT", "DEVICE_EXIT"),
-    *(*_DISK_REGISTERS, "DISK_LINE", "VCPU_NUMBER", "VCPU_COUNT", "IPI_SEND", "IPI_PENDING", "IPI_ACKNOWLEDGE"),
-    *("START_ENTRY", "START_STACK", "START_ARGUMENT", "START_VCPU", "IPI_LINE"),
-)
-_OF_X86_64 = ("KERNEL_BASE", "PORT_CONSOLE", "PORT_EXIT", *(f"PORT_{name}" for name in _DISK_REGISTERS))
-_OF_X86_64 += ("VECTOR_DISK", "MSR_TSC_DEADLINE", "MSR_APIC_EOI", "MSR_SPURIOUS", "MSR_LVT_TIMER", "ANNOUNCE_MAGIC")
-_OF_X86_64 += ("PORT_VCPUS", "VECTOR_IPI", "MSR_APIC_ID", "MSR_ICR")
-_OF_X86_64 += ("MSR_START_ENTRY", "MSR_START_STACK", "MSR_START_ARGUMENT")
-
-
-def _members(prefix: str, enum: type[IntEnum]) -> dict[str, int]:
-    return {f"{prefix}_{m.name}": m.value for m in enum}
-
-
-def _of_cpu(cpu: str) -> dict[str, int]:
-    """What CPUs differ in: where the kernel lies, devices, page-table entries, how to announce."""
-    if cpu == "x86-64":
-        return {name: int(getattr(abi_x86_64, name)) for name in _OF_X86_64} | _members("PTE", abi_x86_64.Pte)
-    own = {name: int(globals()[name]) for name in _OF_MIPS64}
-    return {"KERNEL_BASE": KSEG0} | own | _members("PTE", Pte)
-
-
-def constants(cpu: str) -> dict[str, int]:
-    """Name in C -> value of every number that the guest on ``cpu`` shares with the machine and the recorder."""
-    found = {name: int(globals()[name]) for name in _PLAIN} | _of_cpu(cpu)
-    for prefix, enum in _PREFIXED.items():
-        found |= _members(prefix, enum)
-    return found
-
-
-def header(cpu: str) -> str:
-    """The text of ``abi.h``, for C and assembly alike."""
-    lines = [f"#define {name} {value:#x}" for name, value in constants(cpu).items()]
-    return "\n".join(["// Generated from tracegen/abi.py.", "#pragma once", "", *lines, ""])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from replay.errors import unknown
-from tracegen import abi, build, filesystem, programs, workloads
+from tracegen import abi, build, filesystem, programs, thin, workloads
 from tracegen.cpu.machine import QUANTUM
 from tracegen.machine import CPUS, Machine, make
 
@@ -31,6 +31,8 @@ class Boot:
     quantum: int = QUANTUM
     workload: str = ""
     """What it is called, where that is not its program's name."""
+    options: tuple[str, ...] = ()
+    """Options of the kernel, as ``tracegen.options`` makes them: they stand before the words."""
 
     def disk(self) -> bytes:
         """What the disk holds at first.  Raises UserError for a size that cannot be."""
@@ -43,7 +45,7 @@ class Boot:
             self.image.data,
             memory_bytes=self.memory_bytes,
             seed=self.seed,
-            arguments=self.words,
+            arguments=[*self.options, *self.words],
             disk=self.disk(),
             vcpus=self.vcpus,
             quantum=self.quantum,
@@ -56,13 +58,16 @@ def workload_boot(
     """What boots ``workload`` with ``arguments`` (name -> value, others at their defaults) on ``cpu``.
 
     ``machine`` are further fields of Boot; without ``memory_bytes`` there is as much as the workload needs.  Raises
-    UserError for wrong names and sizes.
+    UserError for wrong names and sizes, and for a workload that the kernel chosen cannot run.
     """
     if cpu not in CPUS:
         raise unknown("CPU", cpu, CPUS)
-    words = workloads.find(workload).command_line(arguments or {}).split()
+    chosen = workloads.find(workload)
+    words = chosen.command_line(arguments or {}).split()
+    if thin.OPTION in machine.get("options", ()):
+        chosen.check_thin()
     machine["memory_bytes"] = machine.get("memory_bytes") or workloads.memory_bytes(workload, arguments)
-    return Boot(build.image(cpu), cpu, tuple(words), workload=workload, **machine)
+    return _boot(build.image(cpu), cpu, words, workload=workload, **machine)
 
 
 def program_boot(path: Path, words: Sequence[str] = (), cpu: str | None = None, **machine: Any) -> Boot:
@@ -70,4 +75,10 @@ def program_boot(path: Path, words: Sequence[str] = (), cpu: str | None = None, 
     program = programs.load_program(path, cpu)
     line = programs.command_line(program, words)
     image = programs.with_program(build.image(program.cpu), program)
-    return Boot(image, program.cpu, tuple(line.split()), **machine)
+    return _boot(image, program.cpu, line.split(), **machine)
+
+
+def _boot(image: build.Image, cpu: str, words: Sequence[str], **machine: Any) -> Boot:
+    if thin.OPTION in machine.get("options", ()):
+        image = thin.image(image, cpu, words[0])
+    return Boot(image, cpu, tuple(words), **machine)

@@ -17,11 +17,12 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from replay.errors import UserError, unknown
-from tracegen import abi, filesystem, symbols
+from tracegen import abi_header, filesystem, symbols
 from tracegen.symbols import Symbol
 
 GUEST = Path(__file__).parent / "guest"
@@ -71,6 +72,13 @@ ARCH = "arch"
 KERNEL = ("kernel", "lib")
 PROGRAM = ("user/lib", "lib")
 """Folders of sources that are linked into the kernel; and into every program, beside its own in ``user``."""
+THIN = (
+    *("arguments", "call", "console", "copy", "cpu", "entry", "float", "futex", "lock", "options", "page", "power"),
+    *("sched", "setup", "shootdown", "switch", "tables", "task", "thread", "timer", "tlb", "trap", "vectors"),
+)
+"""Of the kernel, by name without suffix, what the thin guest has, too."""
+KERNELS = {"full": KERNEL, "thin": ("thin", "lib", *(f"kernel/{name}" for name in THIN))}
+"""Kernel -> the folders, and files without suffix, that it is made of."""
 TOOLS = "user/tools"
 DATABASES = frozenset(("database-dss", "database-ir", "database-oltp"))
 SHARED = {
@@ -123,23 +131,27 @@ class Image:
         return tuple(sorted(found, key=lambda s: (s.address, s.name)))
 
 
-def image(cpu: str = "mips64") -> Image:
-    """The guest image for ``cpu``, built if need be.  Raises UserError, with what to install, where it cannot be."""
+def image(cpu: str = "mips64", kernel: str = "full") -> Image:
+    """The guest image for ``cpu`` with one of the ``KERNELS``, built if need be; the thin one has no disk.
+
+    Raises UserError, with what to install, where it cannot be.
+    """
     if cpu not in CPUS:
         raise unknown("CPU", cpu, CPUS)
     digest = source_digest(cpu)
-    shipped = _load(IMAGES, cpu, digest)
+    name = f"{cpu}-{kernel}"
+    shipped = _load(IMAGES, name, digest)
     if shipped is not None:
         return shipped
     from replay.jit import cache_folder
 
     kept = cache_folder() / "images"
-    cached = _load(kept, f"{cpu}-{digest[:24]}", digest)
+    cached = _load(kept, f"{name}-{digest[:24]}", digest)
     if cached is not None:
         return cached
-    built = build(cpu)
+    built = build(cpu, kernel=kernel)
     try:
-        _save(kept, f"{cpu}-{digest[:24]}", built, digest)
+        _save(kept, f"{name}-{digest[:24]}", built, digest)
     except OSError:
         return built  # a cache that cannot be written costs a second of building the next time, nothing else
     return built
@@ -147,10 +159,10 @@ def image(cpu: str = "mips64") -> Image:
 
 def ship(folder: Path = IMAGES) -> None:
     """Build the images and write them into ``folder``, as a package carries them."""
-    for cpu in CPUS:
-        digest = source_digest(cpu)
-        if _load(folder, cpu, digest) is None:
-            _save(folder, cpu, build(cpu), digest)
+    for cpu, kernel in product(CPUS, KERNELS):
+        digest, name = source_digest(cpu), f"{cpu}-{kernel}"
+        if _load(folder, name, digest) is None:
+            _save(folder, name, build(cpu, kernel=kernel), digest)
 
 
 def source_files(cpu: str, guest: Path = GUEST) -> list[Path]:
@@ -186,9 +198,9 @@ def program_folders(name: str) -> tuple[str, ...]:
 def source_digest(cpu: str, guest: Path = GUEST) -> str:
     """Hex SHA-256 of all that shapes the image: sources, shared numbers, the disk's maker, flags, compiler version."""
     shared = [(folder, sorted(users)) for folder, users in SHARED.items()]
-    shape = (FLAGS, *TARGETS[cpu], PROGRAM, shared, KERNEL, COMPILER_VERSION)
+    shape = (FLAGS, *TARGETS[cpu], PROGRAM, shared, KERNELS, COMPILER_VERSION)
     digest = hashlib.sha256(repr(shape).encode())
-    digest.update(hashlib.sha256(abi.header(cpu).encode()).digest())
+    digest.update(hashlib.sha256(abi_header.header(cpu).encode()).digest())
     digest.update(hashlib.sha256(Path(filesystem.__file__).read_bytes()).digest())
     for path in source_files(cpu, guest):
         digest.update(f"{path.relative_to(guest).as_posix()}\0".encode())
@@ -196,22 +208,24 @@ def source_digest(cpu: str, guest: Path = GUEST) -> str:
     return digest.hexdigest()
 
 
-def build(cpu: str, guest: Path = GUEST) -> Image:
-    """Compile the guest in ``guest`` for ``cpu``: the kernel, and each program onto the disk with the data files.
+def build(cpu: str, guest: Path = GUEST, kernel: str = "full") -> Image:
+    """Compile the guest in ``guest`` for ``cpu``: a kernel, and each program onto the disk with the data files.
 
-    Raises UserError.
+    The thin kernel is made without a disk.  Raises UserError.
     """
     with tempfile.TemporaryDirectory(prefix="vmreplay-guest-") as temporary:
         out = Path(temporary)
+        linked = link(cpu, guest, KERNELS[kernel], f"{ARCH}/{cpu}/kernel/kernel.ld", out)
+        if kernel == "thin":
+            return Image(linked)
         files = {path.name: path.read_bytes() for path in data_files(guest)}
         for name in programs(guest):
             files[name] = link(cpu, guest, program_folders(name), USER_SCRIPT, out)
-        kernel = link(cpu, guest, KERNEL, f"{ARCH}/{cpu}/kernel/kernel.ld", out)
-        return Image(kernel, filesystem.make(files, TARGETS[cpu].order))
+        return Image(linked, filesystem.make(files, TARGETS[cpu].order))
 
 
 def link(cpu: str, guest: Path, folders: tuple[str, ...], script: str, out: Path) -> bytes:
-    """Compile and link what lies in ``folders`` of ``guest``, and of its part for ``cpu``: a kernel, or a program.
+    """Compile and link ``folders`` and files without suffix of ``guest``, and of its part for ``cpu``: a kernel or program.
 
     What is compiled is kept in ``out``, so that the next link finds it.  Sources are named relative to ``guest``: no
     path gets into the ELF file that is returned.
@@ -233,10 +247,10 @@ def _link(
     cpu: str, guest: Path, folders: tuple[str, ...], script: str, out: Path, own: Sequence[Path] = ()
 ) -> tuple[bytes, str]:
     sources = [p for p in source_files(cpu, guest) if p.suffix in COMPILED]
-    chosen = [p.relative_to(guest).as_posix() for p in sources if place(p, guest).parent.as_posix() in folders]
-    (out / "abi.h").write_text(abi.header(cpu))
-    kernel = folders == KERNEL
-    includes = ("include", *(KERNEL if kernel else (*PROGRAM, *SHARED)))
+    chosen = [p.relative_to(guest).as_posix() for p in sources if _is_of(place(p, guest), folders)]
+    (out / "abi.h").write_text(abi_header.header(cpu))
+    kernel = script != USER_SCRIPT
+    includes = ("include", *(("thin", *KERNEL) if kernel else (*PROGRAM, *SHARED)))
     headers = [f"-I{part}" for folder in includes for part in (f"{ARCH}/{cpu}/{folder}", folder)]
     flags = TARGETS[cpu].kernel if kernel else TARGETS[cpu].program
     chosen += [str(path.resolve()) for path in own]
@@ -244,6 +258,10 @@ def _link(
     compiler = _compiler("compiling a program" if own else IMAGE)
     said = _run([compiler, "cc", *options, "-o", out / "linked"], guest, out, own)
     return (out / "linked").read_bytes(), said
+
+
+def _is_of(source: Path, folders: tuple[str, ...]) -> bool:
+    return source.parent.as_posix() in folders or source.with_suffix("").as_posix() in folders
 
 
 def _run(command: list[str | Path], guest: Path, out: Path, own: Sequence[Path]) -> str:

@@ -91,6 +91,12 @@ Vcpus = Annotated[int, typer.Option(help="vCPUs of the machine.", metavar="NUMBE
 Quantum = Annotated[
     int, typer.Option(help="Instructions of a vCPU's turn, about.", metavar="NUMBER", min=64, max=20_000_000)
 ]
+Locks = Annotated[
+    str, typer.Option(help="Locks of the guest's memory: one for all (coarse), or several (fine).", metavar="KIND")
+]
+Kernel = Annotated[
+    str, typer.Option(help="The guest's: full, or thin (one program, no files, no processes).", metavar="KIND")
+]
 SkipInstructions = Annotated[
     int | None,
     typer.Option(help="Run so many of the guest's instructions first, unrecorded.", metavar="NUMBER", min=1),
@@ -109,6 +115,8 @@ SkipToMark = Annotated[
         "tracegen run pmake --cpu x86-64",
         "tracegen run gups --memory 128M --seed 7",
         "tracegen run radix keys=65536 --json",
+        "tracegen run pmake --vcpus 8 --locks fine",
+        "tracegen run radix --kernel thin",
         "tracegen run my.elf 1000",
         "tracegen run gups --skip-to-mark measured --window 1000000",
         "tracegen run --from booted.snap -o radix.arrow",
@@ -123,6 +131,8 @@ def run(
     seed: Seed = 1,
     vcpus: Vcpus = 1,
     quantum: Quantum = 1000,
+    locks: Locks = "coarse",
+    kernel: Kernel = "full",
     skip_instructions: SkipInstructions = None,
     skip_to_mark: SkipToMark = None,
     snapshot_file: Annotated[
@@ -159,7 +169,7 @@ def run(
         if workload is None:
             summary = _go_on(Path(str(snapshot_file)), place, max_instructions, progress)
         else:
-            boot = _boot(context, workload, cpu, _sizes(memory, disk, seed, vcpus, quantum))
+            boot = _boot(context, workload, cpu, _sizes(memory, disk, seed, vcpus, quantum), locks=locks, kernel=kernel)
             from tracegen.record import record_boot
 
             skip = _skip(skip_instructions, skip_to_mark)
@@ -188,6 +198,8 @@ def snapshot(
     seed: Seed = 1,
     vcpus: Vcpus = 1,
     quantum: Quantum = 1000,
+    locks: Locks = "coarse",
+    kernel: Kernel = "full",
     skip_instructions: SkipInstructions = None,
     skip_to_mark: SkipToMark = None,
     output: Annotated[
@@ -198,7 +210,7 @@ def snapshot(
     skip = _skip(skip_instructions, skip_to_mark)
     if skip is None:
         raise UserError("say how far the guest is to run: give --skip-instructions or --skip-to-mark")
-    boot = _boot(context, workload, cpu, _sizes(memory, disk, seed, vcpus, quantum))
+    boot = _boot(context, workload, cpu, _sizes(memory, disk, seed, vcpus, quantum), locks=locks, kernel=kernel)
     place = output or Path(f"{Path(workload).stem}.snap")
     from tracegen.snapshot import save
     from tracegen.window import fast_forward
@@ -220,7 +232,7 @@ def _skip(instructions: int | None, mark: str | None) -> Skip | None:
     return Skip(instructions, mark)
 
 
-def _sizes(memory: str | None, disk: str, seed: int, vcpus: int, quantum: int) -> dict[str, int]:
+def _sizes(memory: str | None, disk: str, seed: int, vcpus: int, quantum: int) -> dict[str, Any]:
     sizes = {"disk_bytes": parse_size("--disk", disk), "seed": seed, "vcpus": vcpus, "quantum": quantum}
     return sizes if memory is None else {**sizes, "memory_bytes": parse_size("--memory", memory)}
 
@@ -233,10 +245,12 @@ def _go_on(file: Path, output: Path, most: int | None, progress: shell.Progress)
     return record_machine(boot, machine, mark, output=output, max_instructions=most, progress=progress)
 
 
-def _boot(context: typer.Context, workload: str, cpu: str | None, machine: dict[str, int]) -> Boot:
+def _boot(context: typer.Context, workload: str, cpu: str | None, machine: dict[str, Any], **kernel: str) -> Boot:
+    from tracegen.options import options as options_of
     from tracegen.programs import is_path
     from tracegen.workloads import WORKLOADS, find
 
+    machine["options"] = options_of(**kernel)
     if workload not in WORKLOADS and is_path(workload):
         from tracegen.boot import program_boot
 

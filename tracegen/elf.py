@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from replay.errors import UserError
 
-_HEADER, _PROGRAM = "16sHHIQQQIHHHHHH", "IIQQQQQQ"
+HEADER, PROGRAM = "16sHHIQQQIHHHHHH", "IIQQQQQQ"
+"""The file's header and a program header, as struct has them, without the order of bytes."""
 _LOAD = 1
 _PHYSICAL = 0x1FFFFFFF
 _KSEG0 = 0xFFFFFFFF80000000
@@ -62,7 +63,7 @@ def read_elf(image: bytes, cpu: str = "mips64") -> Image:
     Raises UserError if it is no executable of that CPU or is cut short.
     """
     kind = KINDS[cpu]
-    header_form, program_form = struct.Struct(kind.order + _HEADER), struct.Struct(kind.order + _PROGRAM)
+    header_form, program_form = struct.Struct(kind.order + HEADER), struct.Struct(kind.order + PROGRAM)
     if image[:6] != kind.magic or len(image) < header_form.size:
         raise UserError(f"guest image is no 64-bit {kind.name}; build it with `tracegen build`")
     header = header_form.unpack_from(image)

@@ -58,13 +58,14 @@ def record(
     seed: int = 1,
     vcpus: int = 1,
     quantum: int = QUANTUM,
+    options: tuple[str, ...] = (),
     output: str | Path,
     max_instructions: int | None = None,
     progress: Progress | None = None,
 ) -> RecordSummary:
     """Run ``workload`` with ``arguments`` on ``cpu`` and write its trace: see ``workload_boot`` and ``record_boot``."""
     sizes: dict[str, Any] = {"memory_bytes": memory_bytes, "disk_bytes": disk_bytes, "vcpus": vcpus, "quantum": quantum}
-    boot = workload_boot(workload, arguments, cpu, seed=seed, **sizes)
+    boot = workload_boot(workload, arguments, cpu, seed=seed, options=options, **sizes)
     return record_boot(boot, output=output, max_instructions=max_instructions, progress=progress)
 
 
@@ -131,7 +132,7 @@ def _meta(boot: Boot, machine: Machine) -> TraceMeta:
         memory_bytes=boot.memory_bytes,
         instructions_per_second=UNITS_PER_SECOND,
         workload=boot.workload or boot.words[0],
-        arguments=boot.words[1:],
+        arguments=(*boot.options, *boot.words[1:]),
         seed=boot.seed,
         tlb=_tlb(machine.generator_seed() if machine.instructions else boot.seed) if mips64 else None,
         tool_version=_tool_version(),

@@ -73,7 +73,7 @@ def load(path: Path) -> tuple[Boot, Machine, int | None]:
     header, parts = _read(path)
     image = build.Image(parts.pop("image"), parts.pop("image_disk"))
     given: dict[str, Any] = header["boot"]
-    boot = Boot(image, **given | {"words": tuple(given["words"])})
+    boot = Boot(image, **given | {name: tuple(given[name]) for name in ("words", "options")})
     machine = boot.machine()
     machine.put_disk(parts.pop("disk"))
     machine.print_again(parts.pop("console"))

@@ -42,6 +42,8 @@ class Workload:
     parameters: tuple[Parameter, ...]
     program: str = ""
     """The guest's program, where it is not called as the workload is."""
+    thin: bool = False
+    """Whether it needs neither files nor other processes, so that the thin guest runs it, too."""
 
     def command_line(self, arguments: Mapping[str, int] | None = None) -> str:
         """The guest's boot argument string; what ``arguments`` lacks is at its default.  Raises UserError."""
@@ -57,12 +59,22 @@ class Workload:
             values.append(str(value))
         return " ".join([self.program or self.name, *values])
 
+    def check_thin(self) -> None:
+        """Raise UserError where the thin guest cannot run it."""
+        if not self.thin:
+            able = ", ".join(w.name for w in _ALL if w.thin)
+            raise UserError(
+                f"{self.name} needs files or processes, which the thin guest has not;"
+                f" leave --kernel thin out, or run one of: {able}"
+            )
+
 
 _ALL = (
     Workload(
         name="gups",
         summary="random updates of a table of 8-byte words",
         paper="HPCC RandomAccess",
+        thin=True,
         parameters=(
             Parameter("words", 1 << 24, 1 << 9, 1 << 26, "words", "8-byte words in the table", power_of_two=True),
             Parameter("updates", 100_000, 1, 100_000_000, "updates", "words updated, then updated back"),
@@ -72,6 +84,7 @@ _ALL = (
         name="radix",
         summary="integer radix sort, by several threads if so asked",
         paper="SPLASH-2 radix (Disco's figure 7 runs it on eight)",
+        thin=True,
         parameters=(
             Parameter("keys", 1 << 18, 1, 1 << 22, "keys", "4-byte keys to sort"),
             Parameter("radix", 1 << 10, 2, 1 << 16, "digits", "digits of a pass", power_of_two=True),
@@ -82,7 +95,10 @@ _ALL = (
         name="pmake",
         summary="make compiles, links and runs a program of 67 sources, several commands at a time",
         paper="Disco's pmake: parallel compilation (-J2) of GNU chess",
-        parameters=(Parameter("jobs", 2, 1, 8, "processes", "commands that run at a time"),),
+        parameters=(
+            Parameter("jobs", 2, 1, 8, "processes", "commands that run at a time"),
+            Parameter("builds", 1, 1, 100, "times", "that all is made; the last time is measured"),
+        ),
     ),
     Workload(
         name="engineering",
@@ -101,6 +117,7 @@ _ALL = (
         name="raytrace",
         summary="an image of a floor, spheres and a mesh of triangles in a grid, by several threads if so asked",
         paper="Disco's Splash: SPLASH-2 Raytrace (on 16 processors in figure 8)",
+        thin=True,
         parameters=(
             Parameter("width", 160, 1, 4096, "pixels", "width of the image"),
             Parameter("height", 120, 1, 4096, "pixels", "height of the image"),
@@ -185,6 +202,7 @@ _ALL = (
         name="pointer-chase",
         summary="a chain through pages in random order, each step known from the last one only",
         paper="lmbench's lat_mem_rd with random order (McVoy and Staelin)",
+        thin=True,
         parameters=(
             Parameter("pages", 8192, 1, 250_000, "pages", "pages of 4 KB, one step in each"),
             Parameter("steps", 400_000, 1, 1_000_000_000, "steps", "steps along the chain"),
@@ -194,6 +212,7 @@ _ALL = (
         name="compress",
         summary="text compressed, decompressed and compared, in memory, by Lempel-Ziv-Welch coding",
         paper="SPEC CPU95's 129.compress",
+        thin=True,
         parameters=(
             Parameter("bytes", 1 << 18, 1, 8 << 20, "bytes", "bytes of a text"),
             Parameter("rounds", 4, 1, 10_000, "rounds", "texts, one after another"),
@@ -203,6 +222,7 @@ _ALL = (
         name="graph",
         summary="breadth-first searches of a graph whose degrees follow a power law",
         paper="Graph500's search",
+        thin=True,
         parameters=(
             Parameter("vertices", 1 << 18, 2, 1 << 22, "vertices", "vertices, of 64 bytes each"),
             Parameter("degree", 12, 1, 64, "edges", "edges that a new vertex brings, of 32 bytes each"),
@@ -213,6 +233,7 @@ _ALL = (
         name="kv",
         summary="a cache of values by key: hash table, least recently used ones replaced, Zipf-distributed requests",
         paper="memcached, as studies of data centres run it",
+        thin=True,
         parameters=(
             Parameter("items", 1 << 17, 1, 980_000, "items", "values that there is room for, of up to 1 KB each"),
             Parameter("requests", 200_000, 1, 1_000_000_000, "requests", "requests for one of twice as many keys"),

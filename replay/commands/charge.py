@@ -137,12 +137,12 @@ def run(
         if len(machines.vms) > 1:
             from replay.sched.charge import charge
 
-            document, counts, _ = charge(machines, entrant, given, paid, progress, interval or 0)
+            outcome = charge(machines, entrant, given, paid, progress, interval or 0)
         else:
-            document, counts = results.run(prepared, *entrant, given, paid, progress, interval or 0)
-    document = _as_asked(document, prepared.meta.architecture)
+            outcome = results.outcome(prepared, *entrant, given, paid, progress, interval or 0)
+    document = _as_asked(outcome.document, prepared.meta.architecture)
     if output is not None:
-        results.save(str(output), document, counts)
+        results.save(str(output), outcome._replace(document=document))
         shell.say(f"saved in {output}")
     if by == By.SERVICE:
         _show_services(document, json=json)

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from replay import compare as comparison
 from replay.compare import Entrant
 from replay.count import Counts, count
-from replay.idle import NONE, Moments, Timeline
-from replay.pieces import interval_of
-from replay.prepare import Prepared, Progress
+from replay.prepare import Progress
 from replay.price import price
+from replay.results import Outcome
 from replay.sched.consolidate import Consolidation
+from replay.sched.split import of_all, of_vm
 
 Document = dict[str, Any]
 SUMMED = ("native", "cycles", "low", "high", "seconds", "native_seconds")
 WAITED = ("recorded", "recomputed", "low", "high", "native", "native_low", "native_high")
 OWN = ("trace", "total", "busy", "idle", "incorrect")
 """What a result says about each VM."""
-
-
-class Outcome(NamedTuple):
-    """One model's charge: the document, and what was counted under the model, and of each VM on a bare machine."""
-
-    document: Document
-    counts: Counts
-    bare: tuple[Counts, ...]
 
 
 def charge(
@@ -41,20 +30,24 @@ def charge(
     interval: int = 0,
     bare: Sequence[Counts] = (),
 ) -> Outcome:
-    """Count the VMs of ``c`` together under a model; ``bare`` are the counts of each alone, where they are known.
+    """Count the VMs of ``c`` together under a model; ``bare`` are those of ``alone``, where they are known.
 
     Raises UserError.
     """
     model, native, machine = entrant
     counts = count(c.prepared, model, machine, settings, progress, interval)
     own = [of_vm(c, counts, k) for k in range(len(c.vms))]
-    if model.name == native.name:
-        bare = own
-    elif not bare:
-        given = comparison.taken(settings, native)
-        bare = [count(vm, native, machine, given, progress) for vm in c.vms]
-    documents = [price(mine, model, machine, prices, (alone, native)) for mine, alone in zip(own, bare, strict=True)]
-    return Outcome(_together(c, documents), counts, tuple(bare))
+    beside = own if model.name == native.name else bare or alone(c, entrant, settings, progress)
+    documents = [price(mine, model, machine, prices, (one, native)) for mine, one in zip(own, beside, strict=True)]
+    return Outcome(_together(c, documents), counts, of_all(c, counts, beside))
+
+
+def alone(
+    c: Consolidation, entrant: Entrant, settings: Mapping[str, Any], progress: Progress | None = None
+) -> list[Counts]:
+    """The counts of each VM by itself on a bare machine of its own."""
+    given = comparison.taken(settings, entrant.bare)
+    return [count(vm, entrant.bare, entrant.machine, given, progress) for vm in c.vms]
 
 
 def compare(
@@ -66,58 +59,14 @@ def compare(
 ) -> list[Document]:
     """The document of each of ``entrants``, which the traces fit.  Raises UserError as ``replay.compare`` does."""
     comparison.check(entrants, c.prepared, settings, prices)
-    known: dict[tuple[str, str], tuple[Counts, ...]] = {}
+    known: dict[tuple[str, str], list[Counts]] = {}
     documents = []
     for entrant in entrants:
-        key = entrant.bare.name, entrant.machine.name
-        mine = comparison.taken(settings, entrant.model)
-        outcome = charge(c, entrant, mine, entrant.taken(prices), progress, 0, known.get(key, ()))
-        known[key] = outcome.bare
-        documents.append(outcome.document)
+        key, mine = (entrant.bare.name, entrant.machine.name), comparison.taken(settings, entrant.model)
+        if key not in known:
+            known[key] = alone(c, entrant, settings, progress)
+        documents.append(charge(c, entrant, mine, entrant.taken(prices), progress, 0, known[key]).document)
     return documents
-
-
-def of_vm(c: Consolidation, counts: Counts, vm: int) -> Counts:
-    """Of ``counts`` of all VMs, those of one: its own vCPUs, places and regions."""
-    alone, lanes = c.vms[vm], c.cpus[vm]
-    first = next(at for at, region in enumerate(counts.regions) if region.vm == vm)
-    mine = [at for at, place in enumerate(counts.places) if counts.regions[place.region].vm == vm]
-    n = counts.n[lanes.start : lanes.stop, mine]
-    return Counts(
-        n=n,
-        model=counts.model,
-        counters=counts.counters,
-        places=tuple(replace(counts.places[at], region=counts.places[at].region - first) for at in mine),
-        settings=counts.settings,
-        meta=alone.meta,
-        digest=alone.digest,
-        interval=0,
-        intervals=(interval_of(n),),
-        regions=alone.regions,
-        classes=counts.classes,
-        timeline=_timeline(counts.timeline, lanes, alone),
-        unfinished=alone.unfinished,
-        synthesized=alone.synthesized,
-    )
-
-
-def _timeline(timeline: Timeline, lanes: range, alone: Prepared) -> Timeline:
-    """The device rows of one VM, with what was counted before each."""
-    moments = timeline.moments
-    mine = (lanes.start <= moments.vcpu) & (moments.vcpu < lanes.stop)
-    number = np.cumsum(mine) - 1
-    completion = moments.completion[mine]
-    own = {name: getattr(moments, name)[mine] for name in ("row", "kind", "units", "timed", "clock")}
-    return Timeline(
-        Moments(
-            **own,
-            vcpu=moments.vcpu[mine] - np.uint8(lanes.start),
-            completion=np.where(completion == NONE, NONE, number[completion]),
-            recorded=alone.moments.recorded,
-            reason=moments.reason or alone.moments.reason,
-        ),
-        timeline.ticks[mine],
-    )
 
 
 def _together(c: Consolidation, documents: Sequence[Document]) -> Document:

@@ -14,7 +14,7 @@ import pytest
 from replay.trace.container import TraceFile
 from replay.trace.meta import Handler, RecorderTlb, Refill, Service, TraceMeta
 from replay.trace.schema import COLUMNS, Kind, Segment, ServiceClass
-from tracegen import abi, build
+from tracegen import abi_header, build
 from tracegen.machine import RunResult
 from tracegen.mips64.machine import Mips64Machine
 
@@ -184,7 +184,7 @@ def run_tool(
 ) -> Callable[[str, Path], subprocess.CompletedProcess[str]]:
     """Runs a command line such as ``cc a.c a.o`` in a folder: the guest's programs of a build, on the host."""
     folder = tmp_path_factory.mktemp("tools")
-    (folder / "abi.h").write_text(abi.header("mips64"))
+    (folder / "abi.h").write_text(abi_header.header("mips64"))
     native(folder / "calls.o", [POSIX / "calls.c"], "-c")
     user = ("user/lib", "lib", build.TOOLS)
     headers = [f"-I{path}" for path in (folder, POSIX, *(build.GUEST / name for name in (*user, "include")))]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from replay.trace.schema import PAGE_BYTES, ServiceClass
-from tracegen import abi, build, symbols
+from tracegen import abi, abi_header, build, symbols
 
 DEFINE = re.compile(r"#define (\w+) (0x[0-9a-f]+)")
 
@@ -18,9 +18,9 @@ DEFINE = re.compile(r"#define (\w+) (0x[0-9a-f]+)")
 @pytest.mark.parametrize("cpu", build.CPUS)
 def test_header_defines_every_shared_constant(cpu: str) -> None:
     """The generated header gives each shared name exactly the value that Python uses."""
-    defined = {name: int(value, 16) for name, value in DEFINE.findall(abi.header(cpu))}
+    defined = {name: int(value, 16) for name, value in DEFINE.findall(abi_header.header(cpu))}
 
-    assert abi.constants(cpu) == defined
+    assert abi_header.constants(cpu) == defined
     assert {"ANNOUNCE_MARK_END": 15, "SYS_GETARG": 6, "SERVICE_TABLE_UPDATE": 13} == {
         name: defined[name] for name in ("ANNOUNCE_MARK_END", "SYS_GETARG", "SERVICE_TABLE_UPDATE")
     }
@@ -29,7 +29,7 @@ def test_header_defines_every_shared_constant(cpu: str) -> None:
 @pytest.mark.parametrize("cpu", build.CPUS)
 def test_compiler_reads_the_header_as_python_does(cpu: str, tmp_path: Path) -> None:
     """A C program that includes the header sees the same values, in the same types of arithmetic."""
-    names = list(abi.constants(cpu))
+    names = list(abi_header.constants(cpu))
     values = ", ".join(f"(unsigned long)({name})" for name in names)
     guest, out = tmp_path / "guest", tmp_path / "out"
     for folder in (guest / "user" / "table", out):
@@ -41,7 +41,7 @@ def test_compiler_reads_the_header_as_python_does(cpu: str, tmp_path: Path) -> N
     elf = build.link(cpu, guest, ("user/table",), script, out)
     table = symbols.contents(elf, "table", 8 * len(names))
 
-    assert [*abi.constants(cpu).values()] == [
+    assert [*abi_header.constants(cpu).values()] == [
         int.from_bytes(table[at : at + 8], build.TARGETS[cpu].order) for at in range(0, len(table), 8)
     ]
 
@@ -49,7 +49,7 @@ def test_compiler_reads_the_header_as_python_does(cpu: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("cpu", build.CPUS)
 def test_sources_define_no_shared_constant_again(cpu: str) -> None:
     """No guest source defines a name that the shared header owns."""
-    owned = set(abi.constants(cpu))
+    owned = set(abi_header.constants(cpu))
     again = {
         (path.name, name)
         for path in build.source_files(cpu)

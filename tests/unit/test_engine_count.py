@@ -151,15 +151,15 @@ def test_assumptions_are_those_the_result_rests_on(script: Script, machine: Mach
 
 def test_results_come_back_as_saved(script: Script, machine: Machine, tmp_path: Path) -> None:
     """What ``save`` writes, ``load`` reads; nothing is left aside and a folder in use is refused."""
-    document, counts = results.run(script.prepared(), models.load("native"), models.load("native"), machine)
+    outcome = results.outcome(script.prepared(), models.load("native"), models.load("native"), machine)
     folder = tmp_path / "out"
-    results.save(str(folder), document, counts)
+    results.save(str(folder), outcome)
 
-    assert document == results.load(str(folder))
+    assert outcome.document == results.load(str(folder))
     assert sorted(results.FILES) == sorted(p.name for p in folder.iterdir())
     assert [folder] == list(tmp_path.iterdir())
     with pytest.raises(UserError, match="not empty"):
-        results.save(str(folder), document, counts)
+        results.save(str(folder), outcome)
 
 
 def test_loading_a_folder_without_results_is_refused(tmp_path: Path) -> None:

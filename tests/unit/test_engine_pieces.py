@@ -81,14 +81,16 @@ def test_saved_counts_hold_the_intervals(script: Script, tmp_path: Path) -> None
     native = models.load("native")
     saved = {}
     for interval in (0, 1000):
-        document, counts = results.run(script.prepared(), native, native, load_machine("flash-1997"), interval=interval)
+        done = results.outcome(script.prepared(), native, native, load_machine("flash-1997"), interval=interval)
         folder = tmp_path / str(interval)
-        results.save(str(folder), document, counts)
+        results.save(str(folder), done)
         table = pq.read_table(folder / "counts.parquet")
         keys = ["run", "vm", "vcpu", "service", "work", "counter"]
         saved[interval] = sorted(table.group_by(keys).aggregate([("n", "sum")]).to_pylist(), key=str)
         assert (
-            set(range(len(counts.intervals))) >= set(table["interval"].to_pylist()) > (set() if not interval else {0})
+            set(range(len(done.counts.intervals)))
+            >= set(table["interval"].to_pylist())
+            > (set() if not interval else {0})
         )
 
     assert saved[0] == saved[1000]

@@ -16,17 +16,17 @@ from replay.trace.schema import Kind
 
 
 def charged() -> Any:
-    """A result document and its counts."""
+    """What a run gives."""
     script = Script()
     script.row(Kind.LOAD8, script.user(4), n=3)
     native = models.load("native")
-    return results.run(script.prepared(), native, native, load_machine("flash-1997"))
+    return results.outcome(script.prepared(), native, native, load_machine("flash-1997"))
 
 
 @pytest.mark.parametrize("after", [0, 1])
 def test_an_interrupt_while_saving_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, after: int) -> None:
     """Ctrl-C between the files of a result leaves neither the folder nor one beside it, and is passed on."""
-    document, counts = charged()
+    outcome = charged()
     written, write = [], pq.write_table
 
     def interrupted(table: Any, where: Path) -> None:
@@ -37,7 +37,7 @@ def test_an_interrupt_while_saving_leaves_nothing(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(pq, "write_table", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        results.save(str(tmp_path / "out"), document, counts)
+        results.save(str(tmp_path / "out"), outcome)
 
     assert after == len(written)
     assert [] == list(tmp_path.iterdir())
@@ -45,7 +45,7 @@ def test_an_interrupt_while_saving_leaves_nothing(monkeypatch: pytest.MonkeyPatc
 
 def test_an_interrupted_count_can_be_started_again() -> None:
     """Ctrl-C in the middle of counting is passed on and leaves nothing behind that a later count would see."""
-    document, _ = charged()
+    document = charged().document
 
     def interrupted(_done: int, _total: int) -> None:
         raise KeyboardInterrupt
@@ -56,4 +56,4 @@ def test_an_interrupted_count_can_be_started_again() -> None:
     with pytest.raises(KeyboardInterrupt):
         results.run(script.prepared(), native, native, load_machine("flash-1997"), progress=interrupted)
 
-    assert document == charged()[0]
+    assert document == charged().document

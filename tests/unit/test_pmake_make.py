@@ -52,7 +52,7 @@ def age(path: Path, seconds: int) -> None:
 
 def commands(run_tool: RunTool, folder: Path, target: str) -> list[str]:
     """What pmake runs for ``target``, one at a time; it has to succeed."""
-    done = run_tool(f"pmake 1 {target}", folder)
+    done = run_tool(f"pmake 1 1 {target}", folder)
     assert (0, "") == (done.returncode, done.stderr)
     return done.stdout.splitlines()[:-1]
 
@@ -63,7 +63,7 @@ BUILD = ["cc a.c a.o", "cc b.c b.o", "ld x a.o b.o"]
 def test_everything_is_built_once(run_tool: RunTool, folder: Path) -> None:
     """What is needed is made first, in the order of the Makefile; a second time there is nothing to do."""
     assert BUILD == commands(run_tool, folder, "x")
-    assert "pmake: x is up to date\n" == run_tool("pmake 1 x", folder).stdout
+    assert "pmake: x is up to date\n" == run_tool("pmake 1 1 x", folder).stdout
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_only_what_changed_is_built_again(run_tool: RunTool, folder: Path, chang
 @pytest.mark.parametrize("jobs", [1, 2, 8])
 def test_output_is_compared(run_tool: RunTool, folder: Path, jobs: int) -> None:
     """However many commands run at a time, the program's output goes to the file and is compared."""
-    done = run_tool(f"pmake {jobs} same", folder)
+    done = run_tool(f"pmake {jobs} 1 same", folder)
 
     assert (0, "pmake: same is made: 5 commands") == (done.returncode, done.stdout.splitlines()[-1])
     assert "x\n" == (folder / "out.txt").read_text()
@@ -92,7 +92,7 @@ def test_output_is_compared(run_tool: RunTool, folder: Path, jobs: int) -> None:
 def test_wrong_output_is_a_failure(run_tool: RunTool, folder: Path) -> None:
     """A difference is told with its line, and make fails."""
     (folder / "want.txt").write_text("y\n")
-    done = run_tool("pmake 2 same", folder)
+    done = run_tool("pmake 2 1 same", folder)
     lines = ["cmp: out.txt and want.txt differ from line 1 on", "pmake: 'cmp out.txt want.txt' ended with status 1"]
 
     assert (1, lines) == (done.returncode, done.stderr.splitlines())
@@ -101,7 +101,7 @@ def test_wrong_output_is_a_failure(run_tool: RunTool, folder: Path) -> None:
 def test_failure_stops_what_would_follow(run_tool: RunTool, folder: Path) -> None:
     """After a failed command nothing more is started, and the lines say which and where."""
     (folder / "a.c").write_text("int f(void) { return g; }\n")
-    done = run_tool("pmake 1 x", folder)
+    done = run_tool("pmake 1 1 x", folder)
 
     assert (1, ["cc a.c a.o"]) == (done.returncode, done.stdout.splitlines())
     assert ["a.c:1: 'g' is not declared", "pmake: 'cc a.c a.o' ended with status 1"] == done.stderr.splitlines()
@@ -110,7 +110,7 @@ def test_failure_stops_what_would_follow(run_tool: RunTool, folder: Path) -> Non
 def test_failed_target_is_removed(run_tool: RunTool, folder: Path) -> None:
     """The half-made file of a failed command does not count as made the next time."""
     (folder / "b.c").write_text("int putchar(int c); int main(void) { putchar(88); return 3; }\n")
-    done = run_tool("pmake 2 out.txt", folder)
+    done = run_tool("pmake 2 1 out.txt", folder)
 
     assert (3, "pmake: 'interp x > out.txt' ended with status 3\n") == (done.returncode, done.stderr)
     assert not (folder / "out.txt").exists()
@@ -135,7 +135,7 @@ def test_makefile_mistakes_are_one_line(run_tool: RunTool, tmp_path: Path, makef
     """A Makefile that makes no sense is refused with the line or the target that is at fault."""
     (tmp_path / "Makefile").write_text(makefile)
     (tmp_path / "a.c").write_text("int a;\n")
-    done = run_tool("pmake 2", tmp_path)
+    done = run_tool("pmake 2 1", tmp_path)
 
     assert (1, line) == (done.returncode, done.stderr.splitlines()[0])
 
@@ -143,7 +143,7 @@ def test_makefile_mistakes_are_one_line(run_tool: RunTool, tmp_path: Path, makef
 def test_missing_program_is_one_line(run_tool: RunTool, tmp_path: Path) -> None:
     """A command whose program is not there is said to be so, and its status is that of a shell."""
     (tmp_path / "Makefile").write_text("x:\n\tnone a\n")
-    done = run_tool("pmake 2", tmp_path)
+    done = run_tool("pmake 2 1", tmp_path)
 
     assert (127, "pmake: cannot run 'none a'") == (done.returncode, done.stderr.splitlines()[0])
 

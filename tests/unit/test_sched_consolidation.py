@@ -16,11 +16,12 @@ from replay.handmade import Script, handmade_meta
 from replay.machine import load_machine
 from replay.model import Model
 from replay.prepare import Prepared
-from replay.sched.charge import charge, of_vm
+from replay.sched.charge import charge
 from replay.sched.consolidate import Consolidation, consolidate
 from replay.sched.merge import Turns, merge
 from replay.sched.offsets import find_offsets
 from replay.sched.schedule import STEP, Schedule
+from replay.sched.split import of_all, of_vm
 from replay.trace.schema import Cause, Kind, Mode, Sensitive, Touch
 
 INVENTED = ("ept_violation", "walk_reference")
@@ -185,6 +186,18 @@ def test_the_document_adds_up() -> None:
     assert document["total"]["cycles"] == sum(vm["total"]["cycles"] for vm in document["vms"])
     assert document["total"]["cycles"] == sum(line["cycles"] for line in document["services"])
     assert document["total"]["overhead_low"] <= document["total"]["overhead"] <= document["total"]["overhead_high"]
+
+
+def test_counts_of_each_make_up_those_of_all() -> None:
+    """Splitting the counts by VM loses nothing: put together again they are what they were."""
+    native = models.load("native")
+    c = together(guest(13), guest(14, 2))
+
+    counts = count(c.prepared, native, load_machine("flash-1997"))
+    again = of_all(c, counts, [of_vm(c, counts, k) for k in (0, 1)])
+
+    assert np.array_equal(counts.n, again.n)
+    assert np.array_equal(counts.timeline.ticks, again.timeline.ticks)
 
 
 def test_unlike_machines_are_refused() -> None:

@@ -18,6 +18,15 @@ const char *arguments_find(struct arguments *in) {
     return 0;
 }
 
+// The same for the line that the first program begins with.
+const char *arguments_begin(struct arguments *in, const char *line) {
+    u64 length = strlen(line);
+    if (length >= LINE_BYTES)
+        return "boot argument string too long";
+    memcpy(in->text, line, length + 1);
+    return arguments_find(in);
+}
+
 // Length of word `i`; 0 where there is none.
 u64 argument_length(const struct arguments *in, u64 i) {
     u64 n = 0;

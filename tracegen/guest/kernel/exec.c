@@ -1,25 +1,9 @@
 // Loading a program: an ELF file becomes the regions of a space.  Its pages come at their first touch.
 #include "arch.h"
+#include "elf.h"
 #include "fs.h"
 #include "proc.h"
 #include "space.h"
-
-struct elf_header {
-    u8 ident[16];
-    u16 type, machine;
-    u32 version;
-    u64 entry, program_offset, section_offset;
-    u32 flags;
-    u16 header_bytes, program_bytes, program_count;
-};
-
-struct elf_program {
-    u32 type, flags;
-    u64 offset, va, pa, file_bytes, memory_bytes, align;
-};
-
-#define ELF_LOAD 1
-#define ELF_WRITABLE 2
 
 // Refers to the file that the first word names; 0 where there is none.
 struct inode *exec_find(const struct arguments *line) {

@@ -63,19 +63,6 @@ i64 file_describe(struct file made) {
     return -1;
 }
 
-static i64 console_write(u64 from, u64 bytes) {
-    char chunk[WRITE_CHUNK];
-    for (u64 done = 0; done < bytes;) {
-        u64 n = bytes - done < WRITE_CHUNK ? bytes - done : WRITE_CHUNK;
-        if (copy_in(chunk, from + done, n))
-            return -1;
-        for (u64 i = 0; i < n; i++)
-            print_byte((u8)chunk[i]);
-        done += n;
-    }
-    return (i64)bytes;
-}
-
 // Reads or writes where the file's last user stopped.  Two of them take turns: each finds the place the other left.
 static i64 move(struct file *file, u64 user, u64 bytes, int write) {
     if (!(file->flags & (write ? OPEN_WRITE : OPEN_READ)))

@@ -12,6 +12,10 @@ struct cpu;
 
 // console.c
 void print_byte(u8 byte);
+i64 console_write(u64 from, u64 bytes);
+
+// options.c
+const char *options_find(const char *line);
 
 // power.c
 [[noreturn]] void power_off(u64 status);
@@ -123,7 +127,7 @@ void float_fork(struct proc *child);
 void float_begin(struct proc *p);
 void float_drop(struct proc *p);
 
-// syscall.c
+// call.c
 i64 syscall(u64 number, const u64 *arguments);
 
 // Of the CPU: what it needs before anything else, how it starts, enters and leaves user mode, waits and changes spaces.

@@ -11,13 +11,11 @@ static struct guard bufferlock = {.order = ORDER_BUFFERS}, pagelock = {.order = 
 struct guard *buffers_lock = &memlock, *pages_lock = &memlock;
 int locks_are_fine;
 
-// Chooses the locks of memory.  Nobody holds one yet.
-void lock_init(int fine) {
-    locks_are_fine = fine;
-    if (fine) {
-        buffers_lock = &bufferlock;
-        pages_lock = &pagelock;
-    }
+// Spaces, buffers and pages get locks of their own.  Nobody holds one yet.
+void locks_divide(void) {
+    locks_are_fine = 1;
+    buffers_lock = &bufferlock;
+    pages_lock = &pagelock;
 }
 
 static int try(struct lock *lock) {

@@ -37,7 +37,7 @@ extern struct guard proclock, futexlock, filelock, memlock, handlock, disklock;
 extern struct guard *buffers_lock, *pages_lock; // memlock or their own
 extern int locks_are_fine;
 
-void lock_init(int fine);
+void locks_divide(void);
 void lock_take(struct lock *lock);
 void lock_give(struct lock *lock);
 void enter(struct guard *guard);

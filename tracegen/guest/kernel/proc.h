@@ -105,6 +105,7 @@ i64 futex_wake(u64 va, u64 most);
 
 // arguments.c
 const char *arguments_find(struct arguments *in);
+const char *arguments_begin(struct arguments *in, const char *line);
 u64 argument_length(const struct arguments *in, u64 i);
 
 // exec.c

@@ -1,4 +1,5 @@
-// System calls: number in v0, arguments in a0 to a2, result in v0, -1 where the kernel refuses.
+// What each system call does.
+#include "call.h"
 #include "fs.h"
 #include "proc.h"
 
@@ -185,11 +186,7 @@ static i64 sys_select(u64 sets, u64 ticks, u64) {
     return file_select(sets, (i64)ticks);
 }
 
-// What each call does, and the guard that it needs for all of its time.
-static const struct {
-    i64 (*run)(u64, u64, u64);
-    struct guard *inside;
-} table[] = {
+const struct call calls[MAX_CALLS] = {
     [SYS_EXIT] = {sys_exit, 0},
     [SYS_WRITE] = {sys_write, &filelock},
     [SYS_SBRK] = {sys_sbrk, 0},
@@ -235,15 +232,3 @@ static const struct {
     [SYS_CPUS] = {sys_cpus, 0},
     [SYS_GETPPID] = {sys_getppid, &proclock},
 };
-
-i64 syscall(u64 number, const u64 *arguments) {
-    if (number >= sizeof table / sizeof *table || !table[number].run)
-        return -1;
-    struct guard *guard = table[number].inside;
-    if (guard)
-        enter(guard);
-    i64 result = table[number].run(arguments[0], arguments[1], arguments[2]);
-    if (guard)
-        leave(guard);
-    return result;
-}

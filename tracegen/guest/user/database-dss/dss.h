@@ -73,7 +73,7 @@ struct answer {
 struct question question_of(u64 round);
 
 // queries.c: by hash joins over the tables, each under its mark
-enum mark { SUMMARY = 1, FORECAST, UNSHIPPED, NATION_REVENUE, BRAND_QUANTITY };
+enum mark { SUMMARY = 1, FORECAST, UNSHIPPED, NATION_REVENUE, BRAND_QUANTITY, WARM }; // the last: the second round and all after it
 void open_queries(struct sizes sizes);
 void ask_tables(const struct database *database, struct question question, struct answer *answer);
 

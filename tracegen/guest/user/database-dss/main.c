@@ -5,7 +5,7 @@
 #define MOST_ORDERS 40000 // whose items are a file of the largest size, nearly
 #define LEAST_FRAMES 8
 
-MARKS("summary", "forecast", "unshipped", "nations", "brands");
+MARKS("summary", "forecast", "unshipped", "nations", "brands", "warm");
 
 struct question question_of(u64 round) {
     u64 random = seeded(round);
@@ -24,6 +24,10 @@ int main(void) {
     open_queries(sizes);
     u64 *found = allocate(sizeof(struct answer)), *right = allocate(sizeof(struct answer));
     for (u64 round = 0; round < rounds; round++) {
+        if (round == 1) { // nothing of the loading is left to do
+            sys_sync();
+            REGION_BEGIN(WARM);
+        }
         memset(found, 0, sizeof(struct answer));
         memset(right, 0, sizeof(struct answer));
         ask_tables(database, question_of(round), (struct answer *)found);
@@ -33,6 +37,8 @@ int main(void) {
             wrong += found[i] != right[i];
         }
     }
+    if (rounds > 1)
+        REGION_END(WARM);
     report("database-dss: %d orders, %d items, %d rounds, digest %x, %d wrong\n", sizes.orders, database->items.rows, rounds,
            digest, wrong);
     return wrong ? EXIT_WRONG : EXIT_OK;

@@ -8,7 +8,7 @@ static struct {
     struct target *target;
 } job[MAX_JOBS];
 
-static u64 running, commands, failure; // failure: the status of the first command that failed
+static u64 running, failure; // failure: the status of the first command that failed
 
 // `command > file`: ends the command before the sign; the file's name, or 0.
 static char *redirection(char *command) {
@@ -56,7 +56,6 @@ static void start(struct target *target) {
     job[running].process = process;
     job[running++].target = target;
     target->state = RUNNING;
-    commands++;
 }
 
 // Waits for one job.  What a failed one left is removed, as it is newer than what it needs.
@@ -89,22 +88,26 @@ static u64 ready(const struct target *target) {
     return target->state == PLANNED;
 }
 
-// Starts what can be, in the plan's order; what is up to date is done at once.
-static void start_ready(struct target *first, u64 jobs) {
+// Starts what can be, in the plan's order; what is up to date is done at once.  How many were started.
+static u64 start_ready(struct target *first, u64 jobs) {
+    u64 started = 0;
     for (struct target *target = first; target && running < jobs; target = target->planned) {
         if (!ready(target))
             continue;
-        if (target->command && stale(target))
+        if (target->command && stale(target)) {
             start(target);
-        else
+            started++;
+        } else
             target->state = DONE;
     }
+    return started;
 }
 
 u64 run(struct target *first, u64 jobs) {
+    u64 commands = 0;
     for (;;) {
         if (!failure)
-            start_ready(first, jobs);
+            commands += start_ready(first, jobs);
         if (!running)
             break;
         finish();

@@ -56,3 +56,13 @@ u64 stale(const struct target *target) {
             return 1;
     return 0;
 }
+
+void unmake(struct target *first) {
+    for (struct target *target = first; target; target = target->planned) {
+        if (target->command && target->exists)
+            sys_unlink(target->name);
+        target->exists = target->exists && !target->command;
+        target->made = 0;
+        target->state = PLANNED;
+    }
+}

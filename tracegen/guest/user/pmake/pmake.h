@@ -54,6 +54,7 @@ const char *expand(const char *text, const struct target *of, u64 line);
 // plan.c
 struct target *plan(struct target *goal);
 u64 stale(const struct target *target);
+void unmake(struct target *first);    // what commands make is there no more
 void look(struct target *target);     // at its file
 
 // jobs.c: runs what is stale, up to `jobs` at a time; how many commands there were.  Where one fails, those that run

@@ -39,6 +39,11 @@ static inline int pte_is_stored_to(pte_t entry) {
     return (entry & PTE_WRITABLE) && (entry & PTE_ACCESSED);
 }
 
+// Whether an access that needs MAP_READ, MAP_WRITE or MAP_EXECUTE may pass.
+static inline int pte_allows(pte_t entry, u64 needs) {
+    return !(needs == MAP_WRITE && !(entry & PTE_WRITABLE)) && !(needs == MAP_EXECUTE && entry & PTE_NO_EXECUTE);
+}
+
 // Stores must copy the page from here on.
 static inline pte_t pte_shared(pte_t entry) {
     return (entry & ~(pte_t)PTE_WRITABLE) | PTE_COW;

@@ -1,0 +1,149 @@
+"""``replay study``: a published table or figure, ours beside the paper's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from replay import shell
+from replay.commands.lists import Json
+from replay.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from reports.charge import Screen
+
+STUDY_EXAMPLES = shell.examples(
+    "replay study list", "replay study disco-fig5", "replay study all -o studies", "replay study disco-table2 --json"
+)
+LIST, ALL = "list", "all"
+
+
+def complete_study(incomplete: str) -> list[tuple[str, str]]:
+    """Names and titles of the studies that start so, for shell completion."""
+    from reports.catalogue import catalogue
+
+    found = [(LIST, "what there is"), (ALL, "every study")]
+    found += [(name, document["title"]) for name, document in catalogue().items()]
+    return [(name, title) for name, title in found if name.startswith(incomplete)]
+
+
+def study(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="`list`, a study's name, or `all`.", metavar="NAME", autocompletion=complete_study, show_default=False
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Also write each study's values and figure into this folder."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Run a study: a published table or figure, ours beside the paper's, with a verdict on every value.
+
+    Guests are recorded when a study first asks for them, and kept in the user's cache folder.
+    """
+    from reports.catalogue import catalogue
+
+    known = catalogue()
+    if name == LIST:
+        _list(known, json=json)
+        return
+    if name not in (ALL, *known):
+        raise unknown("study", name, [ALL, LIST, *known], "replay study list")
+    wanted = [name] if name != ALL else list(known)
+    found = []
+    for one in wanted:
+        values, screen = run_study(known[one], shell.console().width)
+        found.append(values)
+        if output is not None:
+            _write(output, values)
+        if not json:
+            shell.show(*screen)
+    if json:
+        shell.write_json({"studies": found} if name == ALL else found[0])
+
+
+def run_study(document: Mapping[str, Any], width: int) -> tuple[dict[str, Any], Screen]:
+    """What the study described by ``document`` comes to: its values, and its screen ``width`` columns wide."""
+    from reports.catalogue import SERVICES
+
+    return _services(document, width) if document["kind"] == SERVICES else _bars(document)
+
+
+def _services(document: Mapping[str, Any], width: int) -> tuple[dict[str, Any], Screen]:
+    from reports import by_service, services, study
+
+    published = study.read(document)
+    result = _charge({"workload": published.workload}, published.model, None, {}, {})
+    values = services.services_table(result, published)
+    return values | {"kind": document["kind"]}, by_service.by_service_screen(result, values, published, width)
+
+
+def _bars(document: Mapping[str, Any]) -> tuple[dict[str, Any], Screen]:
+    from replay.commands.study_traces import command
+    from reports import bar_screen, bars
+
+    figure = bars.read(document)
+    results = [
+        _charge(figure.traces[bar.trace], bar.model, bar.machine, bar.settings, bar.prices) for bar in figure.bars
+    ]
+    values = bars.figure_table(figure, results)
+    for recipe in values["traces"].values():
+        recipe["command"] = command(recipe)
+    return values, bar_screen.bars_screen(values)
+
+
+def _charge(
+    recipe: Mapping[str, Any],
+    model: str,
+    machine: str | None,
+    settings: Mapping[str, Any],
+    prices: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The result document of one guest under one model."""
+    import models
+    from replay import results
+    from replay.commands import charge
+    from replay.commands.study_traces import trace_of
+
+    prepared = charge.prepare(trace_of(recipe), cache=True)
+    chosen = models.load(model, prepared.meta.architecture)
+    hardware = charge.hardware_for(chosen, prepared, machine)
+    with shell.Progress(f"charging {recipe['workload']} to {chosen.name}") as progress:
+        found, _ = results.run(prepared, chosen, models.load(chosen.baseline), hardware, settings, prices, progress)
+    return found
+
+
+def _list(known: Mapping[str, Mapping[str, Any]], *, json: bool) -> None:
+    rows = [{"study": name, "title": one["title"], "source": one["source"]} for name, one in known.items()]
+    if json:
+        shell.write_json({"studies": rows})
+        return
+    made = shell.table("study", "what it is", "published in")
+    for row in rows:
+        made.add_row(row["study"], row["title"], row["source"].partition(": ")[2])
+    shell.show(made)
+
+
+def _write(folder: Path, values: Mapping[str, Any]) -> None:
+    """Write the values of a study, and its figure where it is one, into ``folder``.  Raises UserError."""
+    import json
+
+    from reports.catalogue import BARS
+
+    name = values["study"]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.json").write_text(json.dumps(values, indent=1) + "\n", "utf-8")
+        if values["kind"] == BARS:
+            from reports.bar_chart import chart
+
+            chart(values).save(folder / f"{name}.svg")
+    except OSError as error:
+        raise UserError(f"{folder}: {shell.explain(error)}; choose a folder that can be written") from None
+    shell.say(f"saved in {folder / name}.json")

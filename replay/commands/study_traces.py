@@ -1,0 +1,60 @@
+"""Traces that studies are made from: recorded when they are asked for, and kept in the user's cache folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from replay import shell
+from replay.errors import UserError
+from replay.jit import cache_folder
+from replay.trace.schema import SCHEMA_MAJOR, SCHEMA_MINOR
+
+MACHINE = ("cpu", "memory_bytes", "disk_bytes", "seed", "vcpus", "quantum")
+"""What a recipe may say of the machine; as ``tracegen.boot.workload_boot`` takes it."""
+
+RECIPE = ("workload", "arguments", "skip_to_mark", *MACHINE)
+"""All that decides what a trace holds, beside the guest's image."""
+
+
+def command(recipe: Mapping[str, Any]) -> str:
+    """The command line that records what ``recipe`` says."""
+    arguments = [f"{name}={value}" for name, value in recipe.get("arguments", {}).items()]
+    options = [f"--{name.removesuffix('_bytes')} {recipe[name]}" for name in MACHINE if name in recipe]
+    skip = [f"--skip-to-mark {recipe['skip_to_mark']}"] if "skip_to_mark" in recipe else []
+    return " ".join(["tracegen run", recipe["workload"], *arguments, *options, *skip])
+
+
+def trace_of(recipe: Mapping[str, Any]) -> Path:
+    """The trace that ``recipe`` describes, recorded now unless this guest image's is kept.  Raises UserError."""
+    from tracegen import build
+    from tracegen.boot import workload_boot
+    from tracegen.record import record_boot
+    from tracegen.window import Skip
+
+    asked = {name: recipe[name] for name in RECIPE if name in recipe}
+    image = build.image(asked.get("cpu", "mips64"))
+    key = json.dumps([asked, image.digest, SCHEMA_MAJOR, SCHEMA_MINOR], sort_keys=True)
+    folder = cache_folder() / "studies"
+    kept = folder / f"{recipe['workload']}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.arrow"
+    if kept.exists():
+        return kept
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = kept.with_suffix(f".{os.getpid()}.part")
+    boot = workload_boot(
+        recipe["workload"], recipe.get("arguments"), **{name: asked[name] for name in MACHINE if name in asked}
+    )
+    skip = Skip(mark=recipe["skip_to_mark"]) if "skip_to_mark" in recipe else None
+    with shell.Progress(f"recording {recipe['workload']}", "M instructions", 1_000_000) as progress:
+        summary = record_boot(boot, output=aside, progress=progress, skip=skip)
+    if summary.status != 0:
+        aside.unlink()
+        if summary.signal:
+            raise KeyboardInterrupt
+        raise UserError(f"the guest of {command(recipe)} did not finish: {summary.reason}; run it to see more")
+    aside.replace(kept)
+    return kept

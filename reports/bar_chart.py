@@ -1,0 +1,46 @@
+"""A published figure of bars drawn in the paper's form: ours and the paper's stacked side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+OURS, PAPERS = "ours", "the paper's"
+WIDTH, HEIGHT = 110, 320
+"""Pixels of a group of bars, and of the axis."""
+
+
+def chart(found: Mapping[str, Any]) -> Any:
+    """A ``figure_table`` as an Altair chart: a panel a group, in it each bar of ours beside the published one."""
+    import altair as alt
+
+    titles = found["titles"]
+    values = [
+        {
+            "group": bar["group"],
+            "bar": f"{bar['title']}, {side}",
+            "segment": titles[name],
+            "order": order,
+            "height": value["ours"] if side == OURS else value["published"],
+        }
+        for bar in found["bars"]
+        for side in (OURS, PAPERS)
+        for order, (name, value) in enumerate(bar["segments"].items())
+        if value["published"] is not None or side == OURS
+    ]
+    groups = list(dict.fromkeys(bar["group"] for bar in found["bars"]))
+    bars = list(dict.fromkeys(value["bar"] for value in values))
+    return (
+        alt.Chart(alt.InlineData(values=values), title=found["title"])
+        .mark_bar()
+        .encode(
+            x=alt.X("bar:N", sort=bars, title=None, axis=alt.Axis(labelAngle=-60)),
+            y=alt.Y("sum(height):Q", title="first bar of a group = 100"),
+            color=alt.Color("segment:N", sort=list(titles.values()), title=None, scale=alt.Scale(scheme="tableau10")),
+            order=alt.Order("order:Q"),
+            column=alt.Column("group:N", sort=groups, title=None, spacing=12),
+            tooltip=["group:N", "bar:N", "segment:N", alt.Tooltip("height:Q", format=".1f")],
+        )
+        .resolve_scale(x="independent")
+        .properties(width=WIDTH, height=HEIGHT)
+    )

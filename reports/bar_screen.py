@@ -1,0 +1,88 @@
+"""The screen of a published figure of bars: ours beside the paper's, a verdict on every height, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import rich.table
+
+from replay.shell import table
+from reports.bars import NO, SHAPE, SMALL, YES
+from reports.charge import Screen
+
+Table = Mapping[str, Any]
+
+MARKS = {YES: "yes", SHAPE: "shape", NO: "no", SMALL: "small", "": ""}
+
+
+def bars_screen(found: Table) -> Screen:
+    """Every bar of a ``figure_table``, then why heights differ."""
+    counts = ", ".join(f"{n} {verdict}" for verdict, n in found["verdicts"].items())
+    return [
+        f"{found['title']}\n{found['source'].partition(': ')[2]}",
+        _bars(found),
+        *_values(found),
+        _legend(found),
+        f"Of what was published: {counts}.",
+        *_reasons(found),
+        *_traces(found),
+    ]
+
+
+def _legend(found: Table) -> str:
+    bands = found["bands"]
+    return (
+        f"{found['note']} A total is judged by what it is more or less than 100. Verdict: yes (reproduced), within a"
+        f" factor of {bands['within']:g} of the paper's; shape, within {bands['shape']:g}; no; small, where both are"
+        f" below {bands['negligible']:g}, which says nothing."
+    )
+
+
+def _bars(found: Table) -> rich.table.Table:
+    titles = list(found["titles"].values())
+    made = table("", "", *(f">{title}" for title in titles), ">total")
+    for group, bars in groupby(found["bars"], key=lambda bar: bar["group"]):
+        made.add_row(group, style="bold")
+        for bar in bars:
+            values = [*bar["segments"].values(), bar["total"]]
+            made.add_row(f"  {bar['title']}", "ours", *(f"{value['ours']:.1f}" for value in values))
+            made.add_row("", "paper's", *(_published(value) for value in values), style="dim")
+            made.add_row("", "verdict", *(MARKS[value["verdict"]] for value in values))
+        made.add_section()
+    return made
+
+
+def _published(value: Table) -> str:
+    return "" if value["published"] is None else f"{value['published']:.1f}"
+
+
+def _values(found: Table) -> Screen:
+    """What is said of bars beside their heights, a line each; nothing where nothing is."""
+    made = table("", "", ">ours", ">paper's", "verdict")
+    for bar in found["bars"]:
+        for name, value in bar["values"].items():
+            title = f"{bar['group']} on {bar['title']}"
+            ours = "never" if value["ours"] is None else f"{value['ours']:.4g}"
+            made.add_row(title, found["value_titles"][name], ours, f"{value['published']:g}", MARKS[value["verdict"]])
+    return [made] if made.rows else []
+
+
+def _reasons(found: Table) -> Sequence[str]:
+    """Reasons, each once, with the heights that it explains."""
+    where: dict[str, list[str]] = {}
+    for bar in found["bars"]:
+        for name, value in [*bar["segments"].items(), ("total", bar["total"]), *bar["values"].items()]:
+            if value["verdict"] in (SHAPE, NO):
+                title = (found["titles"] | found["value_titles"]).get(name, name)
+                where.setdefault(value["reason"] or "nobody knows yet", []).append(
+                    f"{bar['group']} on {bar['title']}, {title}"
+                )
+    lines = [f"{'; '.join(heights)}: {reason}" for reason, heights in where.items()]
+    return ["\n".join(["Where it does not come out, and why:", *lines])] if lines else []
+
+
+def _traces(found: Table) -> Sequence[str]:
+    lines = [f"{name}: {recipe['command']}. {recipe.get('note', '')}" for name, recipe in found["traces"].items()]
+    return ["\n".join(["Our guests:", *lines])]

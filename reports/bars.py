@@ -1,0 +1,239 @@
+"""Figures of bars: published as data, with what belongs to each segment; ours beside them, and how they compare.
+
+A figure's bars come in groups.  The first bar of a group is the scale: its total is 100.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reports import values
+from reports.breakdown import Document, Part, mechanism_of
+from reports.values import Value
+
+YES, SHAPE, NO, SMALL = "reproduced", "shape only", "not", "small"
+"""Verdicts, from the best to the worst; small: too little to say anything by."""
+
+TOTAL = "total"
+"""The name of a bar's whole height, which is judged by how far it is from the group's first."""
+
+WHOLE = 100.0
+"""What the first bar of a group adds up to."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Rows of a result document that fit every condition here and no earlier segment's; an empty one always holds."""
+
+    name: str
+    title: str
+    models: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    mechanisms: tuple[str, ...] = ()
+    counters: tuple[str, ...] = ()
+
+    def fits(self, model: str, row: Mapping[str, Any]) -> bool:
+        """Whether ``row`` of a document about ``model`` is one of these."""
+        asked = (
+            (self.models, model),
+            (self.services, row["service"]),
+            (self.mechanisms, mechanism_of(row)),
+            (self.counters, row["counter"]),
+        )
+        return all(value in wanted for wanted, value in asked if wanted)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar of a figure: what is counted for it, and what was published of it."""
+
+    group: str
+    title: str
+    trace: str
+    model: str
+    machine: str | None
+    settings: Mapping[str, Any]
+    prices: Mapping[str, Any]
+    printed: float | None
+    """The total as printed."""
+    published: Mapping[str, float]
+    """Segment -> its height."""
+    values: Mapping[str, float]
+    """Other figures of the bar -> what was published."""
+    reasons: Mapping[str, str]
+    """Segment, value, or ``total`` -> why ours differs."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A published figure of bars."""
+
+    name: str
+    title: str
+    source: str
+    note: str
+    without: tuple[str, ...]
+    bands: Mapping[str, float]
+    traces: Mapping[str, Mapping[str, Any]]
+    """Name -> the workload and its arguments."""
+    segments: tuple[Segment, ...]
+    bars: tuple[Bar, ...]
+    values: tuple[Value, ...] = ()
+    """What is said of bars beside their heights."""
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """Segment -> why ours differs, where a bar says nothing of its own."""
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """Segment -> its title, in the order in which bars are stacked."""
+        return {segment.name: segment.title for segment in self.segments if segment.title}
+
+    def segment_of(self, model: str, row: Mapping[str, Any]) -> str:
+        """The segment that a row of a document about ``model`` belongs to.  Raises LookupError if to none."""
+        for segment in self.segments:
+            if segment.fits(model, row):
+                return segment.name
+        raise LookupError(f"{self.name}: no segment takes {mechanism_of(row)} of {row['service']}")
+
+
+def read(document: Mapping[str, Any]) -> Figure:
+    """The figure that a study's file describes."""
+    words = ("models", "services", "mechanisms", "counters")
+    segments = tuple(
+        Segment(one["name"], one.get("title", ""), **{word: tuple(one.get(word, ())) for word in words})
+        for one in document["segments"]
+    )
+    return Figure(
+        **{key: document[key] for key in ("name", "title", "source", "note", "bands", "traces")},
+        without=tuple(document.get("without", ())),
+        segments=segments,
+        bars=tuple(_bar(one) for one in document["bars"]),
+        values=tuple(values.read(one) for one in document.get("values", ())),
+        reasons=document.get("reasons", {}),
+    )
+
+
+def _bar(one: Mapping[str, Any]) -> Bar:
+    return Bar(
+        **{key: one[key] for key in ("group", "title", "trace", "model", "published")},
+        machine=one.get("machine"),
+        settings=one.get("set", {}),
+        prices=one.get("price", {}),
+        printed=one.get("printed"),
+        values=one.get("values", {}),
+        reasons=one.get("reasons", {}),
+    )
+
+
+def figure_table(figure: Figure, documents: Iterable[Document]) -> dict[str, Any]:
+    """Ours beside the published figure; ``documents`` are the results of its bars, in order.
+
+    Each bar has its ``segments`` and ``total``: ours with its bounds, the paper's, the verdict, and why where it is
+    not the best.  Bounds move the prices of a segment, not the scale.
+    """
+    scale: dict[str, float] = {}
+    bars = []
+    for bar, document in zip(figure.bars, documents, strict=True):
+        parts = _parts(figure, bar, document)
+        unit = scale.setdefault(bar.group, sum(part.cycles for part in parts.values()) / WHOLE)
+        bars.append(
+            _beside(figure, bar, parts, unit)
+            | {"values": _values(figure, bar, document), "seconds": document["total"]["seconds"]}
+        )
+    return {
+        "study": figure.name,
+        "kind": "bars",
+        "title": figure.title,
+        "source": figure.source,
+        "note": figure.note,
+        "bands": dict(figure.bands),
+        "titles": figure.titles,
+        "value_titles": {value.name: value.title for value in figure.values},
+        "traces": {name: dict(recipe) for name, recipe in figure.traces.items()},
+        "bars": bars,
+        "verdicts": tally(bars),
+    }
+
+
+def _parts(figure: Figure, bar: Bar, document: Document) -> dict[str, Part]:
+    parts = {name: Part(name) for name in figure.titles}
+    for row in document["rows"]:
+        if row["service"] not in figure.without:
+            parts[figure.segment_of(bar.model, row)].add(row)
+    return parts
+
+
+def _beside(figure: Figure, bar: Bar, parts: Mapping[str, Part], unit: float) -> dict[str, Any]:
+    whole = Part(TOTAL)
+    for part in parts.values():
+        whole.cycles, whole.low, whole.high = whole.cycles + part.cycles, whole.low + part.low, whole.high + part.high
+    printed = bar.printed if bar.printed is not None else sum(bar.published.values())
+    scaled = {name: _value(figure, bar, part, unit, bar.published.get(name)) for name, part in parts.items()}
+    return {
+        "group": bar.group,
+        "title": bar.title,
+        "trace": bar.trace,
+        "model": bar.model,
+        "settings": dict(bar.settings),
+        "prices": dict(bar.prices),
+        "segments": scaled,
+        "total": _value(figure, bar, whole, unit, printed),
+    }
+
+
+def _values(figure: Figure, bar: Bar, document: Document) -> dict[str, Any]:
+    """Of each figure that was published of the bar: ours, the paper's, the verdict, and why."""
+    found = {}
+    for value in figure.values:
+        if value.name in bar.values:
+            ours, published = value.of(document, figure.without), bar.values[value.name]
+            verdict = NO if ours is None else by_factor(ours, published, figure.bands)
+            reason = bar.reasons.get(value.name) or figure.reasons.get(value.name, "")
+            told = reason if verdict in (SHAPE, NO) else ""
+            found[value.name] = {"ours": ours, "published": published, "verdict": verdict, "reason": told}
+    return found
+
+
+def _value(figure: Figure, bar: Bar, part: Part, unit: float, published: float | None) -> dict[str, Any]:
+    ours = part.cycles / unit if unit else 0.0
+    low, high = sorted((part.low / unit, part.high / unit)) if unit else (0.0, 0.0)
+    zero = WHOLE if part.name == TOTAL else 0.0
+    verdict = "" if published is None else compared(ours - zero, published - zero, figure.bands)
+    reason = bar.reasons.get(part.name) or figure.reasons.get(part.name, "")
+    return {
+        "ours": ours,
+        "low": low,
+        "high": high,
+        "published": published,
+        "verdict": verdict,
+        "reason": reason if verdict in (SHAPE, NO) else "",
+    }
+
+
+def compared(ours: float, published: float, bands: Mapping[str, float]) -> str:
+    """How a height comes out by the bands: ``small`` below ``negligible`` points on both sides, else by the factor."""
+    if max(abs(ours), abs(published)) < bands["negligible"]:
+        return SMALL
+    return by_factor(ours, published, bands)
+
+
+def by_factor(ours: float, published: float, bands: Mapping[str, float]) -> str:
+    """How a figure comes out by its factor over the published one, either way round."""
+    apart = ours / published if published else 0.0
+    factor = max(apart, 1 / apart) if apart > 0 else float("inf")
+    return YES if factor <= bands["within"] else SHAPE if factor <= bands["shape"] else NO
+
+
+def tally(bars: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """How many values came out how.  A group's first total, which is the scale, says nothing and is left out."""
+    found = dict.fromkeys((YES, SHAPE, NO, SMALL), 0)
+    seen: set[str] = set()
+    for bar in bars:
+        judged = [*bar["segments"].values(), *([bar["total"]] if bar["group"] in seen else []), *bar["values"].values()]
+        seen.add(bar["group"])
+        for value in judged:
+            if value["verdict"]:
+                found[value["verdict"]] += 1
+    return found

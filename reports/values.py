@@ -1,0 +1,50 @@
+"""Single figures of a result document, as a study asks for them: shares, rates and times of events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reports.breakdown import Document
+
+SHARE, RATE, TIME = "share", "rate", "time"
+"""Kinds: events in per cent of others; events a second of the machine's time; microseconds of an event."""
+
+PER_CENT, MICRO = 100.0, 1e6
+
+
+@dataclass(frozen=True)
+class Value:
+    """A figure: of which counters, and for a share, over which."""
+
+    name: str
+    title: str
+    kind: str
+    counters: tuple[str, ...]
+    over: tuple[str, ...] = ()
+
+    def of(self, document: Document, without: tuple[str, ...] = ()) -> float | None:
+        """The figure in a result ``document``, services ``without`` left out; None where nothing happened to ask of."""
+        rows = [row for row in document["rows"] if row["service"] not in without]
+        if self.kind == SHARE:
+            return _ratio(PER_CENT * _sum(rows, "count", self.counters), _sum(rows, "count", self.over))
+        if self.kind == RATE:
+            return _ratio(_sum(rows, "count", self.counters), document["total"]["seconds"])
+        hertz = document["total"]["cycles"] / document["total"]["seconds"]
+        return _ratio(MICRO * _sum(rows, "cycles", self.counters) / hertz, _sum(rows, "count", self.counters))
+
+
+def read(one: Mapping[str, Any]) -> Value:
+    """The figure that a table of a study's file describes.  Raises ValueError for another kind."""
+    if one["kind"] not in (SHARE, RATE, TIME):
+        raise ValueError(f"{one['name']}: a value is a share, a rate or a time, not {one['kind']!r}")
+    return Value(one["name"], one["title"], one["kind"], tuple(one["counters"]), tuple(one.get("over", ())))
+
+
+def _sum(rows: list[Mapping[str, Any]], field: str, counters: tuple[str, ...]) -> int:
+    return sum(row[field] for row in rows if row["counter"] in counters)
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
