@@ -14,14 +14,17 @@ from typing import NamedTuple
 import numpy as np
 
 from replay.errors import UserError
-from replay.idle import find_moments
+from replay.idle import Moments, find_moments
 from replay.places import MAX_PLACES, Places
 from replay.prepare import Prepared, Region
 from replay.sched import offsets as numbering
 from replay.sched.merge import merge
-from replay.sched.schedule import Schedule, pinned, settle_cpus
+from replay.sched.offsets import Offsets
+from replay.sched.schedule import Schedule, is_shared, settle_cpus, turns_of
 from replay.trace.meta import Service, TraceMeta
 from replay.trace.schema import Kind
+
+SHARED = "virtual machines share CPUs, which idle as their schedule in nominal time has it"
 
 
 class Consolidation(NamedTuple):
@@ -31,6 +34,11 @@ class Consolidation(NamedTuple):
     vms: tuple[Prepared, ...]
     cpus: tuple[range, ...]
     """By VM: the CPUs that its vCPUs run on."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether VMs share CPUs."""
+        return is_shared(self.cpus)
 
 
 def consolidate(vms: Sequence[Prepared], schedule: Schedule, names: Sequence[str]) -> Consolidation:
@@ -44,23 +52,38 @@ def consolidate(vms: Sequence[Prepared], schedule: Schedule, names: Sequence[str
     _refuse_unlike([vm.meta for vm in vms], names)
     openings = [_opening(vm) for vm in vms]
     offsets = numbering.find_offsets(vms, cpus)
-    columns = merge([vm.columns for vm in vms], offsets, pinned(vms, openings))
+    columns = merge([vm.columns for vm in vms], offsets, turns_of(vms, cpus, openings, schedule))
     services = _services(vms)
     places, regions = _places(vms, services)
     prepared = Prepared(
-        meta=_meta([vm.meta for vm in vms], services, cpus[-1].stop),
+        meta=_meta([vm.meta for vm in vms], services, max(lanes.stop for lanes in cpus)),
         columns=columns,
         pages=numbering.merge_pages(vms, offsets),
         sites=numbering.merge_sites(vms),
         places=places,
-        moments=find_moments(columns),
+        moments=_scheduled(find_moments(columns)) if is_shared(cpus) else find_moments(columns),
         digest=_digest(vms, schedule),
         unfinished="; ".join(f"{name}: {vm.unfinished}" for vm, name in zip(vms, names, strict=True) if vm.unfinished),
         synthesized="; ".join(dict.fromkeys(vm.synthesized for vm in vms if vm.synthesized)),
         regions=regions,
-        first_place=tuple(int(o.place) for o, lanes in zip(offsets, cpus, strict=True) for _ in lanes),
+        first_place=_first_places(offsets, cpus),
     )
     return Consolidation(prepared, tuple(vms), tuple(cpus))
+
+
+def _scheduled(moments: Moments) -> Moments:
+    """No device rows: where VMs share CPUs, how long these idle follows from the schedule alone."""
+    none = {name: part[:0] for name, part in moments._asdict().items() if isinstance(part, np.ndarray)}
+    return moments._replace(**none, reason=SHARED)
+
+
+def _first_places(offsets: Sequence[Offsets], cpus: Sequence[range]) -> tuple[int, ...]:
+    """By CPU: the place of the first VM that runs there."""
+    found: dict[int, int] = {}
+    for o, lanes in zip(offsets, cpus, strict=True):
+        for cpu in lanes:
+            found.setdefault(cpu, int(o.place))
+    return tuple(found.get(cpu, 0) for cpu in range(max(found) + 1))
 
 
 def _refuse_unlike(metas: Sequence[TraceMeta], names: Sequence[str]) -> None:

@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from replay.columns import Columns
+from replay.columns import Columns, Inserted
 from replay.jit import inline, kernel
 from replay.sched.offsets import IPI_KINDS, REQUEST_KINDS, SPACE_KINDS, Offsets
 from replay.trace.schema import (
+    CTX_MODE_SHIFT,
     ENTRY_FRAME_SHIFT,
     ENTRY_PRESENT,
     ENTRY_VALID,
@@ -20,6 +21,7 @@ from replay.trace.schema import (
     PAGE_ID_KINDS,
     TOUCH_SHIFT,
     Kind,
+    Mode,
 )
 
 IN_MEMORY = 1 << 28
@@ -50,7 +52,8 @@ PAYLOADS = {
 }
 """Kind -> what its payload holds."""
 
-EXTRA, MOST_PAYLOADS = int(Kind.EXTRA), np.uint64(4)
+EXTRA, BASE_SWITCH, VCPU_SWITCH = int(Kind.EXTRA), int(Kind.BASE_SWITCH), int(Inserted.VCPU_SWITCH)
+SWITCH_ROWS, MOST_PAYLOADS, KERNEL = 2, np.uint64(4), np.uint8(Mode.KERNEL << CTX_MODE_SHIFT)
 ONE, LOW_32, VCPU_MASK = np.uint64(1), np.uint64(0xFFFFFFFF), np.uint8(15)
 FRAME_SHIFT, MAPS = np.uint64(ENTRY_FRAME_SHIFT), np.uint64(ENTRY_VALID | ENTRY_PRESENT)
 RIGHTS = np.uint64((1 << ENTRY_FRAME_SHIFT) - 1)
@@ -62,6 +65,19 @@ class Turns(NamedTuple):
     vm: np.ndarray  # i64
     first: np.ndarray  # i64: of the VM's rows
     last: np.ndarray  # i64, exclusive
+    switch: np.ndarray  # i64: 1 where the CPUs ran another VM before
+    idle: np.ndarray  # i64: units that the IDLE row at its end lasts now; AS_RECORDED for those that it has
+
+
+AS_RECORDED = -1
+
+
+class _Vcpus(NamedTuple):
+    """Where the vCPUs of one VM are, in all VMs' numbers."""
+
+    place: np.ndarray  # u32 by vCPU
+    space: np.ndarray  # u32 by vCPU
+    vm: np.uint16
 
 
 class _Roles(NamedTuple):
@@ -71,12 +87,14 @@ class _Roles(NamedTuple):
 
 def merge(columns: Sequence[Columns], offsets: Sequence[Offsets], turns: Turns) -> Columns:
     """The rows of all VMs, each VM's by its ``turns``, under their new numbers."""
-    sizes = turns.last - turns.first
+    vcpus = np.array([o.lane.size for o in offsets])
+    sizes = turns.last - turns.first + turns.switch * SWITCH_ROWS * vcpus[turns.vm]
     begin = np.concatenate([[0], np.cumsum(sizes)])
     out = _empty(columns[0], int(begin[-1]))
     for k, (rows, o) in enumerate(zip(columns, offsets, strict=True)):
         mine = turns.vm == k
-        _copy(rows, _roles(), o, turns.first[mine], turns.last[mine], begin[:-1][mine], out)
+        at = _Vcpus(np.full(o.lane.size, o.place), np.zeros(o.lane.size, np.uint32), np.uint16(k))
+        _copy(rows, _roles(), o, Turns(*(column[mine] for column in turns)), begin[:-1][mine], at, out)
     for column in out:
         column.flags.writeable = False
     return out
@@ -141,14 +159,29 @@ def _payload_role(rows, roles, row):
     return roles.payload[np.uint64(rows.kind[owner]) * MOST_PAYLOADS + before] if before < MOST_PAYLOADS else AS_IS
 
 
+@inline
+def _insert_switch(o, at, to, out):
+    """Let each CPU of the VM go on with the VM's vCPU; the row after the last of these."""
+    for vcpu in range(o.lane.size):
+        ctx, space = o.lane[np.uint64(vcpu)] | KERNEL, at.space[np.uint64(vcpu)]
+        out.kind[to], out.ctx[to], out.info[to], out.page[to], out.n[to] = EXTRA, ctx, 0, space, 0
+        to += ONE
+        out.kind[to], out.ctx[to], out.info[to], out.n[to] = VCPU_SWITCH, ctx, at.vm, 0
+        out.page[to] = at.place[np.uint64(vcpu)]
+        to += ONE
+    return to
+
+
 @kernel
-def _copy(rows, roles, o, firsts, lasts, begins, out):
-    """Copy turn after turn of one VM to where it belongs."""
-    for turn in range(firsts.size):
-        to = np.uint64(begins[np.uint64(turn)])
-        for row in range(np.uint64(firsts[np.uint64(turn)]), np.uint64(lasts[np.uint64(turn)])):
+def _copy(rows, roles, o, turns, begins, at, out):
+    """Copy turn after turn of one VM to where it belongs, following where its vCPUs are."""
+    for n in range(turns.first.size):
+        turn, to = np.uint64(n), np.uint64(begins[np.uint64(n)])
+        if turns.switch[turn] != 0:
+            to = _insert_switch(o, at, to, out)
+        for row in range(np.uint64(turns.first[turn]), np.uint64(turns.last[turn])):
             kind, ctx, info = rows.kind[row], rows.ctx[row], rows.info[row]
-            page = np.uint64(rows.page[row])
+            page, vcpu = np.uint64(rows.page[row]), np.uint64(ctx & VCPU_MASK)
             if kind == EXTRA:
                 role = _payload_role(rows, roles, row)
                 if role != AS_IS:
@@ -159,6 +192,12 @@ def _copy(rows, roles, o, firsts, lasts, begins, out):
                 if role == TOUCHED:
                     role = PAGE if (info >> TOUCH_SHIFT) & 3 != 0 else AS_IS
                 page = _number(o, role, page)
+                if role == PLACE:
+                    at.place[vcpu] = page
+                elif kind == BASE_SWITCH:
+                    at.space[vcpu] = page
             out.kind[to], out.info[to], out.page[to], out.n[to] = kind, info, page, rows.n[row]
-            out.ctx[to] = ctx & ~VCPU_MASK | o.lane[np.uint64(ctx & VCPU_MASK)]
+            out.ctx[to] = ctx & ~VCPU_MASK | o.lane[vcpu]
             to += ONE
+        if turns.idle[turn] != AS_RECORDED:
+            out.page[to - ONE] = turns.idle[turn]

@@ -9,6 +9,7 @@ import numpy as np
 
 from replay.count import Counts
 from replay.idle import NONE, Moments, Timeline
+from replay.model import IDLE
 from replay.pieces import interval_of
 from replay.prepare import Prepared
 from replay.sched.consolidate import Consolidation
@@ -32,14 +33,19 @@ def of_vm(c: Consolidation, counts: Counts, vm: int) -> Counts:
         intervals=(interval_of(n),),
         regions=alone.regions,
         classes=counts.classes,
-        timeline=_timeline(counts.timeline, lanes, alone),
+        timeline=_timeline(counts.timeline, lanes, _waited(c, n, counts.counters, alone), alone.moments.reason),
         unfinished=alone.unfinished,
         synthesized=alone.synthesized,
     )
 
 
-def _timeline(timeline: Timeline, lanes: range, alone: Prepared) -> Timeline:
-    """The device rows of one VM, with what was counted before each."""
+def _waited(c: Consolidation, n: np.ndarray, counters: Sequence[str], alone: Prepared) -> int:
+    """Units that a VM waited: as recorded, or what its schedule has left of that."""
+    return int(n[:, :, counters.index(IDLE)].sum()) if c.shared and IDLE in counters else alone.moments.recorded
+
+
+def _timeline(timeline: Timeline, lanes: range, recorded: int, reason: str) -> Timeline:
+    """The device rows of one VM, with what was counted before each; where VMs share CPUs there are none."""
     moments = timeline.moments
     mine = (lanes.start <= moments.vcpu) & (moments.vcpu < lanes.stop)
     number = np.cumsum(mine) - 1
@@ -50,8 +56,8 @@ def _timeline(timeline: Timeline, lanes: range, alone: Prepared) -> Timeline:
             **own,
             vcpu=moments.vcpu[mine] - np.uint8(lanes.start),
             completion=np.where(completion == NONE, NONE, number[completion]),
-            recorded=alone.moments.recorded,
-            reason=moments.reason or alone.moments.reason,
+            recorded=recorded,
+            reason=moments.reason or reason,
         ),
         timeline.ticks[mine],
     )
