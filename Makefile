@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DEMO   := build/demo
 JOBS   ?= 2# test files that run side by side, each whole in one process of up to 5 GB
 
-.PHONY: help demo test soak lint bench docs workloads oracles lock clean
+.PHONY: help demo test soak lint bench docs workloads studies oracles lock clean
 .DELETE_ON_ERROR:
 
 help: ## say what can be made
@@ -42,6 +42,11 @@ docs: $(VENV)/.project ## write the pages that are made from the code
 workloads: $(VENV)/.project ## run every workload, and write the page with their figures
 	$(BIN)/python -m replay.commands.workload_page build/workloads > docs/workload-figures.md.new
 	mv docs/workload-figures.md.new docs/workload-figures.md
+
+studies: $(VENV)/.project ## run every study, and write the pages of those that are figures
+	$(BIN)/replay study all -o build/studies
+	mkdir -p docs/studies
+	cp build/studies/*.md build/studies/*.svg docs/studies/
 
 oracles: $(VENV)/.tools ## count the committed page sequences again, with pycachesim in an environment of its own
 	$(PYTHON) -m venv build/oracles

@@ -27,6 +27,7 @@ from replay.hw import tlb
 from replay.hw.tlb import Tlb
 from replay.jit import inline
 from replay.kernel import INVOCATIONS, add, bind, in_refill, tick
+from replay.memory import hooks
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared
 from replay.trace.schema import CAUSE_MASK, TLB_HELD, TLB_INDEX, TLB_RANDOM, Cause, Kind, Segment, ServiceClass
@@ -75,12 +76,13 @@ REACTIONS = (
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
     Row((Kind.PORT,), Reaction.DIRECT, "device_access"),
     Row(model.DEVICES, Reaction.DIRECT),
-    Row((*model.SERVICES, *model.THREADS, *model.CONTENT, *model.MARKS), Reaction.DIRECT),
+    Row((*model.SERVICES, *model.THREADS, Kind.IPI_SEND, *model.CONTENT, *model.MARKS), Reaction.DIRECT),
 )
 
 # -- state and hooks --------------------------------------------------------------------------------------------------
 
 DEVICE = int(Segment.DEVICE)
+ONE = np.uint64(1)
 UTLB_REFILLS, NESTED_REFILLS = counter(EVENTS, "utlb_refill"), counter(EVENTS, "nested_refill")
 REFILL_INSTRUCTIONS = counter(EVENTS, "refill_instruction")
 DEVICE_ACCESSES, IDLE_UNITS = counter(EVENTS, "device_access"), counter(EVENTS, "idle")
@@ -97,6 +99,8 @@ class Native(NamedTuple):
     probed: np.ndarray  # u64[vcpus]: pair that the last TLB probe found, 0 for none
     base: np.ndarray  # u32[vcpus]: space that is current
     handler: np.ndarray  # i64[3]: instructions of a full, an aborted and a nested run
+    lines: np.ndarray  # u64[3]: lines that they fetch
+    code: np.ndarray  # u32[2 * vcpus]: page ids of the refill handler's and the nested handler's code
 
 
 def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -> Native:
@@ -112,7 +116,9 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
         space=pages.space,
         probed=np.zeros(meta.vcpus, np.uint64),
         base=np.zeros(meta.vcpus, np.uint32),
-        handler=np.array([run.instructions for run in (refill.full, refill.aborted, refill.nested)], np.int64),
+        handler=np.array([run.instructions for run in reentry.runs(refill)], np.int64),
+        lines=reentry.lines(refill),
+        code=reentry.first_code(prepared),
     )
 
 
@@ -144,9 +150,12 @@ def refill(m, at, pair):
     table = np.uint64(m.table[pair])
     if table == 0 or tlb.touch(m.tlb, at, table):
         add(m.counts, at, REFILL_INSTRUCTIONS, m.handler[reentry.FULL])
+        hooks.run_handler(at.memory, at, m.code[at.vcpu << ONE], m.lines[reentry.FULL], pair << ONE)
         mapped = pair
     else:
         tick(m.counts, at, NESTED_REFILLS)
+        hooks.run_handler(at.memory, at, m.code[at.vcpu << ONE], m.lines[reentry.ABORTED], reentry.NO_PAGE)
+        hooks.run_handler(at.memory, at, m.code[(at.vcpu << ONE) + ONE], m.lines[reentry.NESTED], reentry.NO_PAGE)
         add(m.counts, at, REFILL_INSTRUCTIONS, m.handler[reentry.ABORTED] + m.handler[reentry.NESTED])
         mapped = table
     tlb.insert(m.tlb, at, mapped)

@@ -12,21 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from replay.trace.schema import Kind
+
 if TYPE_CHECKING:
     from replay.count import Counts
     from replay.machine import Machine
-    from replay.model import Model
+    from replay.price import Charged
     from replay.records import Record
 
 SIDES = ("model", "native")
 """What a result charges, and the bare machine beside it."""
 
-MOMENTS = ("kind", "vcpu", "units", "completion", "timed", "clock")
-"""Fields of a device row that idle time is recomputed from, see ``replay.idle``."""
+MOMENTS = ("vcpu", "units", "completion", "timed", "clock")
+"""Fields of a device row, besides its kind, that idle time is recomputed from, see ``replay.idle``."""
 
 
 def bill(
-    sides: Mapping[str, Model], stated: Mapping[str, Record], priced: Mapping[str, Record], machine: Machine
+    sides: Mapping[str, Charged], stated: Mapping[str, Record], priced: Mapping[str, Record], machine: Machine
 ) -> dict[str, Any]:
     """Each of ``priced`` in the unit it is ``stated`` in, with the cycles in one of that, and costs on both ``sides``.
 
@@ -46,7 +48,9 @@ def bill(
 
 def moments_table(counts: Counts) -> dict[str, np.ndarray]:
     """The device rows of the trace, by field; none where idle time stays as recorded."""
-    return {field: np.asarray(getattr(counts.timeline.moments, field)) for field in MOMENTS}
+    moments = counts.timeline.moments
+    kinds = {"kind": np.array([Kind(kind).name for kind in moments.kind.tolist()], "U")}
+    return kinds | {field: np.asarray(getattr(moments, field)) for field in MOMENTS}
 
 
 def stretches_table(sides: Mapping[str, Counts]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class Spending(NamedTuple):
 
 
 def of_ratio(ours: Spending, bare: Spending, prices: Mapping[str, Interval]) -> dict[str, np.ndarray]:
-    """``overhead_low`` and ``overhead_high`` by lane: no choice of ``prices`` takes the ratio of the totals beyond them.
+    """``overhead_low`` and ``overhead_high`` by lane: no choice of ``prices`` takes the totals' ratio beyond them.
 
     Two bounds hold, and the tighter one counts.  As sums: every price moves on both sides at once, and each side's
     idle time by itself.  As paths: a run ends where the longest chain of work and device latency does, so one that

@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from replay.columns import Inserted
 from replay.errors import UserError, unknown
 from replay.idle import Timeline, Watch
 from replay.kernel import KEPT, NEVER, PAYLOADS, REPLACED, REPLACED_REFILL, Engine, count_rows
 from replay.machine import Machine
+from replay.memory.make import make_memory
+from replay.memory.parameters import on_machine
 from replay.model import NO_REACTION, Model
 from replay.pieces import Interval, count_pieces, interval_ends, interval_of
 from replay.places import Place, Places, named
@@ -104,6 +107,7 @@ def count(
     ``interval`` is the number of retired instructions to count apart, 0 for the whole run.  Raises UserError for a
     trace the model cannot be charged with, a parameter it does not take, and an interval that makes too many.
     """
+    model = on_machine(model, machine, given or {})
     refuse_unfit(model, prepared.meta)
     settings = settle(model, machine, prepared.meta, given or {})
     engine = make_engine(prepared, model, settings)
@@ -168,11 +172,12 @@ def make_engine(prepared: Prepared, model: Model, settings: Settings) -> Engine:
     classes = [s.klass for s in meta.services]
     skip = np.array([_skip(model, klass) for klass in classes], np.uint8)
     places, counters = prepared.places.inner.size, len(model.counters) + 1
+    counts = np.zeros(meta.vcpus * places * counters, np.int64)
     return Engine(
-        counts=np.zeros(meta.vcpus * places * counters, np.int64),
+        counts=counts,
         place=np.array(prepared.first_place or [0] * meta.vcpus, np.uint32),
         skip=skip[prepared.places.inner],
-        on_kind=_ticks(model, [k for k in Kind if k not in NO_REACTION], 256),
+        on_kind=_on_kind(model),
         on_cause=_ticks(model, list(Cause), 32),
         on_sensitive=_ticks(model, list(Sensitive), 256),
         site_class=prepared.sites.klass,
@@ -183,6 +188,7 @@ def make_engine(prepared: Prepared, model: Model, settings: Settings) -> Engine:
         places=np.uint64(places),
         refill=_refills(prepared.places, classes.index(ServiceClass.REFILL) if ServiceClass.REFILL in classes else 0),
         pairs=np.uint64(prepared.pages.table.size),
+        memory=make_memory(prepared, settings, counts, model.counters),
     )
 
 
@@ -197,6 +203,12 @@ def _skip(model: Model, klass: ServiceClass) -> int:
     if klass not in model.replaces:
         return KEPT
     return REPLACED_REFILL if klass == ServiceClass.REFILL else REPLACED
+
+
+def _on_kind(model: Model) -> np.ndarray:
+    table = _ticks(model, [k for k in Kind if k not in NO_REACTION], 256)
+    table[Inserted.VCPU_SWITCH] = model.index(model.vcpu_switch)
+    return table
 
 
 def _ticks(model: Model, events: list[Any], size: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from replay.count import current, make_engine, refuse_unfit, settle
 from replay.errors import UserError
 from replay.kernel import KEPT, Engine
 from replay.machine import Machine
+from replay.memory.parameters import on_machine
 from replay.model import COMMON, Guest, Model, meanings
 from replay.pieces import count_pieces
 from replay.places import Place, named
@@ -84,6 +85,7 @@ def explain(
 
     Waits cost what was recorded.  Raises UserError as ``replay.count.count`` does.
     """
+    model = on_machine(model, machine, settings or {})
     refuse_unfit(model, prepared.meta)
     costs = cost_table(
         {service.klass for service in prepared.meta.services}, model, primitives(machine, prepared.meta, prices)

@@ -159,7 +159,7 @@ def _recorded_clock(columns: Columns, row: np.ndarray, waited: np.ndarray) -> np
 
 
 def steps_of(moments: Moments) -> Steps:
-    """What a guest does at each of ``moments``, whatever it is charged: keep its clock, wait until after one, or rest."""
+    """What a guest does at each of ``moments``, at any price: keep its clock, wait until after a kept one, or rest."""
     size = moments.row.size
     what, slot, units = np.full(size, PASS, np.uint8), np.zeros(size, np.uint64), np.zeros(size)
     made: dict[int, tuple[int, int]] = {}  # by the moment of its completion: the slot, and the recording's clock then

@@ -13,7 +13,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from replay.columns import Inserted
 from replay.jit import by_reference, inline, kernel, types_by_hook
+from replay.memory import hooks
+from replay.memory.cached import Cached
+from replay.memory.hooks import Flat
 from replay.trace.schema import CAUSE_MASK, CTX_MODE_SHIFT, EVENT_FIRST, TOUCH_SHIFT, Cause, Kind, Mode, Touch
 
 INSTRUCTIONS, REFERENCES, INVOCATIONS, KERNEL_INSTRUCTIONS = (np.uint64(n) for n in range(4))
@@ -37,6 +41,7 @@ COMPLETED = np.uint8(255)
 EXTRA, EXCEPTION, SENSITIVE = int(Kind.EXTRA), int(Kind.EXCEPTION), int(Kind.SENSITIVE)
 RETURN, TLB_WRITE, TLB_PROBE = int(Kind.RETURN), int(Kind.TLB_WRITE), int(Kind.TLB_PROBE)
 SERVICE_ENTER, SERVICE_EXIT = int(Kind.SERVICE_ENTER), int(Kind.SERVICE_EXIT)
+VCPU_SWITCH = int(Inserted.VCPU_SWITCH)
 REFILL, NESTED_REFILL = int(Cause.REFILL), int(Cause.NESTED_REFILL)
 FETCH, LOAD8, STORE8 = int(Kind.FETCH), int(Kind.LOAD8), int(Kind.STORE8)
 TOUCH_FETCH, TOUCH_LOAD = int(Touch.FETCH), int(Touch.LOAD)
@@ -60,6 +65,7 @@ class Engine(NamedTuple):
     places: np.uint64
     refill: np.ndarray  # u32 by place: the place of the refill service that misses there are booked to
     pairs: np.uint64  # page pairs of the trace, 0 unused
+    memory: Any  # a type of replay.memory
 
 
 class At(NamedTuple):
@@ -75,6 +81,7 @@ class At(NamedTuple):
     recorded_refill: bool  # an access that the recorder's TLB missed: its restart is in the trace
     cut_off: np.uint8  # Cause of the exception that cut the access off, else COMPLETED
     retired: np.int64  # instructions of kept services that the vCPU retired before the row
+    memory: Any  # the machine's, for references to page tables and the like
 
 
 class Reference(NamedTuple):
@@ -117,6 +124,42 @@ types_by_hook(event, _event)
 types_by_hook(slice_ended, _slice_ended)
 
 
+def _reach(memory: Any, state: Any, at: Any, reference: Any) -> Any:
+    """A completed reference, to the model and then to what memory the machine has."""
+    raise TypeError(f"compiled code only: {memory} {state} {at} {reference}")
+
+
+def _happen(memory: Any, state: Any, at: Any, row: Any) -> Any:
+    """An event, to the model and then to what memory the machine has."""
+    raise TypeError(f"compiled code only: {memory} {state} {at} {row}")
+
+
+@inline
+def _reach_flat(_memory, state, at, reference):
+    access(state, at, reference)
+
+
+@inline
+def _reach_cached(memory, state, at, reference):
+    access(state, at, reference)
+    hooks.refer(memory, at, reference)
+
+
+@inline
+def _happen_flat(_memory, state, at, row):
+    event(state, at, row)
+
+
+@inline
+def _happen_cached(memory, state, at, row):
+    event(state, at, row)
+    hooks.follow(memory, at, row)
+
+
+types_by_hook(_reach, {Flat: _reach_flat, Cached: _reach_cached})
+types_by_hook(_happen, {Flat: _happen_flat, Cached: _happen_cached})
+
+
 def bind(
     state: type, *, access: Callable[..., Any], event: Callable[..., Any], slice_ended: Callable[..., Any] | None = None
 ) -> None:
@@ -134,7 +177,17 @@ def _no_slices(_state, _at):
 def in_refill(at):
     """``at`` within the refill service: a TLB miss of the model is booked there, whatever service it interrupts."""
     return At(
-        at.vcpu, at.lane, at.refill, at.refill, at.now, at.mode, at.skip, at.recorded_refill, at.cut_off, at.retired
+        vcpu=at.vcpu,
+        lane=at.lane,
+        base=at.refill,
+        refill=at.refill,
+        now=at.now,
+        mode=at.mode,
+        skip=at.skip,
+        recorded_refill=at.recorded_refill,
+        cut_off=at.cut_off,
+        retired=at.retired,
+        memory=at.memory,
     )
 
 
@@ -209,7 +262,19 @@ def _interrupted_access(info):
 @inline
 def _cut_off(at, cause):
     """``at`` for the access that an exception of this ``cause`` cut off."""
-    return At(at.vcpu, at.lane, at.base, at.refill, at.now, at.mode, at.skip, cause == REFILL, cause, at.retired)
+    return At(
+        vcpu=at.vcpu,
+        lane=at.lane,
+        base=at.base,
+        refill=at.refill,
+        now=at.now,
+        mode=at.mode,
+        skip=at.skip,
+        recorded_refill=cause == REFILL,
+        cut_off=cause,
+        retired=at.retired,
+        memory=at.memory,
+    )
 
 
 @inline
@@ -237,7 +302,8 @@ def count_rows(state, engine, columns, first, last):
             base, refill, skip, left = _enter(engine, vcpu)
         left -= columns.n[row]
         now, retired = row << NOW_SHIFT, engine.slice_end[vcpu] - left
-        at = At(vcpu, lane, base, refill, now, context >> MODE_SHIFT, skip, False, COMPLETED, retired)
+        mode, memory = context >> MODE_SHIFT, engine.memory
+        at = At(vcpu, lane, base, refill, now, mode, skip, False, COMPLETED, retired, memory)
         if left <= 0:
             _settle(engine, context, base, skip, left, references)
             references = np.int64(0)
@@ -247,7 +313,7 @@ def count_rows(state, engine, columns, first, last):
         if kind < EVENT_FIRST:
             if skip == KEPT:
                 references += 1
-                access(state, at, Reference(kind, info, page))
+                _reach(memory, state, at, Reference(kind, info, page))
         else:
             if kind == SERVICE_ENTER or kind == SERVICE_EXIT:
                 _settle(engine, context, base, skip, left, references)
@@ -260,7 +326,12 @@ def count_rows(state, engine, columns, first, last):
                 _keep(engine.payload, page, info)
             elif not _is_skipped(kind, skip):
                 engine.counts[base + _table_counter(engine, kind, info, page)] += 1
-                event(state, at, Event(kind, info, page, engine.payload))
+                _happen(memory, state, at, Event(kind, info, page, engine.payload))
+                if kind == VCPU_SWITCH:  # the switch itself is booked to the virtual CPU that leaves
+                    _settle(engine, context, base, skip, left, references)
+                    references = np.int64(0)
+                    engine.place[vcpu] = page
+                    base, refill, skip, left = _enter(engine, vcpu)
             if kind != EXTRA and engine.payload[PENDING] != 0:
                 engine.payload[:] = 0  # used up: what the next row lacks reads as 0
             if kind == EXCEPTION and _interrupted_access(info):

@@ -20,6 +20,7 @@ from replay.count import Counts
 from replay.errors import UserError, unknown
 from replay.idle import Idle, Moments, recompute
 from replay.machine import Machine
+from replay.memory.parameters import on_machine
 from replay.model import IDLE, Cost, Model
 from replay.records import Record, parse_price
 from replay.tariff import Tariff
@@ -208,6 +209,7 @@ def price(
     """
     prices = primitives(machine, counts.meta, given)
     bare_counts, bare_model = native or (counts, model)
+    model, bare_model = (_there(m, machine, c) for m, c in ((model, counts), (bare_model, bare_counts)))
     ours, bare = charge(counts, model, prices), charge(bare_counts, bare_model, prices)
     ranges = price_ranges(prices)
     return {
@@ -230,6 +232,11 @@ def price(
         "bill": bill({"model": model, "native": bare_model}, stated(machine, given), prices, machine),
         "assumptions": _assumptions((ours.spending, bare.spending), prices, machine),
     }
+
+
+def _there(model: Charged, machine: Machine, counts: Counts) -> Charged:
+    """``model`` as it was where it was counted; a tariff says that already."""
+    return on_machine(model, machine, counts.settings) if isinstance(model, Model) else model
 
 
 def price_ranges(prices: Prices) -> dict[str, bounds.Interval]:

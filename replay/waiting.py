@@ -86,20 +86,22 @@ def wait_lanes(what, vcpu, slot, units, fixed, amounts, prices, unit, clock, kep
 
 @kernel
 def add_rounded(n, cost, total):
-    """Add to each of ``total`` (i64) the sum over ``n`` (i64) of n times the same place of ``cost``, each rounded.
+    """Add to each of ``total`` (i64) the sum over ``n`` of n times the same place of ``cost``, each rounded.
 
-    Rounded as ``round`` rounds the exact product, halves to even.  Returns how many were too large for that (those
-    are left out), 2 ** 51 cycles or more.
+    ``n`` is i64 [numbers, places], or [numbers, 1] where they are alike in all places.  Rounded as ``round`` rounds the
+    exact product, halves to even.  Returns how many products were too large for that, 2 ** 51 cycles or more; those
+    are left out.
     """
     large = 0
+    alike = n.shape[1] == 1
     for place in range(np.uint64(cost.size)):
         lane = np.uint64(place)
-        price, summed = cost[lane], np.int64(0)
+        price, summed, where = cost[lane], np.int64(0), np.uint64(0) if alike else lane
         high = price * SPLIT
         upper = high - (high - price)
         lower = price - upper
-        for number in range(np.uint64(n.size)):
-            times = float(n[np.uint64(number)])
+        for number in range(np.uint64(n.shape[0])):
+            times = float(n[np.uint64(number), where])
             product = times * price
             if product >= BIG:
                 large += 1

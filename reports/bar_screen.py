@@ -24,14 +24,15 @@ def bars_screen(found: Table) -> Screen:
         f"{found['title']}\n{found['source'].partition(': ')[2]}",
         _bars(found),
         *_values(found),
-        _legend(found),
+        legend(found),
         f"Of what was published: {counts}.",
         *_reasons(found),
         *_traces(found),
     ]
 
 
-def _legend(found: Table) -> str:
+def legend(found: Table) -> str:
+    """What the figure's scale and verdicts mean."""
     bands = found["bands"]
     return (
         f"{found['note']} A total is judged by what it is more or less than 100. Verdict: yes (reproduced), within a"
@@ -70,17 +71,20 @@ def _values(found: Table) -> Screen:
 
 
 def _reasons(found: Table) -> Sequence[str]:
-    """Reasons, each once, with the heights that it explains."""
+    lines = [f"{'; '.join(heights)}: {reason}" for reason, heights in reasons(found).items()]
+    return ["\n".join(["Where it does not come out, and why:", *lines])] if lines else []
+
+
+def reasons(found: Table) -> dict[str, list[str]]:
+    """Reasons, each once, with the heights and values that it explains."""
     where: dict[str, list[str]] = {}
+    titles = found["titles"] | found["value_titles"]
     for bar in found["bars"]:
         for name, value in [*bar["segments"].items(), ("total", bar["total"]), *bar["values"].items()]:
             if value["verdict"] in (SHAPE, NO):
-                title = (found["titles"] | found["value_titles"]).get(name, name)
-                where.setdefault(value["reason"] or "nobody knows yet", []).append(
-                    f"{bar['group']} on {bar['title']}, {title}"
-                )
-    lines = [f"{'; '.join(heights)}: {reason}" for reason, heights in where.items()]
-    return ["\n".join(["Where it does not come out, and why:", *lines])] if lines else []
+                what = f"{bar['group']} on {bar['title']}, {titles.get(name, name)}"
+                where.setdefault(value["reason"] or "nobody knows yet", []).append(what)
+    return where
 
 
 def _traces(found: Table) -> Sequence[str]:

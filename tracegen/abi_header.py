@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from tracegen import abi, abi_x86_64
+from tracegen import abi, abi_net, abi_x86_64
 
 _PLAIN = (
     *("MARK_NAME_BYTES", "MOST_MARKS"),
     *("PAGE_SHIFT", "PAGE_BYTES", "USER_TOP", "PTE_BYTES"),
     *("FS_MAGIC", "FS_BITMAP", "FS_BITMAP_BLOCKS", "FS_BLOCKS", "FS_INODE_BYTES", "FS_DIRECT"),
-    *("NET_HEADER_BYTES", "NET_MTU", "NET_MTU_MOST", "NET_HEAD_WORDS"),
+    *("SELECT_WORDS", "NET_HEADER_BYTES", "NET_MTU", "NET_MTU_MOST", "NET_HEAD_WORDS"),
     *("FS_INDIRECT", "FS_FILE_BYTES", "FS_TABLE_AT", "FS_DATA", "FS_ROOT", "FS_NAME_BYTES", "FS_ENTRY_BYTES"),
 )
 _PREFIXED: dict[str, type[IntEnum]] = {"DISK": abi.Disk, "ANNOUNCE": abi.Announce, "OPEN": abi.Open}
@@ -27,6 +27,7 @@ _OF_MIPS64 = (
     *("START_ENTRY", "START_STACK", "START_ARGUMENT", "START_VCPU", "IPI_LINE"),
 )
 _OF_X86_64 = ("KERNEL_BASE", "PORT_CONSOLE", "PORT_EXIT", *(f"PORT_{name}" for name in _DISK_REGISTERS))
+_OF_X86_64 += (*(f"PORT_{name}" for name in abi_net.NET_REGISTERS), "VECTOR_NET")
 _OF_X86_64 += ("VECTOR_DISK", "MSR_TSC_DEADLINE", "MSR_APIC_EOI", "MSR_SPURIOUS", "MSR_LVT_TIMER", "ANNOUNCE_MAGIC")
 _OF_X86_64 += ("PORT_VCPUS", "VECTOR_IPI", "MSR_APIC_ID", "MSR_ICR")
 _OF_X86_64 += ("MSR_START_ENTRY", "MSR_START_STACK", "MSR_START_ARGUMENT")
@@ -41,12 +42,13 @@ def _of_cpu(cpu: str) -> dict[str, int]:
     if cpu == "x86-64":
         return {name: int(getattr(abi_x86_64, name)) for name in _OF_X86_64} | _members("PTE", abi_x86_64.Pte)
     own = {name: int(getattr(abi, name)) for name in _OF_MIPS64}
-    return {"KERNEL_BASE": abi.KSEG0} | own | _members("PTE", abi.Pte)
+    card = {name: int(getattr(abi_net, name)) for name in (*abi_net.NET_REGISTERS, "NET_LINE")}
+    return {"KERNEL_BASE": abi.KSEG0} | own | card | _members("PTE", abi.Pte)
 
 
 def constants(cpu: str) -> dict[str, int]:
     """Name in C -> value of every number that the guest on ``cpu`` shares with the machine and the recorder."""
-    found = {name: int(getattr(abi, name)) for name in _PLAIN} | _of_cpu(cpu)
+    found = {name: int(getattr(abi, name)) for name in _PLAIN} | abi_net.constants() | _of_cpu(cpu)
     for prefix, enum in _PREFIXED.items():
         found |= _members(prefix, enum)
     return found

@@ -36,11 +36,18 @@ PORT_DISK_BLOCK, PORT_DISK_FRAME, PORT_DISK_COMMAND, PORT_DISK_STATUS, PORT_DISK
 PORT_VCPUS = 0x620
 """32 bits read: vCPUs of the machine."""
 
+PORT_NET_ADDRESS, PORT_NET_STATIONS, PORT_NET_SEND_RING, PORT_NET_RECEIVE_RING = range(0x640, 0x650, 4)
+PORT_NET_SEND, PORT_NET_RECEIVE, PORT_NET_STATUS, PORT_NET_ACKNOWLEDGE, PORT_NET_DROPPED = range(0x650, 0x664, 4)
+"""The network card's registers, 32 bits each, as those of ``tracegen.abi_net`` in the device page."""
+
 # -- interrupts ------------------------------------------------------------------------------------------------------
 
 VECTOR_TIMER_DEFAULT = 0x20
 VECTOR_DISK = 0x22
 """Vector of the disk's interrupt; the local timer's is what the guest writes to MSR_LVT_TIMER."""
+
+VECTOR_NET = 0x23
+"""Vector of the network card's interrupt: of the same priority class as the disk's."""
 
 MSR_TSC_DEADLINE, MSR_APIC_EOI, MSR_SPURIOUS, MSR_LVT_TIMER = 0x6E0, 0x80B, 0x80F, 0x832
 """The local interrupt controller in x2APIC mode: timer in TSC-deadline mode (bits 17-18 of LVT = 2), a write of 0 to

@@ -24,6 +24,7 @@ from tracegen import build
 from tracegen.boot import Boot
 from tracegen.cpu import state as S
 from tracegen.machine import Machine
+from tracegen.switch import Link
 
 MAGIC = b"vmreplay snapshot\n"
 VERSION = 1
@@ -45,8 +46,11 @@ def layout(cpu: str) -> str:
 def save(path: Path, boot: Boot, machine: Machine, mark: int | None = None) -> int:
     """Write the state of ``machine``, which ``boot`` started, to ``path``; gives the file's bytes.
 
-    ``mark`` is the mark that has just begun, if one has.  Raises UserError; the file is there whole or not at all.
+    ``mark`` is the mark that has just begun, if one has.  Raises UserError, also while packets are under way to or from
+    the machine; the file is there whole or not at all.
     """
+    if machine.card.busy:
+        raise UserError("packets are under way on the network here; take the snapshot a little earlier or later")
     machine.forget_code()
     parts = {name: getattr(machine.core, name).tobytes() for name in KEPT}
     parts |= {"disk": machine.disk_image(), "console": machine.printed()}
@@ -73,9 +77,10 @@ def load(path: Path) -> tuple[Boot, Machine, int | None]:
     header, parts = _read(path)
     image = build.Image(parts.pop("image"), parts.pop("image_disk"))
     given: dict[str, Any] = header["boot"]
-    boot = Boot(image, **given | {name: tuple(given[name]) for name in ("words", "options")})
+    shaped = {"link": Link(*given["link"])} | {name: tuple(given[name]) for name in ("words", "options")}
+    boot = Boot(image, **given | shaped)
     machine = boot.machine()
-    machine.put_disk(parts.pop("disk"))
+    machine.drive.put(parts.pop("disk"))
     machine.print_again(parts.pop("console"))
     for name, data in parts.items():
         getattr(machine.core, name)[:] = np.frombuffer(data, np.uint64)

@@ -5,7 +5,7 @@ struct l2tlb { u32 *tags, *home; u64 entries, ways; };
 struct pmap { u32 *machine, *backmaps, *mapped, *entry; u64 *vpn; u32 *leaf, *allocated; };
 struct state {
     i64 *counts; struct tlb tlb; struct l2tlb l2; struct pmap pmap;
-    u32 *table; u8 *segment; u32 *space, *direct; u8 *site_tick; u32 *handler; u64 *probed; u32 *base; i64 *runs; i64 quantum;
+    u32 *table; u8 *segment; u32 *space, *direct; u8 *site_tick; u32 *handler; i64 *runs; u64 *lines, *probed; u32 *base; i64 quantum;
     u64 frames, counters, vcpus;  // sizes that the arrays themselves know in Python
 };
 #define TICK(counter) (m->counts[at->base + (counter)]++)

@@ -14,11 +14,9 @@ from replay.commands.lists import Json, complete_machine, complete_model
 from replay.errors import UserError
 
 if TYPE_CHECKING:
-    from replay.compare import Entrant
-    from replay.machine import Machine
-    from replay.model import Model
     from replay.prepare import Prepared
     from replay.sched.consolidate import Consolidation
+    from replay.sched.schedule import Schedule
 
 RUN_EXAMPLES = shell.examples(
     "replay run radix.arrow --model disco",
@@ -27,6 +25,7 @@ RUN_EXAMPLES = shell.examples(
     "replay run pmake.arrow --model disco --by service",
     "replay run lmbench.arrow --model xen --by mark",
     "replay run vm0.arrow vm1.arrow --model disco",
+    "replay run vm0.arrow vm1.arrow --model disco --cpus 1 --scheduler round-robin",
 )
 COMPARE_EXAMPLES = shell.examples(
     "replay compare radix.arrow", "replay compare radix.arrow --set tlb.entries=128 --json"
@@ -53,6 +52,27 @@ Cpus = Annotated[
         min=1,
         max=16,
         show_default="one for each virtual CPU",
+    ),
+]
+
+
+class Scheduler(StrEnum):
+    """How virtual CPUs share CPUs."""
+
+    PINNED = "pinned"
+    ROUND_ROBIN = "round-robin"
+
+
+Sharing = Annotated[
+    Scheduler, typer.Option(help="Let each virtual CPU have its CPU, or virtual machines take turns on fewer.")
+]
+Quantum = Annotated[
+    int | None,
+    typer.Option(
+        help="Nominal instructions of a turn; with --scheduler round-robin.",
+        min=1000,
+        metavar="INSTRUCTIONS",
+        show_default="4000000, 10 ms at 400 MHz",
     ),
 ]
 MachineName = Annotated[
@@ -114,6 +134,8 @@ def run(
         ),
     ] = None,
     cpus: Cpus = None,
+    scheduler: Sharing = Scheduler.PINNED,
+    quantum: Quantum = None,
     json: Json = False,
     cache: Cache = True,
 ) -> None:
@@ -122,15 +144,17 @@ def run(
     if interval and output is None:
         raise UserError("--interval says how finely --output saves the counts; give --output FOLDER, too")
     import models
-    from replay import results
-    from replay.compare import Entrant
+    from replay import api
+    from replay import document as results
+    from replay.entrants import Entrant
     from replay.price import primitives
 
     models.check(model)
-    machines = prepare_all(traces, synthesis, cpus, marks=by == By.MARK, cache=cache)
+    schedule = schedule_of(cpus, scheduler, quantum)
+    machines = prepare_all(traces, synthesis, schedule, marks=by == By.MARK, cache=cache)
     prepared = machines.prepared
     chosen = models.load(model, prepared.meta.architecture)
-    hardware = hardware_for(chosen, prepared, machine)
+    hardware = api.hardware_for(chosen, prepared, machine)
     primitives(hardware, prepared.meta, paid)  # refuses a wrong price before anything is counted
     entrant = Entrant(chosen, models.load(chosen.baseline), hardware)
     with shell.Progress(f"charging {chosen.name}") as progress:
@@ -140,7 +164,7 @@ def run(
             outcome = charge(machines, entrant, given, paid, progress, interval or 0)
         else:
             outcome = results.outcome(prepared, *entrant, given, paid, progress, interval or 0)
-    document = _as_asked(outcome.document, prepared.meta.architecture)
+    document = api.as_asked(outcome.document, prepared.meta.architecture)
     if output is not None:
         results.save(str(output), outcome._replace(document=document))
         shell.say(f"saved in {output}")
@@ -203,26 +227,27 @@ def compare(
     prices: Prices = None,
     synthesis: Synthesis = None,
     cpus: Cpus = None,
+    scheduler: Sharing = Scheduler.PINNED,
+    quantum: Quantum = None,
     json: Json = False,
     cache: Cache = True,
 ) -> None:
     """Charge a trace to every model, each on its own machine beside that machine without a monitor."""
     given, paid = pairs("--set", settings), pairs("--price", prices)
-    from replay import compare as comparison
+    from replay import api
 
-    machines = prepare_all(traces, synthesis, cpus, marks=False, cache=cache)
+    machines = prepare_all(traces, synthesis, schedule_of(cpus, scheduler, quantum), marks=False, cache=cache)
     prepared = machines.prepared
-    entrants, left_out = _entrants(prepared, machine)
-    if not entrants:
-        raise UserError(f"{traces[0]}: no model can be charged with it; {left_out[0]['reason']}")
-    with shell.Progress(f"charging {len(entrants)} models") as progress:
+    with shell.Progress("charging every model") as progress:
         if len(machines.vms) > 1:
             from replay.sched import charge
 
-            documents = charge.compare(machines, entrants, given, paid, progress)
+            fit, left_out = api.entrants(prepared, machine)
+            documents, unfit = charge.compare(machines, fit, given, paid, progress)
+            documents = [api.as_asked(document, prepared.meta.architecture) for document in documents]
+            left_out += unfit
         else:
-            documents = comparison.compare(prepared, entrants, given, paid, progress)
-    documents = [_as_asked(document, prepared.meta.architecture) for document in documents]
+            documents, left_out = api.compare(prepared, machine=machine, set=given, price=paid, progress=progress)
     if json:
         shell.write_json({"models": documents, "left_out": left_out})
         return
@@ -231,47 +256,30 @@ def compare(
     shell.show(*compare_screen(documents, left_out, shell.console().width))
 
 
-def _entrants(prepared: Prepared, machine: str | None) -> tuple[list[Entrant], list[dict[str, str]]]:
-    """The models that can be charged with the trace, bare machines first; of the others, why not."""
-    import models
-    from replay.compare import Entrant, unfit
-    from replay.machine import load_machine
+def schedule_of(cpus: int | None, scheduler: Scheduler, quantum: int | None) -> Schedule:
+    """What the options say about who runs where.  Raises UserError for a quantum that nobody takes turns by."""
+    from replay.sched.schedule import ROUND_ROBIN, Schedule
 
-    found, left_out = [], []
-    for name in models.entries():
-        model = models.load(name)
-        where = machine or model.machine.get(prepared.meta.architecture)
-        if where is None:
-            reason = f"model {name} takes traces of {', '.join(model.fidelity)}, not of {prepared.meta.architecture}"
-        else:
-            entrant = Entrant(model, models.load(model.baseline), load_machine(where))
-            reason = unfit(entrant, prepared)
-            found += [] if reason else [entrant]
-        left_out += [{"model": name, "reason": reason}] if reason else []
-    return sorted(found, key=lambda e: e.model is not e.bare), left_out
-
-
-def _as_asked(document: dict[str, Any], architecture: str) -> dict[str, Any]:
-    """``document`` with its models called as they are asked for on traces of ``architecture``."""
-    import models
-
-    return document | {role: models.word(document[role], architecture) for role in ("model", "baseline")}
+    if quantum is None:
+        return Schedule(cpus, scheduler)
+    if scheduler != ROUND_ROBIN:
+        raise UserError("--quantum says how long a turn is; take turns: --scheduler round-robin")
+    return Schedule(cpus, scheduler, quantum)
 
 
 def prepare_all(
-    traces: Sequence[Path], rule: str | None, cpus: int | None, *, marks: bool, cache: bool
+    traces: Sequence[Path], rule: str | None, schedule: Schedule, *, marks: bool, cache: bool
 ) -> Consolidation:
     """The traces as virtual machines of one machine, told apart by the regions they mark if ``marks``.
 
     Raises UserError.
     """
     from replay.sched.consolidate import consolidate
-    from replay.sched.schedule import Schedule
 
     found = [prepare(trace, rule, cache=cache) for trace in traces]
     if marks:
         found = [split_by_marks(vm, trace) for vm, trace in zip(found, traces, strict=True)]
-    return consolidate(found, Schedule(cpus), [str(trace) for trace in traces])
+    return consolidate(found, schedule, [str(trace) for trace in traces])
 
 
 def prepare(trace: Path, rule: str | None = None, *, cache: bool) -> Prepared:
@@ -282,16 +290,6 @@ def prepare(trace: Path, rule: str | None = None, *, cache: bool) -> Prepared:
     with shell.Progress(f"preparing {trace.name}") as progress:
         prepared = preparation.prepare(str(trace), use_cache=cache, progress=progress)
     return synthesize(prepared, rule) if rule else prepared
-
-
-def hardware_for(model: Model, prepared: Prepared, machine: str | None) -> Machine:
-    """The machine called ``machine``, or the model's own for traces of this architecture.  Raises UserError."""
-    from replay.machine import load_machine
-
-    architecture = prepared.meta.architecture
-    if machine is None and architecture not in model.machine:
-        raise UserError(f"model {model.name} has no default machine for {architecture} traces; name one with --machine")
-    return load_machine(machine or model.machine[architecture])
 
 
 def pairs(option: str, texts: Sequence[str] | None) -> dict[str, str]:

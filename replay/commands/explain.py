@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from replay import shell
-from replay.commands.charge import MachineName, Prices, Settings, hardware_for, pairs, prepare
+from replay.commands.charge import MachineName, Prices, Settings, pairs, prepare
 from replay.commands.lists import Json, complete_model
 from replay.errors import UserError
 
@@ -52,6 +52,7 @@ def explain(
         _explain_model(model, json=json)
         return
     import models
+    from replay import api
     from replay.explain import explain as tell
     from replay.explain import locate, nothing, parse_range
 
@@ -63,7 +64,7 @@ def explain(
     found = models.load(model, architecture)
     stretch = locate(str(trace), prepared, *asked) if asked else nothing()
     with shell.Progress(f"counting up to row {asked[0] if asked else 0:,}") as progress:
-        document = tell(prepared, found, hardware_for(found, prepared, machine), stretch, given, paid, progress)
+        document = tell(prepared, found, api.hardware_for(found, prepared, machine), stretch, given, paid, progress)
     document |= {"model": models.word(found.name, architecture)}
     if json:
         shell.write_json(document)

@@ -39,7 +39,7 @@ def study(
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Also write each study's values and figure into this folder."),
+        typer.Option("--output", "-o", help="Also write each study's values, figure and page into this folder."),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -107,13 +107,14 @@ def _charge(
 ) -> dict[str, Any]:
     """The result document of one guest under one model."""
     import models
-    from replay import results
+    from replay import api
+    from replay import document as results
     from replay.commands import charge
     from replay.commands.study_traces import trace_of
 
     prepared = charge.prepare(trace_of(recipe), cache=True)
     chosen = models.load(model, prepared.meta.architecture)
-    hardware = charge.hardware_for(chosen, prepared, machine)
+    hardware = api.hardware_for(chosen, prepared, machine)
     with shell.Progress(f"charging {recipe['workload']} to {chosen.name}") as progress:
         found, _ = results.run(prepared, chosen, models.load(chosen.baseline), hardware, settings, prices, progress)
     return found
@@ -141,9 +142,10 @@ def _write(folder: Path, values: Mapping[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{name}.json").write_text(json.dumps(values, indent=1) + "\n", "utf-8")
         if values["kind"] == BARS:
-            from reports.bar_chart import chart
+            from reports import bar_chart, bar_page
 
-            chart(values).save(folder / f"{name}.svg")
+            bar_chart.chart(values).save(folder / f"{name}.svg")
+            (folder / f"{name}.md").write_text(bar_page.page(values), "utf-8")
     except OSError as error:
         raise UserError(f"{folder}: {shell.explain(error)}; choose a folder that can be written") from None
     shell.say(f"saved in {folder / name}.json")

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import models
-from replay import results, shell
+from replay import document as results
+from replay import shell
 from replay.count import Counts
 from replay.facts import facts
 from replay.info import describe

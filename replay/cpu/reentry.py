@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from replay.jit import inline
+from replay.memory import hooks
 from replay.model import Model
 from replay.prepare import Prepared
 from replay.trace.meta import Handler, Refill, TraceMeta
 from replay.trace.schema import Sensitive
 
-FULL, ABORTED, NESTED = 0, 1, 2
+ONE = np.uint64(1)
+FULL, ABORTED, NESTED = (np.uint64(n) for n in range(3))
 """Runs: one whose loads hit; one cut off at its first load; the nested handler's."""
+
+NO_PAGE = np.uint64(0)
+
+
+class Handlers(NamedTuple):
+    """A kernel's refill handler and its nested one."""
+
+    code: np.ndarray  # u32[2 * vcpus]: page ids of their code, 0 where it is not known
+    of_vm: np.ndarray  # u32[2 * VMs]: likewise
+    ticks: np.ndarray  # i64[3, counters]: what a run ticks
+    lines: np.ndarray  # u64[3]: lines that a run fetches
+
 
 ASSUMED = Refill(
     *(0, 8, 0, 0),
@@ -39,23 +54,34 @@ def template(meta: TraceMeta) -> Refill:
     return meta.refill or ASSUMED
 
 
-def ticks(refill: Refill, model: Model, instructions: str, names: Mapping[Sensitive, str]) -> np.ndarray:
-    """By run and counter: how often a run ticks it; i64[3, counters].
+def runs(refill: Refill) -> tuple[Handler, Handler, Handler]:
+    """The runs in the order of their numbers."""
+    return refill.full, refill.aborted, refill.nested
+
+
+def lines(refill: Refill) -> np.ndarray:
+    """By run: the lines that it fetches; u64."""
+    return np.array([run.lines for run in runs(refill)], np.uint64)
+
+
+def make_handlers(prepared: Prepared, model: Model, instructions: str, names: Mapping[Sensitive, str]) -> Handlers:
+    """The handlers of a guest's kernel as ``model`` re-enters them.
 
     ``instructions`` is the counter of the instructions that it retires.  Sensitive ones tick what ``names`` has for
     their class, else what the reaction table has.
     """
-    runs = (refill.full, refill.aborted, refill.nested)
-    table = np.zeros((len(runs), len(model.counters) + 1), np.int64)  # the last place: classes that tick nothing
-    for row, run in zip(table, runs, strict=True):
+    refill = template(prepared.meta)
+    found = runs(refill)
+    table = np.zeros((len(found), len(model.counters) + 1), np.int64)  # the last place: classes that tick nothing
+    for row, run in zip(table, found, strict=True):
         row[model.index(instructions)] = run.instructions
         for name, times in run.sensitive.items():
             klass = Sensitive[name]
             row[model.index(names.get(klass) or model.reaction(klass).ticks)] += times
-    return table[:, :-1].copy()
+    return Handlers(first_code(prepared), prepared.pages.handler, table[:, :-1].copy(), lines(refill))
 
 
-def handlers(prepared: Prepared) -> np.ndarray:
+def first_code(prepared: Prepared) -> np.ndarray:
     """By vCPU: page ids of the refill handler's and the nested handler's code, of the VM that runs there first; u32."""
     vms = [prepared.regions[prepared.places.region[place]].vm for place in prepared.first_place]
     table: np.ndarray = prepared.pages.handler.reshape(-1, 2)[vms or [0] * prepared.meta.vcpus]
@@ -63,7 +89,15 @@ def handlers(prepared: Prepared) -> np.ndarray:
 
 
 @inline
-def run_handler(counts, table, at, run):
-    """Tick what one run of a guest handler ticks."""
-    for k in range(table.shape[1]):
-        counts[at.base + np.uint64(k)] += table[np.uint64(run), np.uint64(k)]
+def go_on(handlers, vcpu, vm):
+    """The handlers on ``vcpu`` are those of ``vm`` from now on."""
+    for which in range(2):
+        handlers.code[(vcpu << ONE) + np.uint64(which)] = handlers.of_vm[(np.uint64(vm) << ONE) + np.uint64(which)]
+
+
+@inline
+def run_handler(counts, handlers, at, run, page):
+    """Tick what one run of a guest handler ticks; a full one loads the entries of the pair of ``page``."""
+    for k in range(handlers.ticks.shape[1]):
+        counts[at.base + np.uint64(k)] += handlers.ticks[np.uint64(run), np.uint64(k)]
+    hooks.run_handler(at.memory, at, handlers.code[(at.vcpu << ONE) + np.uint64(run >> 1)], handlers.lines[run], page)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from replay import compare as comparison
-from replay.compare import Entrant
+from replay import entrants as comparison
 from replay.count import Counts, count
+from replay.document import Outcome
+from replay.entrants import Entrant
+from replay.errors import UserError
+from replay.model import Model
 from replay.prepare import Progress
 from replay.price import price
-from replay.results import Outcome
 from replay.sched.consolidate import Consolidation
 from replay.sched.split import of_all, of_vm
 
@@ -34,6 +36,8 @@ def charge(
 
     Raises UserError.
     """
+    if unfit(c, entrant.model):
+        raise UserError(unfit(c, entrant.model))
     model, native, machine = entrant
     counts = count(c.prepared, model, machine, settings, progress, interval)
     own = [of_vm(c, counts, k) for k in range(len(c.vms))]
@@ -56,9 +60,11 @@ def compare(
     settings: Mapping[str, Any],
     prices: Mapping[str, Any],
     progress: Progress | None = None,
-) -> list[Document]:
-    """The document of each of ``entrants``, which the traces fit.  Raises UserError as ``replay.compare`` does."""
-    comparison.check(entrants, c.prepared, settings, prices)
+) -> tuple[list[Document], list[dict[str, str]]]:
+    """The document of each of ``entrants``, which the traces fit, and who is left out, why.  Raises UserError."""
+    left_out = [{"model": e.model.name, "reason": reason} for e in entrants if (reason := unfit(c, e.model))]
+    entrants = [entrant for entrant in entrants if not unfit(c, entrant.model)]
+    entrants = comparison.check(entrants, c.prepared, settings, prices)
     known: dict[tuple[str, str], list[Counts]] = {}
     documents = []
     for entrant in entrants:
@@ -66,7 +72,14 @@ def compare(
         if key not in known:
             known[key] = alone(c, entrant, settings, progress)
         documents.append(charge(c, entrant, mine, entrant.taken(prices), progress, 0, known[key]).document)
-    return documents
+    return documents, left_out
+
+
+def unfit(c: Consolidation, model: Model) -> str:
+    """Why the model cannot run the VMs of ``c``; '' if it can."""
+    if c.shared and not model.vcpu_switch:
+        return f"{model.name} has no monitor, and a bare machine runs one guest; leave out --cpus"
+    return ""
 
 
 def _together(c: Consolidation, documents: Sequence[Document]) -> Document:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -73,7 +73,7 @@ def consolidate(vms: Sequence[Prepared], schedule: Schedule, names: Sequence[str
 
 def _scheduled(moments: Moments) -> Moments:
     """No device rows: where VMs share CPUs, how long these idle follows from the schedule alone."""
-    none = {name: part[:0] for name, part in moments._asdict().items() if isinstance(part, np.ndarray)}
+    none: dict[str, Any] = {name: part[:0] for name, part in moments._asdict().items() if isinstance(part, np.ndarray)}
     return moments._replace(**none, reason=SHARED)
 
 

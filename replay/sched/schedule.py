@@ -151,7 +151,8 @@ class _Machine:
         budget = min(STEP, left) * self.vcpus
         out = np.zeros(3, np.int64)
         _run(self.columns, self.row, budget, left <= STEP, self.vcpus == 1, out)
-        self.row = int(out[0])
+        last = self.columns.kind.size - 1
+        self.row = int(out[0]) if out[0] != last else last + 1  # the row that ends the recording takes no turn
         passed = -(-int(out[1]) // self.vcpus)
         self.wakes = int(out[2])
         return passed, self.wakes > 0
@@ -162,8 +163,10 @@ def _round_robin(vms: Sequence[Prepared], cpus: Sequence[range], openings: Seque
     rows: list[list[int]] = []
     for start in dict.fromkeys(lanes.start for lanes in cpus):
         members = [k for k, lanes in enumerate(cpus) if lanes.start == start]
-        rows += [[-1, k, 0, openings[k], int(k != members[0]), AS_RECORDED] for k in members]
-        rows += _take_turns({k: _Machine(vms[k], openings[k]) for k in members}, quantum, members[-1])
+        opened = [k for k in members if openings[k]]
+        rows += [[-1, k, 0, openings[k], int(k != members[0]), AS_RECORDED] for k in opened]
+        running = opened[-1] if opened else members[0]
+        rows += _take_turns({k: _Machine(vms[k], openings[k]) for k in members}, quantum, running)
     table = np.array(sorted(rows, key=lambda row: row[0]), np.int64).T
     return Turns(*(np.ascontiguousarray(column) for column in table[1:]))
 

@@ -13,7 +13,7 @@ from functools import cache
 from itertools import cycle
 
 import models
-from replay import results
+from replay import document as results
 from replay.errors import UserError
 from replay.handmade import SERVICES, Script, handmade_meta
 from replay.machine import Machine, load_machine

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 import models
-from replay import results
+from replay import document as results
 from replay.machine import load_machine
 from replay.prepare import prepare
 from tracegen.record import record

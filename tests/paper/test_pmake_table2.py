@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import models
-from replay import results
+from replay import document as results
 from replay.machine import load_machine
 from replay.prepare import prepare
 from reports.services import services_table

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import models
-from replay import results
+from replay import document as results
 from replay.compiler import KERNEL
 from replay.count import count, make_engine, settle
 from replay.errors import UserError

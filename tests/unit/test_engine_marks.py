@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import models
-from replay import results
+from replay import document as results
 from replay.count import Counts, count
 from replay.handmade import Script, handmade_meta
 from replay.machine import load_machine

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import models
-from replay import pieces, results
+from replay import document as results
+from replay import pieces
 from replay.count import Counts, count
 from replay.errors import UserError
 from replay.handmade import Script

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import models
-from replay import results
+from replay import document as results
 from replay.count import Counts, count
 from replay.errors import UserError
 from replay.handmade import Script, handmade_meta

@@ -24,7 +24,7 @@ from replay.errors import UserError
 from replay.handmade import handmade_meta
 from replay.trace.container import TraceFile
 from replay.trace.schema import COLUMNS, Kind
-from tracegen.cli import parse_arguments, parse_size
+from tracegen.sizes import parse_arguments, parse_size
 
 HEAVY = ("numba", "numpy", "polars", "pyarrow", "capstone", "rich")
 

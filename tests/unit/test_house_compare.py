@@ -13,14 +13,15 @@ import pytest
 import rich.console
 
 import models
-from replay import cli, compare, shell
-from replay.compare import Entrant, at_once, unfit
+from replay import cli, shell
+from replay import entrants as comparison
+from replay.document import run
+from replay.entrants import Entrant, at_once, unfit
 from replay.errors import UserError
 from replay.handmade import Script, handmade_meta
 from replay.machine import Machine, load_machine
 from replay.model import Model
 from replay.prepare import Prepared
-from replay.results import run
 from replay.trace.container import TraceFile
 from replay.trace.schema import COLUMNS, Kind
 from reports.comparison import compare_screen
@@ -57,14 +58,14 @@ def test_each_model_and_machine_is_counted_once(
     monkeypatch: pytest.MonkeyPatch, prepared: Prepared, machine: Machine
 ) -> None:
     """However many models are compared with one bare machine, it is counted once, and each model once."""
-    counted, count = [], compare.count
+    counted, count = [], comparison.count
 
     def counting(prepared: Prepared, model: Model, *rest: Any) -> Any:
         counted.append(model.name)
         return count(prepared, model, *rest)
 
-    monkeypatch.setattr(compare, "count", counting)
-    compare.compare(prepared, entrants(machine, models.load("disco"), renamed("other")), {}, {})
+    monkeypatch.setattr(comparison, "count", counting)
+    comparison.compare(prepared, entrants(machine, models.load("disco"), renamed("other")), {}, {})
 
     assert ["disco", "native", "other"] == sorted(counted)
 
@@ -74,7 +75,7 @@ def test_documents_are_those_of_single_runs(prepared: Prepared, machine: Machine
     native, disco = models.load("native"), models.load("disco")
     settings, prices = {"tlb.entries": "32", "hal": "0"}, {"monitor_entry": "90"}
 
-    documents = compare.compare(prepared, entrants(machine, disco), settings, prices)
+    documents = comparison.compare(prepared, entrants(machine, disco), settings, prices)
 
     assert [
         run(prepared, native, native, machine, {"tlb.entries": "32"}, prices)[0],
@@ -95,9 +96,9 @@ def test_mistakes_are_told_before_anything_is_counted(
     monkeypatch: pytest.MonkeyPatch, prepared: Prepared, machine: Machine, settings: Any, prices: Any, words: str
 ) -> None:
     """A name that nobody takes and a value that is refused end a comparison at its start."""
-    monkeypatch.setattr(compare, "count", None)
+    monkeypatch.setattr(comparison, "count", None)
     with pytest.raises(UserError, match=words):
-        compare.compare(prepared, entrants(machine, models.load("disco")), settings, prices)
+        comparison.compare(prepared, entrants(machine, models.load("disco")), settings, prices)
 
 
 def test_a_trace_that_does_not_fit_says_why(prepared: Prepared, machine: Machine) -> None:
@@ -132,10 +133,10 @@ def test_a_failure_stops_the_others(monkeypatch: pytest.MonkeyPatch, prepared: P
             progress(1, 2)
         begun.append("ended unharmed")
 
-    monkeypatch.setattr(compare, "count", counting)
-    monkeypatch.setattr(compare, "at_once", lambda *_: 2)
+    monkeypatch.setattr(comparison, "count", counting)
+    monkeypatch.setattr(comparison, "at_once", lambda *_: 2)
     with pytest.raises(MemoryError):
-        compare.compare(prepared, entrants(machine, renamed("a"), renamed("b"), renamed("c")), {}, {})
+        comparison.compare(prepared, entrants(machine, renamed("a"), renamed("b"), renamed("c")), {}, {})
 
     assert "ended unharmed" not in begun
     assert len(begun) <= 3
@@ -144,7 +145,7 @@ def test_a_failure_stops_the_others(monkeypatch: pytest.MonkeyPatch, prepared: P
 def test_progress_is_of_all_models_together(prepared: Prepared, machine: Machine) -> None:
     """The rows done grow to those of all counts."""
     said: list[tuple[int, int]] = []
-    compare.compare(
+    comparison.compare(
         prepared, entrants(machine, models.load("disco")), {}, {}, lambda done, total: said.append((done, total))
     )
 
@@ -157,7 +158,7 @@ def test_busy_time_is_compared_apart(machine: Machine) -> None:
     script = Script()
     script.row(Kind.LOAD8, script.user(4), n=100)
     script.row(Kind.IDLE, 10_000, 0)
-    (_, document) = compare.compare(script.prepared(), entrants(machine, models.load("disco")), {}, {})
+    (_, document) = comparison.compare(script.prepared(), entrants(machine, models.load("disco")), {}, {})
     idle = {
         side: sum(row["cycles"] for row in document[side] if row["counter"] == "idle")
         for side in ("rows", "native_rows")
@@ -182,7 +183,7 @@ def printed(documents: list[dict[str, Any]], width: int, left_out: Any = ()) -> 
 @pytest.mark.parametrize("width", [80, 120, 200])
 def test_the_screen_fits_its_width(prepared: Prepared, machine: Machine, width: int) -> None:
     """Names of models, labels, overheads and shares are whole at any width, one line a figure."""
-    documents = compare.compare(prepared, entrants(machine, models.load("disco"), renamed("trap-emulate")), {}, {})
+    documents = comparison.compare(prepared, entrants(machine, models.load("disco"), renamed("trap-emulate")), {}, {})
 
     lines = printed(documents, width, [{"model": "x", "reason": "model x needs what the trace lacks"}])
 
@@ -194,7 +195,7 @@ def test_the_screen_fits_its_width(prepared: Prepared, machine: Machine, width: 
 
 def test_a_guest_that_would_go_wrong_reads_incorrect(prepared: Prepared, machine: Machine) -> None:
     """Where sensitive instructions did not trap, the overhead reads INCORRECT and a line gives their number."""
-    documents = compare.compare(prepared, entrants(machine, renamed("wrong", incorrect="programmed_io")), {}, {})
+    documents = comparison.compare(prepared, entrants(machine, renamed("wrong", incorrect="programmed_io")), {}, {})
 
     lines = printed(documents, 80)
 
@@ -208,7 +209,7 @@ def test_a_hypothetical_pair_says_its_rules(machine: Machine) -> None:
     script = Script(handmade_meta(architecture="x86-64"))
     script.row(Kind.LOAD8, script.user(4), n=7)
 
-    (_, document) = compare.compare(script.prepared(), entrants(machine, models.load("disco")), {}, {})
+    (_, document) = comparison.compare(script.prepared(), entrants(machine, models.load("disco")), {}, {})
 
     assert ("hypothetical", list(models.load("disco").rules["x86-64"])) == (document["fidelity"], document["rules"])
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import models
-from replay import results
+from replay import document as results
 from replay.handmade import Script
 from replay.machine import load_machine
 from replay.trace.schema import Kind

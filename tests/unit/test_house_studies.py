@@ -10,6 +10,7 @@ import pytest
 import models
 from reports import bars, study, values
 from reports.bar_chart import chart
+from reports.bar_page import page
 from reports.bar_screen import bars_screen
 from reports.bars import NO, SHAPE, SMALL, YES
 from reports.catalogue import BARS, SERVICES, catalogue
@@ -140,6 +141,14 @@ def test_the_screen_says_every_height_and_why(table: dict[str, Any]) -> None:
     text = [part for part in bars_screen(table) if isinstance(part, str)]
     assert "Where it does not come out, and why:\ng on bare, all else: for all" in text
     assert "Our guests:\nguest: tracegen run radix. " in text
+
+
+def test_the_page_says_what_the_screen_says(table: dict[str, Any]) -> None:
+    """Markdown: ours and the paper's with the verdict in a cell, reasons, and the commands."""
+    lines = page(table).splitlines()
+    assert "| g, monitor | 80.0 / 90.0 yes | 60.0 / 40.0 yes | 140.0 / 131.0 yes |" in lines
+    assert "- g on bare, all else: for all" in lines
+    assert "- guest: `tracegen run radix`." in lines
 
 
 def test_the_chart_holds_ours_and_the_papers(table: dict[str, Any]) -> None:

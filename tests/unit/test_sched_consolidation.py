@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import models
-from replay.compare import Entrant
 from replay.count import count
+from replay.entrants import Entrant
 from replay.errors import UserError
 from replay.handmade import Script, handmade_meta
 from replay.machine import load_machine
@@ -18,7 +18,7 @@ from replay.model import Model
 from replay.prepare import Prepared
 from replay.sched.charge import charge
 from replay.sched.consolidate import Consolidation, consolidate
-from replay.sched.merge import Turns, merge
+from replay.sched.merge import AS_RECORDED, Turns, merge
 from replay.sched.offsets import find_offsets
 from replay.sched.schedule import STEP, Schedule
 from replay.sched.split import of_all, of_vm
@@ -162,13 +162,19 @@ def test_frames_of_devices_stay_beyond_memory() -> None:
     assert [((2 << 14) + 3) << 12 | 0x207] == extras
 
 
+def whole(cuts: np.ndarray) -> Turns:
+    """Turns of one VM between ``cuts``."""
+    none = np.zeros(cuts.size - 1, np.int64)
+    return Turns(none, cuts[:-1], cuts[1:], none, none + AS_RECORDED)
+
+
 def test_merging_one_machine_changes_nothing() -> None:
     """The rows of one VM, merged in turns of any length, are its rows."""
     vm = guest(8)
     rows = vm.columns.kind.size
     cuts = np.array([0, *[at for at in range(1, rows) if vm.columns.kind[at - 1] != Kind.EXTRA and at % 7 == 0], rows])
 
-    merged = merge([vm.columns], find_offsets([vm], [range(1)]), Turns(np.zeros(cuts.size - 1), cuts[:-1], cuts[1:]))
+    merged = merge([vm.columns], find_offsets([vm], [range(1)]), whole(cuts))
 
     assert [c.tolist() for c in vm.columns] == [c.tolist() for c in merged]
 

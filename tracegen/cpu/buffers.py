@@ -21,6 +21,7 @@ class Buffers:
     def __init__(self, core: Core, sink: Sink | None) -> None:
         self.core, self._sink = core, sink
         if sink:
+            core.counts[:] = 0  # of a run before
             self._other = (np.zeros_like(core.rows), np.zeros_like(core.counts))
 
     def flush(self) -> None:
@@ -36,6 +37,22 @@ class Buffers:
         self._sink(rows[:filled], counts[:filled])
         # The loop writes n only where it is not 0, so a buffer starts out all zeroes.
         self.core.counts[:] = 0
+
+    def row(self, kind: Kind, info: int, page: int, base: int = 0) -> None:
+        """Append a row, if any are recorded, of the vCPU whose words begin at ``base``; it counts no instructions."""
+        if self._sink is None:
+            return
+        s = self.core.s
+        at = int(s[S.POSITION])
+        context = int(s[base + S.MODE]) << 12 | int(s[base + S.VCPU_BITS])
+        self.core.rows[at] = int(kind) | context | (info & 0xFFFF) << 16 | (page & 0xFFFFFFFF) << 32
+        s[S.POSITION] = at + 1
+        if s[S.POSITION] >= s[S.ROW_LIMIT]:
+            self.flush()
+
+    def payload(self, payload: int, base: int = 0) -> None:
+        """Append 48 payload bits of the row to come."""
+        self.row(Kind.EXTRA, payload >> 32, payload, base)
 
     def finish(self, complete: bool) -> None:
         """Append the END row and give the last rows to the sink."""

@@ -16,7 +16,7 @@ NEVER = np.uint64(S.NEVER)
 ZERO, LOW32 = np.uint64(0), np.uint64(0xFFFFFFFF)
 FARTHEST = np.uint64((1 << 48) - 2)
 """The longest time to a timer match that an IDLE row tells apart from none."""
-DISK_VCPU = np.uint64(S.DISK_VCPU)
+DEVICE_VCPU = np.uint64(S.DEVICE_VCPU)
 
 
 @inline
@@ -26,18 +26,31 @@ def time(s):
 
 
 @inline
-def schedule_disk(s):
-    """Find the COUNT at which the disk's request ends, on the vCPU that it interrupts."""
-    if s[S.VCPU] != DISK_VCPU or s[S.DISK_END] == NEVER:
-        s[S.DISK_AT] = NEVER
-    else:
-        s[S.DISK_AT] = max(s[S.DISK_END], s[S.IDLE_UNITS]) - s[S.IDLE_UNITS]
+def device_at(s):
+    """COUNT at which a device's time comes on the vCPU that runs: NEVER on all but the one that devices interrupt."""
+    at = min(s[S.DISK_END], s[S.NET_AT])
+    if s[S.VCPU] != DEVICE_VCPU or at == NEVER:
+        return NEVER
+    return max(at, s[S.IDLE_UNITS]) - s[S.IDLE_UNITS]
+
+
+@inline
+def schedule(s):
+    """Find DEVICE_AT: at once on any vCPU while the network card was told something."""
+    s[S.DEVICE_AT] = ZERO if s[S.NET_RUNG] else device_at(s)
+
+
+@inline
+def wake_by(s, base, at):
+    """If the vCPU whose words begin at ``base`` waits, it looks up at time ``at``, or before."""
+    place = base + np.uint64(S.WAKE_AT)
+    s[place] = min(s[place], at)
 
 
 @inline
 def sleep(s, wakes):
-    """Wait: if ``wakes`` until the timer matches or the disk is done, else for another vCPU's call.  Gives STOP."""
-    at = min(s[S.DISK_AT], s[S.TIMER_AT])
+    """Wait: if ``wakes`` until the timer matches or a device is done, else for another vCPU's call.  Gives STOP."""
+    at = min(device_at(s), s[S.TIMER_AT])
     s[S.STATE], s[S.STATUS_CODE] = WAITS, WAITS_STOP
     s[S.WAKE_AT] = at + s[S.IDLE_UNITS] if wakes and at != NEVER else NEVER
     return STOP
@@ -56,5 +69,5 @@ def pass_time(core, until, wake):
         s[S.TIME_BASE] += part
         s[S.TIMER_AT] -= ZERO if s[S.TIMER_AT] == NEVER else min(part, to_timer)
         s[S.IDLE_UNITS] += part
-        schedule_disk(s)
+        schedule(s)
     return part == left

@@ -1,13 +1,12 @@
-"""A machine: vCPUs, memory, console, disk and a recorder, run from Python in bounded steps.
+"""A machine: vCPUs, memory, console, disk, network card and a recorder, run from Python in bounded steps.
 
 What an architecture adds stands in its own folder: ``tracegen.mips64.machine``, ``tracegen.x86_64.machine``.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Callable, Generator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,15 +14,18 @@ from replay.errors import UserError
 from replay.trace.meta import MAX_VCPUS
 from replay.trace.schema import Arrival, Kind, Mode
 from tracegen import abi
-from tracegen import disk as drive
 from tracegen.console import Console
 from tracegen.cpu import state as S
-from tracegen.cpu.block import LONGEST_BLOCK, Block
+from tracegen.cpu.architecture import Architecture
+from tracegen.cpu.block import LONGEST_BLOCK
 from tracegen.cpu.buffers import Buffers, Sink
+from tracegen.cpu.card import Card
+from tracegen.cpu.drive import Drive
 from tracegen.cpu.inside import ENDS, Inside, ends
 from tracegen.cpu.opening import Opening
-from tracegen.cpu.state import Core, Power, Stop, Views, clear_micro_tlbs, clear_write_tags
+from tracegen.cpu.state import Power, Stop, clear_micro_tlbs, clear_write_tags
 from tracegen.elf import read_elf
+from tracegen.switch import Switch
 
 STEP = 20_000_000
 """Instructions between two returns to Python: 0.1 s at most, so that Ctrl-C works."""
@@ -33,6 +35,10 @@ LEAST_QUANTUM = 64
 """A shorter turn could be over between a linked load and the store that belongs to it, for ever."""
 PAGE = abi.PAGE_BYTES
 MASK64 = (1 << 64) - 1
+QUIET = (Stop.LOWER, Stop.DISK, Stop.NET)
+"""Stops so frequent that the console is not looked at each time."""
+OFF = "switched off with the others"
+"""Why a machine's run ended that was to go on as long as others of its session."""
 MARK = "mark"
 """Why a run ended that was to go to a mark."""
 
@@ -46,27 +52,22 @@ class RunResult(NamedTuple):
     reason: str  # "exit", or why the run ended without one
     remedy: str = ""  # what to do about that
 
+    @property
+    def whole(self) -> bool:
+        """Whether the guest did its work."""
+        return self.status == 0 or self.reason == OFF
 
-class Machine(Inside, ABC):
+
+class Machine(Inside, Architecture):
     """One guest on vCPUs of one kind.
 
     ``image`` is an ELF file's bytes; ``arguments`` reach the guest as one string in the last page of RAM, whose
     physical address is in the first argument register at entry, with the size of RAM in the second; ``seed`` chooses
-    what hardware chooses at random; ``disk`` is what the disk holds at first, empty for a machine without one.  Of
+    what hardware chooses at random; ``disk`` is what the disk holds at first, empty for a machine without one, and
+    ``base_image`` the id of that; the network card is ``station`` of ``switch``, by default one of its own.  Of
     several ``vcpus`` the guest finds all but the first off; they run in turns of about ``quantum`` instructions: see
     ``tracegen.cpu.turns``.  Raises UserError if the image or the disk does not fit, or there are no such machines.
     """
-
-    CPU: ClassVar[str]
-    """Its name on the command line and in a trace's metadata."""
-    WORD: ClassVar[str]
-    """numpy's type of a 64-bit word in the guest's byte order."""
-    MOST_MEMORY: ClassVar[int]
-    """Bytes of the largest RAM."""
-    KEPT_PAGES: ClassVar[int]
-    """Pages at the end of RAM that the machine fills: the image lies below."""
-    ARGUMENTS: ClassVar[tuple[int, int]]
-    """The first two argument registers."""
 
     def __init__(
         self,
@@ -78,6 +79,9 @@ class Machine(Inside, ABC):
         disk: bytes | bytearray = b"",
         vcpus: int = 1,
         quantum: int = QUANTUM,
+        switch: Switch | None = None,
+        station: int = 1,
+        base_image: int = 0,
     ) -> None:
         least = (self.KEPT_PAGES + 1) * PAGE
         if memory_bytes % PAGE or not least <= memory_bytes <= self.MOST_MEMORY:
@@ -105,55 +109,8 @@ class Machine(Inside, ABC):
         for vcpu in reversed(range(vcpus)):
             self._reset_vcpu(vcpu, seed)
         self._start(arguments)
-        self._insert(disk)
-
-    # -- what an architecture adds ---------------------------------------------------------------------------------
-
-    @abstractmethod
-    def _new_core(self) -> tuple[Core, Views]:
-        """The arrays of a machine with ``memory_bytes`` of RAM."""
-
-    @abstractmethod
-    def _power_on(self) -> None:
-        """What the machine has of its own, and memory."""
-
-    @abstractmethod
-    def _reset(self, seed: int) -> None:
-        """A vCPU's own registers at power-on, all zero so far."""
-
-    @abstractmethod
-    def _load_loop(self, traced: bool) -> Callable[[Any, Any], None]:
-        """The compiled loop, recording or not."""
-
-    @abstractmethod
-    def _block_at(self, physical: int, left: int) -> Block:
-        """The block of code at a physical address, of at most ``left`` instructions; without micro-ops if none fits."""
-
-    @abstractmethod
-    def _enter(self, physical: int, at: int) -> int:
-        """Note that the block of a physical address starts at micro-op ``at``; gives the frame whose code it is."""
-
-    @abstractmethod
-    def _forget_page(self, frame: int) -> None:
-        """Drop the code lowered from a physical page."""
-
-    @abstractmethod
-    def tell_tables(self, core: Core, first: int) -> int:
-        """Write rows of the page tables in the physical pages from ``first`` on; gives the page to go on from."""
-
-    def tell_tlb(self, core: Core, base: int) -> None:
-        """Write rows of what the TLB holds of the vCPU whose words begin at ``base``."""
-
-    def asid(self, base: int) -> int:  # noqa: ARG002 - as above
-        """The hardware's tag of the space that is current there."""
-        return 0
-
-    def generator_seed(self) -> int:
-        """The seed that a machine would start with whose generator is where this one's is now."""
-        return 0
-
-    def _check_after_run(self) -> None:
-        """Raise UserError if the guest asked for something that this machine does not have."""
+        self.drive = Drive(self, disk, base_image)
+        self.card = Card(self, switch or Switch(), station)
 
     # -- memory ----------------------------------------------------------------------------------------------------
 
@@ -178,20 +135,9 @@ class Machine(Inside, ABC):
                 raise UserError(f"guest image needs {need} bytes of memory, the machine has {self.memory_bytes}")
             self.write(segment.physical, segment.data)
 
-    def _insert(self, disk: bytes | bytearray) -> None:
-        if len(disk) % PAGE or len(disk) > drive.BLOCKS * PAGE:
-            raise UserError(f"a disk of {len(disk)} bytes: give a multiple of {PAGE}, at most {drive.BLOCKS * PAGE}")
-        self._disk = np.frombuffer(disk, self.WORD).astype(np.uint64)
-        self.core.s[S.DISK_BLOCKS], self.core.s[S.DISK_END] = len(disk) // PAGE, S.NEVER
-        self.core.ram8[self.memory_bytes + abi.DISK_BLOCKS >> 3] = len(disk) // PAGE
-
     def disk_image(self) -> bytes:
         """What the disk holds now."""
-        return self._disk.astype(self.WORD).tobytes()
-
-    def put_disk(self, content: bytes) -> None:
-        """Let the disk hold something else of its size."""
-        self._disk[:] = np.frombuffer(content, self.WORD)
+        return self.drive.image()
 
     def printed(self) -> bytes:
         """What the guest printed so far, as far as it is kept."""
@@ -207,7 +153,7 @@ class Machine(Inside, ABC):
         s[: S.VCPU_WORDS] = r[:] = 0
         s[S.VCPU_BITS], s[S.STATE] = vcpu << 8, Power.RUNS if vcpu == 0 else Power.OFF
         s[S.MODE], s[S.SPACE], s[S.ARRIVE] = Mode.KERNEL, S.UNANNOUNCED_SPACE, Arrival.TRAP
-        s[S.WAKE_AT] = s[S.DISK_AT] = S.NEVER
+        s[S.WAKE_AT] = s[S.DEVICE_AT] = S.NEVER
         self._reset(seed + vcpu)
         base = S.PARKED + vcpu * S.PARKED_WORDS
         s[base : base + S.VCPU_WORDS] = s[: S.VCPU_WORDS]
@@ -226,6 +172,7 @@ class Machine(Inside, ABC):
         s[S.NEXT_PAGE] = s[S.NEXT_SITE] = 1
         s[S.VCPUS], s[S.QUANTUM] = self.vcpus, self.quantum
         s[S.TURN_END] = self.quantum if self.vcpus > 1 else S.NEVER
+        s[S.HORIZON] = S.NEVER
         self.core.ram8[self.memory_bytes + abi.VCPU_COUNT >> 3] = self.vcpus
 
     # -- running ---------------------------------------------------------------------------------------------------
@@ -246,6 +193,26 @@ class Machine(Inside, ABC):
         instructions retired so far after each step, ``interrupted`` says after each why to end the run, or nothing.
         Raises UserError if the guest needs something that this machine does not have.
         """
+        steps = self.steps(sink, max_instructions, progress, interrupted, to_mark)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                result: RunResult = end.value
+                return result
+
+    def steps(
+        self,
+        sink: Sink | None = None,
+        max_instructions: int | None = None,
+        progress: Callable[[int], None] | None = None,
+        interrupted: Callable[[], str] | None = None,
+        to_mark: int | None = None,
+    ) -> Generator[None, str, RunResult]:
+        """``run`` in steps: each time that the machine has come to ``HORIZON`` it yields, and goes on from there.
+
+        What is sent to it then, if anything, is why the run is to end.
+        """
         s = self.core.s
         self._set_traced(sink is not None)
         loop = self._load_loop(self._traced)
@@ -259,19 +226,23 @@ class Machine(Inside, ABC):
         end: tuple[str, str] | None = None
         while end is None:
             loop(buffers.core, self.views)
-            end = self._attend(Stop(int(s[S.STATUS_CODE])), buffers)
+            stop = Stop(int(s[S.STATUS_CODE]))
+            end = self._attend(stop, buffers)
             if progress:
                 progress(self.instructions)
             if interrupted and end is None and (why := interrupted()):
                 end = why, "run it again"
+            if stop is Stop.HORIZON and end is None and (why := (yield)):
+                end = why, ""
         if self._near_end():
             self.forget_code()
         reason, remedy = end
         self._drain_console()
-        buffers.finish(complete=reason == "exit" and not s[S.EXIT_VALUE])
-        self._check_after_run()
         status = int(s[S.EXIT_VALUE]) if reason == "exit" else None
-        return RunResult(status, self.instructions, self._console.text(), reason, remedy)
+        result = RunResult(status, self.instructions, self._console.text(), reason, remedy)
+        buffers.finish(complete=result.whole)
+        self._check_after_run()
+        return result
 
     def open_window(self, mark: int | None = None) -> None:
         """Let the next run's trace begin with the state that it goes on from; ``mark`` has just begun, if given."""
@@ -298,13 +269,15 @@ class Machine(Inside, ABC):
         s = self.core.s
         if s[S.IDS_USED] > S.IDS_LIMIT:
             raise UserError(f"the guest used more than {S.IDS_LIMIT} virtual pages; use a smaller workload")
+        if s[S.NET_RUNG] or stop is Stop.NET:
+            self.card.serve(buffers)
         if stop is Stop.LOWER:
             if not self._lower(int(s[S.LOWER_AT])):
                 return self._limit_reached()
         elif stop is Stop.ROWS_FULL:
             buffers.flush()
         elif stop is Stop.DISK:
-            self._transfer()
+            self.drive.transfer()
         elif stop is Stop.EXIT:
             return "exit", ""
         elif stop in ENDS:
@@ -315,7 +288,7 @@ class Machine(Inside, ABC):
             if self.instructions >= self._end:
                 return self._limit_reached()
             self._begin_stretch()
-        if stop not in (Stop.LOWER, Stop.DISK):
+        if stop not in QUIET:
             self._drain_console()
         return None
 
@@ -374,21 +347,9 @@ class Machine(Inside, ABC):
             self._coded.add(frame)
             clear_write_tags(self.views.tags)
 
-    def _transfer(self) -> None:
-        """Move the block of the disk's finished request by DMA, if it did not fail."""
-        s, ram = self.core.s, self.core.ram8
-        if ram[self.memory_bytes + abi.DISK_STATUS >> 3] != abi.Disk.DONE:
-            return
-        frame, block = int(s[S.REQUEST_FRAME]) << 9, int(s[S.REQUEST_BLOCK]) << 9
-        if s[S.REQUEST_COMMAND] == abi.Disk.READ:
-            ram[frame : frame + 512] = self._disk[block : block + 512]
-            self._forget_page(frame >> 9)
-        else:
-            self._disk[block : block + 512] = ram[frame : frame + 512]
-
     def forget_code(self) -> None:
         """Drop all lowered code, as after memory was written from outside."""
         for frame in self._coded:
-            self._forget_page(frame)
+            self.forget_page(frame)
         self._coded.clear()
         self._ops_used = 1

@@ -51,10 +51,10 @@ class Opening:
         """All of it; ``mark`` is the mark that has just begun, if one has."""
         s, bases = self.s, self.machine.bases()
         for space in self._spaces():
-            self._row(0, Kind.SPACE_CREATE, 0, space)
+            self.buffers.row(Kind.SPACE_CREATE, 0, space)
         self._in_parts(self.machine.tell_tables)
         for base in bases:
-            self._row(base, Kind.BASE_SWITCH, self.machine.asid(base), int(s[base + S.SPACE]))
+            self.buffers.row(Kind.BASE_SWITCH, self.machine.asid(base), int(s[base + S.SPACE]), base)
             self._as_vcpu(base, self.machine.tell_tlb)
         running = {int(s[base + S.THREAD]) for base in bases}
         before = NOBODY
@@ -67,30 +67,17 @@ class Opening:
             stack = s[base + S.STACK : base + S.STACK + int(s[base + S.DEPTH])]
             self._thread(base, before, int(s[base + S.THREAD]), stack)
             if not stack.size:
-                self._row(base, Kind.SERVICE_EXIT, 0, 0)
+                self.buffers.row(Kind.SERVICE_EXIT, 0, 0, base)
             before = NOBODY
-        self._request(bases[S.DISK_VCPU])
+        self._request(bases[S.DEVICE_VCPU])
         if mark is not None:
-            self._row(0, Kind.MARK_BEGIN, 0, mark)
-        self._row(0, Kind.START, 0, 0)
+            self.buffers.row(Kind.MARK_BEGIN, 0, mark)
+        self.buffers.row(Kind.START, 0, 0)
 
     def _spaces(self) -> Iterable[int]:
         tables = self.machine.core.frames[S.FRAME_TABLE :: 4]
         spaces = {int(table) >> 32 for table in tables[tables & np.uint64(S.TABLE_LINKED) != 0]}
         return sorted(spaces - {0})
-
-    def _row(self, base: int, kind: Kind, info: int, page: int) -> None:
-        """Append a row of the vCPU whose words begin at ``base``."""
-        s = self.s
-        at = int(s[S.POSITION])
-        context = int(s[base + S.MODE]) << 12 | int(s[base + S.VCPU_BITS])
-        self.buffers.core.rows[at] = int(kind) | context | info << 16 | (page & 0xFFFFFFFF) << 32
-        s[S.POSITION] = at + 1
-        if s[S.POSITION] >= s[S.ROW_LIMIT]:
-            self.buffers.flush()
-
-    def _extra(self, base: int, payload: int) -> None:
-        self._row(base, Kind.EXTRA, payload >> 32 & 0xFFFF, payload)
 
     def _in_parts(self, tell: Callable[[Any, int], int]) -> None:
         """Call ``tell`` with the physical page to go on from until all were looked at."""
@@ -110,10 +97,10 @@ class Opening:
 
     def _thread(self, base: int, before: int, thread: int, stack: np.ndarray) -> None:
         """A thread that goes on with these services open."""
-        self._row(base, Kind.THREAD_SWITCH, before, thread)
+        self.buffers.row(Kind.THREAD_SWITCH, before, thread, base)
         for service in stack.tolist():
             by_exception = OPENED_BY_EXCEPTION if service >> 32 else 0
-            self._row(base, Kind.SERVICE_ENTER, by_exception, service)
+            self.buffers.row(Kind.SERVICE_ENTER, by_exception, service, base)
 
     def _request(self, base: int) -> None:
         """The disk's request, as if asked for now: what is left of its time."""
@@ -121,7 +108,13 @@ class Opening:
         if int(s[S.DISK_END]) == S.NEVER:
             return
         s[S.REQUEST_UNITS] = max(0, int(s[S.DISK_END]) - int(s[base + S.COUNT]) - int(s[base + S.IDLE_UNITS]))
-        for payload in (int(s[S.REQUEST_BLOCK]), PAGE_BYTES, int(s[S.REQUEST_FRAME]), 0):
-            self._extra(base, payload)
+        block = int(s[S.REQUEST_BLOCK])
+        for part in (block, PAGE_BYTES, int(s[S.REQUEST_FRAME]), self._image(block)):
+            self.buffers.payload(part, base)
         write = REQUEST_WRITE if s[S.REQUEST_COMMAND] == Disk.WRITE else 0
-        self._row(base, Kind.REQUEST, write, int(s[S.REQUEST_ID]))
+        self.buffers.row(Kind.REQUEST, write, int(s[S.REQUEST_ID]), base)
+
+    def _image(self, block: int) -> int:
+        """Id of the image that a block's content is of: 0 for one that the guest has written."""
+        s = self.s
+        return 0 if int(s[S.DISK_OWN + block // 64]) >> block % 64 & 1 else int(s[S.DISK_IMAGE])

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from replay.jit import by_reference
+from tracegen.disk import BLOCKS
 
 
 @by_reference
@@ -46,9 +47,9 @@ PC, COUNT, LAST, LIMIT, BUDGET_END, ARRIVE, SLOT, CONTEXT, MODE, VCPU_BITS = ran
 at once.  BUDGET_END: COUNT at which the loop returns.  SLOT: the next instruction is a delay slot at the start of a
 page (MIPS).  CONTEXT: what micro-TLB tags carry of mode and address space.  MODE: a schema.Mode.  VCPU_BITS: the number
 of the vCPU where a row has it."""
-TIMER_AT, TIME_BASE, DISK_AT, LINKED = range(10, 14)
+TIMER_AT, TIME_BASE, DEVICE_AT, LINKED = range(10, 14)
 """TIMER_AT: COUNT at the next timer match, NEVER without one.  TIME_BASE: what turns COUNT into the clock that the
-guest reads.  DISK_AT: COUNT at which the disk's request ends, NEVER without one, and on all vCPUs but DISK_VCPU.
+guest reads.  DEVICE_AT: COUNT at which a device has something to do, NEVER where none has: see ``tracegen.cpu.clock``.
 LINKED: a linked load is armed (MIPS)."""
 FAULT_CODE, FAULT_ADDRESS, FAULT_TOUCH = range(16, 19)
 """An exception about to be taken: the architecture's number of it, address, schema.Touch."""
@@ -101,6 +102,15 @@ MARK_WANTED, MARK_REACHED = 673, (1 << 64) - 1
 """Mark + 1 at whose begin Python is asked, 0 for none; it then reads MARK_REACHED."""
 START_ENTRY, START_STACK, START_ARGUMENT = range(670, 673)
 """What the next vCPU to be started gets: see ``tracegen.cpu.ipi``."""
+NET_SEND_FRAME, NET_SEND_AT, NET_RECEIVE_FRAME, NET_RECEIVE_AT, NET_RUNG, NET_RUNG_AT = range(674, 680)
+"""The page of each ring of the network card, and which of its descriptors is next; bits of what the guest told the card
+and Python has not done yet: see ``tracegen.cpu.network``; time of the first of these."""
+NET_EVENTS, NET_AT, NET_SERIAL, NET_FREE_AT, NET_VECTOR, NET_LOST = range(680, 686)
+"""abi_net.Net of what the card's interrupt tells; time at which the card has something to do, NEVER without; packets
+sent; time at which the last of them has left; what INTERRUPT rows call the card's interrupt; packets dropped."""
+HORIZON, DISK_IMAGE = 686, 687
+"""Time at which the machine has to wait for others on its network, NEVER for one alone; id of what the disk held at
+first."""
 CONSOLE, CONSOLE_BYTES, CONSOLE_FLUSH = 1024, 4096, 2048
 """Console bytes, one a word; past CONSOLE_FLUSH the loop returns at its next look, long before the end."""
 THREADS = 256
@@ -109,14 +119,16 @@ THREAD_WORDS = 1 + STACK_DEPTH
 """What each guest thread that does not run had open: how many services, and they.  Threads beyond have none kept."""
 THREAD_NAMES = THREAD_STACKS + THREADS * THREAD_WORDS
 """Physical address of each guest thread's command line, 0 where it announced none."""
-PARKED = THREAD_NAMES + THREADS
+DISK_OWN = THREAD_NAMES + THREADS
+"""A bit for each block of the disk: the guest has written it."""
+PARKED = DISK_OWN + BLOCKS // 64 + 1
 REGISTERS = 128
 """Places of Core.r."""
 PARKED_WORDS = VCPU_WORDS + REGISTERS
 """What each vCPU owns while another one runs: its part of Core.s, then Core.r."""
 
-DISK_VCPU = 0
-"""The vCPU that the disk interrupts."""
+DEVICE_VCPU = 0
+"""The vCPU that devices interrupt."""
 
 # -- Core.tags: direct-mapped micro-TLBs, indexed by virtual page number
 DATA_SLOTS, CODE_SLOTS = 4096, 1024
@@ -151,7 +163,7 @@ class Leave(IntEnum):
 class Stop(IntEnum):
     """Why the loop returned to Python (STATUS_CODE)."""
 
-    BUDGET, LOWER, ROWS_FULL, EXIT, CONSOLE_FULL, STUCK, WAITS_FOREVER, DISK, SHUTDOWN, WAITS = range(10)
+    BUDGET, LOWER, ROWS_FULL, EXIT, CONSOLE_FULL, STUCK, WAITS_FOREVER, DISK, SHUTDOWN, WAITS, NET, HORIZON = range(12)
 
 
 class Power(IntEnum):

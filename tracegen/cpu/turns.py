@@ -2,7 +2,7 @@
 
 All turns of a round end at the same time, TURN_END; one that a block carried beyond it is shorter the next time.  A
 vCPU that waits has no turn until the timer matches, the disk is done or another vCPU calls it: then it goes on at that
-time.  Where all wait, time moves on to the first of these.
+time.  Where all wait, time moves on to the first of these, but not beyond HORIZON.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from replay.jit import helper, inline
 from replay.trace.schema import Kind, Wake
 from tracegen.abi import Service
 from tracegen.cpu import state as S
-from tracegen.cpu.clock import NEVER, pass_time, schedule_disk, time
+from tracegen.cpu.clock import NEVER, pass_time, schedule, time
 from tracegen.cpu.ipi import hear, parked, show_vcpu
 from tracegen.cpu.micro_tlb import forget_writes
 from tracegen.cpu.recorder import put, service_enter
 from tracegen.cpu.state import Core, Power, Stop
 
 OFF, WAITS, STARTS, RUNS = (np.uint64(p) for p in Power)
-BUDGET, ROWS_FULL, WAITS_STOP, WAITS_FOREVER = (
-    np.uint64(x) for x in (Stop.BUDGET, Stop.ROWS_FULL, Stop.WAITS, Stop.WAITS_FOREVER)
+BUDGET, ROWS_FULL, WAITS_STOP, WAITS_FOREVER, NET, HORIZON = (
+    np.uint64(x) for x in (Stop.BUDGET, Stop.ROWS_FULL, Stop.WAITS, Stop.WAITS_FOREVER, Stop.NET, Stop.HORIZON)
 )
-BY_TIMER, BY_DISK, BY_IPI = (np.uint64(w) for w in Wake)
+BY_TIMER, BY_DEVICE, BY_IPI = (np.uint64(w) for w in Wake)
 BASE_SWITCH, BOOT = np.uint64(Kind.BASE_SWITCH), np.uint64(Service.BOOT)
 VCPU_WORDS, PARKED_WORDS = np.uint64(S.VCPU_WORDS), np.uint64(S.PARKED_WORDS)
 ZERO, ONE = np.uint64(0), np.uint64(1)
@@ -69,7 +69,6 @@ def take_over(core, vcpu):
         core.r[at] = s[base + VCPU_WORDS + at]
     s[S.VCPU] = vcpu
     show_vcpu(core)
-    schedule_disk(s)
 
 
 @inline
@@ -99,19 +98,25 @@ def first_ready(s):
     return first
 
 
+@inline
+def round_end(s, first):
+    """When a round ends that begins at time ``first``; a vCPU alone has no rounds."""
+    return (first // s[S.QUANTUM] + ONE) * s[S.QUANTUM] if s[S.VCPUS] > ONE else NEVER
+
+
 @helper
 def choose(s):
-    """The vCPU whose turn is next; VCPUS if all wait for ever.  All are parked."""
+    """The vCPU whose turn is next; VCPUS if all wait for ever, or beyond the horizon.  All are parked."""
     vcpu = s[S.VCPU]
     while True:
         vcpu += ONE
         if vcpu >= s[S.VCPUS]:
             vcpu = ZERO
             first = first_ready(s)
-            if first == NEVER:
+            if first >= s[S.HORIZON]:
                 return s[S.VCPUS]
             if first >= s[S.TURN_END]:
-                s[S.TURN_END] = (first // s[S.QUANTUM] + ONE) * s[S.QUANTUM]
+                s[S.TURN_END] = min(round_end(s, first), s[S.HORIZON])
         if ready_at(s, vcpu) < s[S.TURN_END]:
             return vcpu
 
@@ -124,7 +129,7 @@ def wake(core):
     """
     s = core.s
     called = called_at(s, ZERO)
-    by = BY_DISK if s[S.DISK_AT] < s[S.TIMER_AT] else BY_TIMER
+    by = BY_DEVICE if s[S.DEVICE_AT] < s[S.TIMER_AT] else BY_TIMER
     if called < s[S.WAKE_AT]:
         by = BY_IPI
     if not pass_time(core, max(time(s), min(s[S.WAKE_AT], called)), by):
@@ -137,6 +142,7 @@ def wake(core):
 def begin(core):
     """The turn of the vCPU that runs begins: False where Python is to look first."""
     s = core.s
+    schedule(s)
     before = s[S.STATE]
     if before != RUNS:
         if not wake(core):
@@ -155,12 +161,15 @@ def begin(core):
 
 @helper
 def next_turn(core):
-    """Put the vCPU that runs aside and choose the next: False where all wait for ever."""
+    """Put the vCPU that runs aside and choose the next: False where all wait, or the network card for Python."""
     s = core.s
+    if s[S.NET_RUNG]:
+        s[S.STATUS_CODE] = NET
+        return False
     park(core)
     vcpu = choose(s)
     if vcpu == s[S.VCPUS]:
-        s[S.STATUS_CODE] = WAITS_FOREVER
+        s[S.STATUS_CODE] = WAITS_FOREVER if s[S.HORIZON] == NEVER else HORIZON
         return False
     if vcpu != s[S.VCPU]:
         take_over(core, vcpu)

@@ -20,7 +20,8 @@ from tracegen.abi import (
     START_STACK,
     START_VCPU,
 )
-from tracegen.cpu import disk, ipi
+from tracegen.abi_net import NET_ADDRESS
+from tracegen.cpu import disk, ipi, network
 from tracegen.cpu import state as S
 from tracegen.cpu.console import console_byte, exit_run
 from tracegen.cpu.micro_tlb import READ_MASK, fill
@@ -38,6 +39,7 @@ LOAD4, LOAD8, STORE4, STORE8, ENTRY = (
 )
 LWL, LWR, LDL, LDR = (np.uint64(n) for n in range(4))
 SWL, SWR, SDL, SDR = LWL, LWR, LDL, LDR
+NET_FIRST = np.uint64(NET_ADDRESS)
 ATOMIC_INFO = np.uint64(ATOMIC << INFO_FLAG_SHIFT)
 
 ZERO, ONE, TWO, THREE, FOUR, SEVEN, EIGHT = (np.uint64(n) for n in (0, 1, 2, 3, 4, 7, 8))
@@ -75,7 +77,7 @@ def vcpu_store(core, register, value):
 
 @helper
 def device_store(core, va, value):
-    """A store to the device page: console byte, exit, disk or another vCPU; gives a Leave."""
+    """A store to the device page: console byte, exit, disk, network or another vCPU; gives a Leave."""
     s = core.s
     register = va & OFFSET
     if register == CONSOLE_OUT:
@@ -91,6 +93,9 @@ def device_store(core, va, value):
         set_limit(s)
     elif register == DISK_ACKNOWLEDGE:
         disk.acknowledge(core)
+        set_limit(s)
+    elif register >= NET_FIRST:
+        network.store(core, register, value)
         set_limit(s)
     else:
         vcpu_store(core, register, value)

@@ -6,9 +6,9 @@ import numpy as np
 
 from replay.jit import helper, inline
 from replay.trace.schema import TLB_RANDOM, Arrival, Kind, Sensitive
+from tracegen.cpu import disk, network
 from tracegen.cpu import state as S
-from tracegen.cpu.clock import NEVER, sleep
-from tracegen.cpu.disk import LINE_UP
+from tracegen.cpu.clock import NEVER, device_at, sleep
 from tracegen.cpu.micro_tlb import forget_page
 from tracegen.cpu.recorder import (
     MAPPED,
@@ -60,6 +60,7 @@ COPROCESSOR_UNUSABLE, RESERVED = np.uint64(Exc.CPU), np.uint64(Exc.RI)
 
 ZERO, ONE, SIX, U12, U13, U17, U32 = (np.uint64(n) for n in (0, 1, 6, 12, 13, 17, 32))
 LOW32 = np.uint64(0xFFFFFFFF)
+DEVICE_LINES = disk.LINE_UP | network.LINE_UP
 STATUS_CU0 = np.uint64(1 << 28)
 CP0_BASE = np.uint64(M.CP0)
 COUNT, COMPARE, ENTRY_HI, STATUS, CAUSE, RANDOM, PAGE_MASK, WIRED = (
@@ -305,7 +306,7 @@ def exception_return(core):
 
 @helper
 def wait(core):
-    """WAIT: with nothing pending, until the timer matches, the disk is done or another vCPU calls.  It retires itself.
+    """WAIT: with nothing pending, until the timer matches, a device is done or another vCPU calls.  It retires itself.
 
     The first of these ends it, masked or not, as the architecture permits; the guest then waits again.
     """
@@ -316,8 +317,8 @@ def wait(core):
     s[S.ARRIVE] = STAY_IN_LINE if s[S.PC] & np.uint64(63) else SEQUENTIAL
     expire_timer(s)
     if s[M.CAUSE] & s[M.STATUS] & CAUSE_IP == ZERO:
-        by_disk = s[S.DISK_AT] != NEVER and s[M.STATUS] & LINE_UP != ZERO
-        return sleep(s, by_disk or s[M.STATUS] & CAUSE_TIMER != ZERO)
+        by_device = device_at(s) != NEVER and s[M.STATUS] & DEVICE_LINES != ZERO
+        return sleep(s, by_device or s[M.STATUS] & CAUSE_TIMER != ZERO)
     set_limit(s)
     return REDIRECT
 

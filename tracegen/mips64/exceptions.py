@@ -7,7 +7,7 @@ import numpy as np
 from replay.jit import helper, inline
 from replay.trace.schema import DELAY_SLOT, TOUCH_SHIFT, Arrival, Cause, Kind, Touch
 from tracegen.abi import IPI_LINE
-from tracegen.cpu import disk, ipi
+from tracegen.cpu import disk, ipi, network
 from tracegen.cpu import state as S
 from tracegen.cpu.micro_tlb import forget_all
 from tracegen.cpu.recorder import (
@@ -49,7 +49,7 @@ from tracegen.mips64.translation import (
 )
 
 ON, FAULT, REDIRECT, STOP = (int(x) for x in (Leave.ON, Leave.FAULT, Leave.REDIRECT, Leave.STOP))
-BUDGET, CONSOLE_FULL, DISK = (np.uint64(x) for x in (Stop.BUDGET, Stop.CONSOLE_FULL, Stop.DISK))
+BUDGET, CONSOLE_FULL = np.uint64(Stop.BUDGET), np.uint64(Stop.CONSOLE_FULL)
 INT, SYS, CPU, OV, TR = (np.uint64(e) for e in (Exc.INT, Exc.SYS, Exc.CPU, Exc.OV, Exc.TR))
 TRAP, SEQUENTIAL = np.uint64(Arrival.TRAP), np.uint64(Arrival.SEQUENTIAL)
 NO_TOUCH, EXCEPTION = np.uint64(Touch.NONE), np.uint64(Kind.EXCEPTION)
@@ -90,7 +90,7 @@ def deliverable(s):
 @inline
 def set_limit(s):
     """Choose the COUNT at which the loop next asks ``attend``: now if an interrupt is due."""
-    limit = min(s[S.BUDGET_END], s[S.TIMER_AT], s[S.DISK_AT])
+    limit = min(s[S.BUDGET_END], s[S.TIMER_AT], s[S.DEVICE_AT])
     s[S.LIMIT] = ZERO if deliverable(s) or s[S.CONSOLE_LENGTH] >= S.CONSOLE_FLUSH else limit
 
 
@@ -144,6 +144,8 @@ def interrupt_line(s, lines):
         return TIMER_LINE, TIMER_SERVICE
     if lines & disk.LINE_UP:
         return s[S.DISK_VECTOR], DEVICE_SERVICE
+    if lines & network.LINE_UP:
+        return s[S.NET_VECTOR], DEVICE_SERVICE
     if lines & ipi.LINE_UP:
         return CALL_LINE, IPI_SERVICE
     return ZERO, DEVICE_SERVICE
@@ -239,15 +241,14 @@ def enter_kernel(core):
 
 @helper
 def attend(core):
-    """Called at LIMIT, between instructions: end of the budget, timer, disk, interrupt.  Gives ON, REDIRECT or STOP."""
+    """Called at LIMIT, between instructions: end of budget, timer, device, interrupt.  Gives ON, REDIRECT or STOP."""
     s = core.s
     if s[S.COUNT] >= s[S.BUDGET_END]:
         s[S.STATUS_CODE] = BUDGET
         return STOP
     expire_timer(s)
-    if s[S.COUNT] >= s[S.DISK_AT]:
-        disk.complete(core)
-        s[S.STATUS_CODE] = DISK
+    if s[S.COUNT] >= s[S.DEVICE_AT]:
+        network.serve_device(core)
         return STOP
     if deliverable(s):
         s[S.FAULT_CODE], s[S.FAULT_TOUCH], s[M.FAULT_REFILL] = INT, NO_TOUCH, ZERO

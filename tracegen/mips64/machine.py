@@ -9,6 +9,7 @@ import numpy as np
 
 from replay.errors import UserError
 from tracegen import abi
+from tracegen.abi_net import NET_LINE
 from tracegen.cpu import state as S
 from tracegen.cpu.block import Block
 from tracegen.cpu.machine import MASK64, PAGE, Machine
@@ -42,7 +43,7 @@ class Mips64Machine(Machine):
         return load_loop("mips64", traced)
 
     def _power_on(self) -> None:
-        self.core.s[S.DISK_VECTOR] = abi.DISK_LINE
+        self.core.s[S.DISK_VECTOR], self.core.s[S.NET_VECTOR] = abi.DISK_LINE, NET_LINE
 
     def _reset(self, seed: int) -> None:
         s = self.core.s
@@ -78,7 +79,7 @@ class Mips64Machine(Machine):
             self.core.entries[physical >> 2] = at
         return physical % self.memory_bytes >> 12
 
-    def _forget_page(self, frame: int) -> None:
+    def forget_page(self, frame: int) -> None:
         self.core.frames[4 * frame + S.FRAME_CODE_LINES] = 0
         for page in (frame, frame + (self.memory_bytes >> 12)):
             self.core.entries[page << 10 : (page + 1) << 10] = 0

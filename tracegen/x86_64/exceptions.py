@@ -6,7 +6,7 @@ import numpy as np
 
 from replay.jit import helper, inline
 from replay.trace.schema import TOUCH_SHIFT, Cause, Kind, Mode
-from tracegen.cpu import disk, ipi
+from tracegen.cpu import ipi, network
 from tracegen.cpu.recorder import BY_EXCEPTION, close_exception, event, mapped_page_id, service_enter
 from tracegen.cpu.services import (
     DEVICE_SERVICE,
@@ -19,16 +19,14 @@ from tracegen.cpu.services import (
 from tracegen.x86_64 import state as S
 from tracegen.x86_64.delivery import deliver
 from tracegen.x86_64.entries import COW
-from tracegen.x86_64.interrupts import accept, deliverable, expire_timer, set_limit
+from tracegen.x86_64.interrupts import TIMER_UP, accept, deliverable, expire_timer, set_limit
 from tracegen.x86_64.places import RAX
 from tracegen.x86_64.state import Leave, Stop, Vector
 from tracegen.x86_64.translation import ERROR_PRESENT, ERROR_WRITE, NO_TOUCH, fault
 from tracegen.x86_64.waiting import wait
 
 ON, FAULT, REDIRECT, STOP = (int(x) for x in (Leave.ON, Leave.FAULT, Leave.REDIRECT, Leave.STOP))
-BUDGET, CONSOLE_FULL, DISK, SHUTDOWN = (
-    np.uint64(x) for x in (Stop.BUDGET, Stop.CONSOLE_FULL, Stop.DISK, Stop.SHUTDOWN)
-)
+BUDGET, CONSOLE_FULL, SHUTDOWN = (np.uint64(x) for x in (Stop.BUDGET, Stop.CONSOLE_FULL, Stop.SHUTDOWN))
 DF, PF, BP = np.uint64(Vector.DF), np.uint64(Vector.PF), np.uint64(Vector.BP)
 EXCEPTION = np.uint64(Kind.EXCEPTION)
 INTERRUPT, SYSCALL, TRAP, NOT_PRESENT, COPY_ON_WRITE, PROTECTION = (
@@ -172,21 +170,20 @@ def interrupt(core):
     vector, source = accept(s)
     s[S.INTERRUPTS] += ONE
     s[S.HALTED] = ZERO
-    service = IPI_SERVICE if source == ipi.LINE_UP else DEVICE_SERVICE if source == disk.LINE_UP else TIMER_SERVICE
+    service = IPI_SERVICE if source == ipi.LINE_UP else TIMER_SERVICE if source == TIMER_UP else DEVICE_SERVICE
     return enter(core, INTERRUPT, vector, service, vector, ZERO, s[S.PC])
 
 
 @helper
 def attend(core):
-    """Called at LIMIT, between instructions: end of the budget, timer, disk, interrupt.  Gives ON, REDIRECT or STOP."""
+    """Called at LIMIT, between instructions: end of budget, timer, device, interrupt.  Gives ON, REDIRECT or STOP."""
     s = core.s
     if s[S.COUNT] >= s[S.BUDGET_END]:
         s[S.STATUS_CODE] = BUDGET
         return STOP
     expire_timer(s)
-    if s[S.COUNT] >= s[S.DISK_AT]:
-        disk.complete(core)
-        s[S.STATUS_CODE] = DISK
+    if s[S.COUNT] >= s[S.DEVICE_AT]:
+        network.serve_device(core)
         return STOP
     if deliverable(s):
         return interrupt(core)

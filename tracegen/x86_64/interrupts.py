@@ -1,9 +1,9 @@
 """The local interrupt controller in x2APIC mode, with its TSC-deadline timer: what is pending, what may be delivered.
 
-Three sources: the timer (an edge, with the vector that the guest chose), the disk (a level, VECTOR_DISK) and vCPUs
-(edges, with the vectors that they chose: their bit of LINES is up while one of these is pending).  Of the
-sources that are up the one with the higher vector goes first, if its priority class, the vector's high four bits, is
-above those of the task priority and of what is in service.
+Sources: the timer (an edge, with the vector that the guest chose), the disk and the network card (levels, VECTOR_DISK
+and VECTOR_NET) and vCPUs (edges, with the vectors that they chose: their bit of LINES is up while one of these is
+pending).  Of the sources that are up the one with the higher vector goes first, if its priority class, the vector's
+high four bits, is above those of the task priority and of what is in service.
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ from __future__ import annotations
 import numpy as np
 
 from replay.jit import helper, inline
-from tracegen.abi_x86_64 import VECTOR_DISK
-from tracegen.cpu.clock import NEVER
+from tracegen.abi_x86_64 import VECTOR_DISK, VECTOR_NET
+from tracegen.cpu.clock import NEVER, device_at
 from tracegen.cpu.disk import LINE_UP as DISK_UP
 from tracegen.cpu.ipi import LINE_UP as CALL_UP
+from tracegen.cpu.network import LINE_UP as NET_UP
 from tracegen.x86_64 import state as S
 
 TIMER_UP = np.uint64(1 << 15)
 """The timer's bit of LINES."""
 FLAG_IF = np.uint64(1 << 9)
 SOFTWARE_ENABLED, LVT_MASKED, LVT_MODE, LVT_DEADLINE = (np.uint64(n) for n in (1 << 8, 1 << 16, 3 << 17, 2 << 17))
-DISK_VECTOR, BYTE, FOUR = np.uint64(VECTOR_DISK), np.uint64(0xFF), np.uint64(4)
+DISK_VECTOR, NET_VECTOR = np.uint64(VECTOR_DISK), np.uint64(VECTOR_NET)
+BYTE, FOUR = np.uint64(0xFF), np.uint64(4)
 ZERO, NONE, LOWEST, FAR = np.uint64(0), np.uint64(0), np.uint64(16), np.uint64(1 << 62)
 ONE, SIX, LOW6 = np.uint64(1), np.uint64(6), np.uint64(63)
 
@@ -31,7 +33,8 @@ def highest(s, sources):
     """The highest vector of some sources, bits of LINES; NONE for none."""
     timer = s[S.LVT_TIMER] & BYTE if sources & TIMER_UP else NONE
     disk = DISK_VECTOR if sources & DISK_UP else NONE
-    return max(timer, disk)
+    net = NET_VECTOR if sources & NET_UP else NONE
+    return max(timer, disk, net)
 
 
 @helper
@@ -111,11 +114,12 @@ def deliverable(s):
 @inline
 def accept(s):
     """Take the interrupt that goes first: it is in service from here on.  Gives its vector and its bit of LINES."""
-    vector, source = first_pending(s), DISK_UP
+    vector = first_pending(s)
+    source = NET_UP if vector == NET_VECTOR else DISK_UP
     if s[S.LINES] & TIMER_UP and vector == s[S.LVT_TIMER] & BYTE:
         source = TIMER_UP
         s[S.LINES] &= ~TIMER_UP
-    elif s[S.LINES] & DISK_UP == ZERO or vector != DISK_VECTOR:
+    elif s[S.LINES] & source == ZERO or (vector != DISK_VECTOR and vector != NET_VECTOR):
         source = CALL_UP
         move_call(s, vector)
     s[S.IN_SERVICE] |= source
@@ -130,6 +134,8 @@ def end_of_interrupt(s):
         s[S.IN_SERVICE] &= ~TIMER_UP
     elif s[S.IN_SERVICE] & DISK_UP and vector == DISK_VECTOR:
         s[S.IN_SERVICE] &= ~DISK_UP
+    elif s[S.IN_SERVICE] & NET_UP and vector == NET_VECTOR:
+        s[S.IN_SERVICE] &= ~NET_UP
     elif vector:
         end_call(s, vector)
 
@@ -137,7 +143,7 @@ def end_of_interrupt(s):
 @inline
 def set_limit(s):
     """Choose the COUNT at which the loop next asks ``attend``: now if an interrupt is due, soon if one is shadowed."""
-    limit = min(s[S.BUDGET_END], s[S.TIMER_AT], s[S.DISK_AT])
+    limit = min(s[S.BUDGET_END], s[S.TIMER_AT], s[S.DEVICE_AT])
     if s[S.COUNT] < s[S.SHADOW] and s[S.LINES]:
         limit = min(limit, s[S.SHADOW])
     if deliverable(s) or s[S.CONSOLE_LENGTH] >= S.CONSOLE_FLUSH:
@@ -166,8 +172,11 @@ def set_deadline(s, deadline):
 
 @inline
 def can_wake(s):
-    """Whether a wait for an interrupt can end: one that is under way will be delivered."""
+    """Whether a wait for an interrupt can end: one that is under way will be delivered.
+
+    The vectors of all devices are of one priority class.
+    """
     if s[S.RFLAGS] & FLAG_IF == ZERO:
         return False
     timer = s[S.TIMER_AT] != NEVER and s[S.LVT_TIMER] & LVT_MASKED == ZERO and may_interrupt(s, s[S.LVT_TIMER] & BYTE)
-    return timer or (s[S.DISK_AT] != NEVER and may_interrupt(s, DISK_VECTOR))
+    return timer or (device_at(s) != NEVER and may_interrupt(s, DISK_VECTOR))

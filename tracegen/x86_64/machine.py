@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tracegen.abi_x86_64 import BOOT_TABLES, KERNEL_BASE, VECTOR_DISK, Pte
+from tracegen.abi_x86_64 import BOOT_TABLES, KERNEL_BASE, VECTOR_DISK, VECTOR_NET, Pte
 from tracegen.cpu.block import Block
 from tracegen.cpu.machine import PAGE, Machine
 from tracegen.interpreter import load_loop
@@ -47,7 +47,7 @@ class X86Machine(Machine):
         return load_loop(self.CPU, traced)
 
     def _power_on(self) -> None:
-        self.core.s[S.DISK_VECTOR] = VECTOR_DISK
+        self.core.s[S.DISK_VECTOR], self.core.s[S.NET_VECTOR] = VECTOR_DISK, VECTOR_NET
         self._write_boot_tables(self.memory_bytes - self.KEPT_PAGES * PAGE)
 
     def _reset(self, seed: int) -> None:  # noqa: ARG002 - a MIPS has random replacement
@@ -82,7 +82,7 @@ class X86Machine(Machine):
         self.core.entries[physical] = at
         return physical >> 12
 
-    def _forget_page(self, frame: int) -> None:
+    def forget_page(self, frame: int) -> None:
         self.core.frames[4 * frame + S.FRAME_CODE_LINES] = 0
         self.core.entries[frame << 12 : (frame + 1) << 12] = 0
 

@@ -1,4 +1,4 @@
-"""Port input and output: the console, the exit register and the disk."""
+"""Port input and output: the console, the exit register, the disk and the network card."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from replay.jit import helper, inline
 from replay.trace.schema import Kind, Sensitive
 from tracegen import abi_x86_64 as abi
 from tracegen.abi import DISK_BLOCKS, DISK_STATUS
-from tracegen.cpu import disk
+from tracegen.abi_net import NET_ADDRESS
+from tracegen.cpu import disk, network
 from tracegen.cpu.console import console_byte, exit_run
 from tracegen.cpu.recorder import put, sensitive
 from tracegen.x86_64 import state as S
@@ -35,6 +36,7 @@ CONSOLE, CONSOLE_STATUS, EXIT, BLOCK, FRAME, COMMAND, STATUS, ACKNOWLEDGE, BLOCK
     )
 )
 READY = np.uint64(1 << 5)
+NET_FIRST, NET_LAST, NET_AT = (np.uint64(p) for p in (abi.PORT_NET_ADDRESS, abi.PORT_NET_DROPPED, NET_ADDRESS))
 STATUS_AT, BLOCKS_AT = np.uint64(DISK_STATUS), np.uint64(DISK_BLOCKS)
 ZERO, ONE, TWO, THREE, FOUR, EIGHT = (np.uint64(n) for n in (0, 1, 2, 3, 4, 8))
 NOTHING = np.uint64(0xFFFFFFFF)
@@ -55,6 +57,18 @@ def device_word(core, at):
     return core.ram8[(core.s[S.MEMORY_BYTES] + at) >> THREE]
 
 
+@inline
+def net_register(port):
+    """Offset in the device page of the network card's register at a port."""
+    return NET_AT + (port - NET_FIRST) * TWO
+
+
+@inline
+def is_net(port):
+    """Whether a register of the network card is at a port."""
+    return port >= NET_FIRST and port <= NET_LAST and port & THREE == ZERO
+
+
 @helper
 def in_port(core, port, size):
     """IN of 1, 2 or 4 bytes into al, ax or eax."""
@@ -72,6 +86,8 @@ def in_port(core, port, size):
         value = device_word(core, BLOCKS_AT)
     elif port == VCPUS:
         value = core.s[S.VCPUS]
+    elif is_net(port):
+        value = device_word(core, net_register(port))
     kept = ZERO if size == FOUR else r[A] & ~low_bytes(size)
     r[A] = kept | value & low_bytes(size)
     return ON
@@ -101,5 +117,8 @@ def out_port(core, port, size, value):
         set_limit(s)
     elif port == ACKNOWLEDGE:
         disk.acknowledge(core)
+        set_limit(s)
+    elif is_net(port):
+        network.store(core, net_register(port), value)
         set_limit(s)
     return leave

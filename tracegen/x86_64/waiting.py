@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from replay.jit import helper
-from tracegen.cpu.clock import sleep
+from tracegen.cpu.clock import device_at, sleep
 from tracegen.x86_64 import state as S
 from tracegen.x86_64.interrupts import can_wake, deliverable
 from tracegen.x86_64.state import Leave
@@ -20,4 +20,4 @@ def wait(core):
     if deliverable(s):
         s[S.LIMIT] = ZERO
         return REDIRECT
-    return sleep(s, can_wake(s) or s[S.COUNT] >= s[S.DISK_AT])
+    return sleep(s, can_wake(s) or s[S.COUNT] >= device_at(s))

@@ -6,9 +6,15 @@
 static struct file files[MAX_FILES];
 static struct file console = {.kind = CONSOLE, .references = 1};
 
+static void set(struct proc *leader, u64 descriptor, struct file *file) {
+    leader->files[descriptor] = file;
+    if (descriptor >= leader->descriptors)
+        leader->descriptors = descriptor + 1;
+}
+
 // The first process's descriptor 1 prints; its children inherit that.
-void file_console(struct file **descriptors) {
-    descriptors[1] = file_share(&console);
+void file_console(struct proc *p) {
+    set(p, 1, file_share(&console));
 }
 
 struct file *file_share(struct file *file) {
@@ -24,6 +30,8 @@ void file_close(struct file *file) {
     if (file->kind == ON_DISK) {
         file->inode->writers -= (file->flags & OPEN_WRITE) != 0;
         inode_put(file->inode);
+    } else if (file->kind == SOCKET) {
+        socket_close(file->socket);
     } else {
         pipe_close(file->pipe, file->kind == PIPE_IN);
     }
@@ -35,6 +43,8 @@ struct file *file_of(u64 descriptor) {
 
 // Whether a read or a write would not wait.
 int file_is_ready(const struct file *file, int write) {
+    if (file->kind == SOCKET)
+        return socket_is_ready(file->socket, write);
     int is_pipe = file->kind == PIPE_OUT || file->kind == PIPE_IN;
     return !is_pipe || pipe_is_ready(file->pipe, write);
 }
@@ -43,7 +53,7 @@ int file_is_ready(const struct file *file, int write) {
 static i64 describe(struct file *file) {
     for (u64 i = 0; i < MAX_DESCRIPTORS; i++)
         if (!current->file[i]) {
-            current->file[i] = file;
+            set(current->leader, i, file);
             return (i64)i;
         }
     return -1;
@@ -81,12 +91,16 @@ static i64 write_to(struct file *file, u64 from, u64 bytes) {
         return -1;
     if (file->kind == ON_DISK)
         return move(file, from, bytes, 1);
+    if (file->kind == SOCKET)
+        return socket_write(file->socket, from, bytes);
     return file->kind == CONSOLE ? console_write(from, bytes) : pipe_write(file->pipe, from, bytes);
 }
 
 static i64 read_from(struct file *file, u64 to, u64 bytes) {
     if (file->kind == ON_DISK)
         return move(file, to, bytes, 0);
+    if (file->kind == SOCKET)
+        return socket_read(file->socket, to, bytes);
     return file->kind == PIPE_OUT ? pipe_read(file->pipe, to, bytes) : -1;
 }
 
@@ -132,7 +146,7 @@ i64 file_dup2(u64 descriptor, u64 to) {
     if (!file || to >= MAX_DESCRIPTORS)
         return -1;
     struct file *before = current->file[to];
-    current->file[to] = file_share(file);
+    set(current->leader, to, file_share(file));
     file_close(before);
     return (i64)to;
 }

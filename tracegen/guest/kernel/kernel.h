@@ -89,7 +89,7 @@ i64 copy_text(char *to, u64 from, u64 bytes);
 void proc_print_name(void);
 
 // file.c, names.c
-void file_console(struct file **descriptors);
+void file_console(struct proc *p);
 struct file *file_share(struct file *file);
 void file_close(struct file *file);
 i64 file_read(u64 descriptor, u64 to, u64 bytes);
@@ -112,6 +112,24 @@ i64 file_chdir(u64 name);
 // select.c
 void select_wake(void);
 i64 file_select(u64 at, i64 ticks);
+
+// net.c
+void net_init(void);
+void net_interrupt(void);
+void net_tick(u64 tick);
+int net_may_wake(void);
+u32 net_station(void);
+u32 net_stations(void);
+
+// socket.c
+i64 socket_create(u64 kind, u64 most);
+i64 socket_bind(u64 descriptor, u64 port);
+i64 socket_listen(u64 descriptor, u64 backlog);
+i64 socket_accept(u64 descriptor, u64 to);
+i64 socket_connect(u64 descriptor, u64 station, u64 port);
+i64 socket_send(u64 descriptor, u64 message);
+i64 socket_receive(u64 descriptor, u64 message);
+i64 socket_shut(u64 descriptor);
 
 // timer.c
 void timer_init(void);

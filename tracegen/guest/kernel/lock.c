@@ -2,10 +2,10 @@
 #include "announce.h"
 #include "percpu.h"
 
-enum { ORDER_PROCESSES, ORDER_FUTEXES, ORDER_FILES, ORDER_SPACES, ORDER_HAND, ORDER_BUFFERS, ORDER_PAGES, ORDER_DISK };
+enum { ORDER_PROCESSES, ORDER_FUTEXES, ORDER_FILES, ORDER_NET, ORDER_SPACES, ORDER_HAND, ORDER_BUFFERS, ORDER_PAGES, ORDER_DISK };
 
 struct guard proclock = {.order = ORDER_PROCESSES}, futexlock = {.order = ORDER_FUTEXES};
-struct guard filelock = {.order = ORDER_FILES}, memlock = {.order = ORDER_SPACES}, disklock = {.order = ORDER_DISK};
+struct guard filelock = {.order = ORDER_FILES}, netlock = {.order = ORDER_NET}, memlock = {.order = ORDER_SPACES}, disklock = {.order = ORDER_DISK};
 struct guard handlock = {.order = ORDER_HAND};
 static struct guard bufferlock = {.order = ORDER_BUFFERS}, pagelock = {.order = ORDER_PAGES};
 struct guard *buffers_lock = &memlock, *pages_lock = &memlock;

@@ -5,7 +5,7 @@
 // changes but what the holder changes itself, up to the next sleep.  To enter an earlier guard from inside a later one
 // gives up the later one for a moment, as a sleep does: nobody holds one and waits for another that comes before it.
 //
-// Order: proclock, futexlock, filelock, a space's, handlock (pageout.c), the buffers', the pages', disklock; then the
+// Order: proclock, futexlock, filelock, netlock, a space's, handlock (pageout.c), the buffers', the pages', disklock; then the
 // spinlocks sleeplock and a CPU's queue; then that of shootdown.c, the last.
 //
 // By default one guard, memlock, is that of all spaces, of the buffers and of the pages: it is what CPUs wait for.  The
@@ -33,7 +33,7 @@ struct held {
     } at[MAX_HELD];
 };
 
-extern struct guard proclock, futexlock, filelock, memlock, handlock, disklock;
+extern struct guard proclock, futexlock, filelock, netlock, memlock, handlock, disklock;
 extern struct guard *buffers_lock, *pages_lock; // memlock or their own
 extern int locks_are_fine;
 

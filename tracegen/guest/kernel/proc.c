@@ -27,12 +27,13 @@ static i64 exec(const struct arguments *line) {
 }
 
 // What the first process does in the kernel, where it can sleep, before it is in user mode (switch.S): it makes the
-// disk usable and becomes the program that the boot argument string names.
+// disk and the network usable and becomes the program that the boot argument string names.
 void proc_first(void) {
     enter(&filelock);
     if (directory_mount())
         panic("no file system on the disk", 0);
     leave(&filelock);
+    net_init();
     if (exec(&current->arguments) == 0)
         return;
     int there = exec_find(&current->arguments) != 0;
@@ -51,7 +52,7 @@ void proc_first(void) {
     if (why)
         panic(why, 0);
     context_begin(&p->context, thread_first);
-    file_console(p->file);
+    file_console(p);
     proc_own(p, space);
     proc_announce_name(p);
     sched_begin(p);
@@ -72,7 +73,8 @@ i64 proc_fork(void) {
     child->parent = current->leader;
     memcpy(&child->arguments, &current->leader->arguments, sizeof child->arguments);
     enter(&filelock);
-    for (u64 i = 0; i < MAX_DESCRIPTORS; i++)
+    child->descriptors = current->leader->descriptors;
+    for (u64 i = 0; i < child->descriptors; i++)
         child->file[i] = file_share(current->file[i]);
     child->directory = inode_share(current->leader->directory);
     leave(&filelock);
@@ -123,7 +125,7 @@ static void give_up_children(struct proc *p) {
         power_off(p->status);
     }
     enter(&filelock);
-    for (u64 i = 0; i < MAX_DESCRIPTORS; i++)
+    for (u64 i = 0; i < p->descriptors; i++)
         file_close(p->file[i]);
     inode_put(p->directory);
     leave(&filelock);

@@ -47,6 +47,7 @@ struct proc {
     struct cpu *float_cpu;      // whose it used last; 0 for none
     struct file **file;         // its process's descriptors
     struct file *files[MAX_DESCRIPTORS]; // where they are, of a leader
+    u64 descriptors;            // none from here on ever stood for anything, of a leader
     struct inode *directory;    // where names begin that do not begin with /, of a leader
     struct arguments arguments;
 };

@@ -219,12 +219,13 @@ void wake_sleepers(u64 tick) {
     lock_give(&sleeplock);
 }
 
-// Whether all sleep and nobody can wake them: only the disk or a deadline does while none runs.
+// Whether all sleep and nobody can wake them: only the disk, the network or a deadline does while none runs.
 static int is_stuck(void) {
     lock_take(&sleeplock);
     int stuck = !awake && !disk_owes_answer();
     for (struct proc *p = processes; p < processes + MAX_PROCESSES && stuck; p++)
         stuck = p->state != SLEEPING || !p->deadline;
+    stuck = stuck && !net_may_wake();
     lock_give(&sleeplock);
     return stuck;
 }

@@ -186,6 +186,42 @@ static i64 sys_select(u64 sets, u64 ticks, u64) {
     return file_select(sets, (i64)ticks);
 }
 
+static i64 sys_socket(u64 kind, u64 most, u64) {
+    return socket_create(kind, most);
+}
+
+static i64 sys_bind(u64 descriptor, u64 port, u64) {
+    return socket_bind(descriptor, port);
+}
+
+static i64 sys_listen(u64 descriptor, u64 backlog, u64) {
+    return socket_listen(descriptor, backlog);
+}
+
+static i64 sys_accept(u64 descriptor, u64 to, u64) {
+    return socket_accept(descriptor, to);
+}
+
+static i64 sys_connect(u64 descriptor, u64 station, u64 port) {
+    return socket_connect(descriptor, station, port);
+}
+
+static i64 sys_sendto(u64 descriptor, u64 message, u64) {
+    return socket_send(descriptor, message);
+}
+
+static i64 sys_recvfrom(u64 descriptor, u64 message, u64) {
+    return socket_receive(descriptor, message);
+}
+
+static i64 sys_shutdown(u64 descriptor, u64, u64) {
+    return socket_shut(descriptor);
+}
+
+static i64 sys_station(u64 all, u64, u64) {
+    return all ? net_stations() : net_station();
+}
+
 const struct call calls[MAX_CALLS] = {
     [SYS_EXIT] = {sys_exit, 0},
     [SYS_WRITE] = {sys_write, &filelock},
@@ -231,4 +267,13 @@ const struct call calls[MAX_CALLS] = {
     [SYS_FUTEX_WAKE] = {sys_futex_wake, &futexlock},
     [SYS_CPUS] = {sys_cpus, 0},
     [SYS_GETPPID] = {sys_getppid, &proclock},
+    [SYS_SOCKET] = {sys_socket, &filelock},
+    [SYS_BIND] = {sys_bind, &filelock},
+    [SYS_LISTEN] = {sys_listen, &filelock},
+    [SYS_ACCEPT] = {sys_accept, &filelock},
+    [SYS_CONNECT] = {sys_connect, &filelock},
+    [SYS_SENDTO] = {sys_sendto, &filelock},
+    [SYS_RECVFROM] = {sys_recvfrom, &filelock},
+    [SYS_SHUTDOWN] = {sys_shutdown, &filelock},
+    [SYS_STATION] = {sys_station, 0},
 };

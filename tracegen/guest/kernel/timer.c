@@ -28,8 +28,10 @@ void timer_interrupt(void) {
         next_alarm(cpu);
         ticks += cpu == cpus;
     } while ((count_difference_t)(clock_read() - (count_t)cpu->alarm) >= 0);
-    if (cpu == cpus)
+    if (cpu == cpus) {
         wake_sleepers(ticks);
+        net_tick(ticks);
+    }
 }
 
 u64 timer_ticks(void) {

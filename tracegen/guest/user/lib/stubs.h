@@ -43,3 +43,12 @@
         stub    sys_sigaction, SYS_SIGACTION
         stub    sys_sigreturn, SYS_SIGRETURN
         stub    sys_select, SYS_SELECT
+        stub    sys_socket, SYS_SOCKET
+        stub    sys_bind, SYS_BIND
+        stub    sys_listen, SYS_LISTEN
+        stub    sys_accept, SYS_ACCEPT
+        stub    sys_connect, SYS_CONNECT
+        stub    sys_sendto, SYS_SENDTO
+        stub    sys_recvfrom, SYS_RECVFROM
+        stub    sys_shutdown, SYS_SHUTDOWN
+        stub    sys_station, SYS_STATION

@@ -13,6 +13,11 @@ struct stat {
     u64 directory; // 1 for one
 };
 
+// Descriptors to read from, and to write to: bit d % 64 of word d / 64.
+struct sets {
+    u64 read[SELECT_WORDS], write[SELECT_WORDS];
+};
+
 // System calls (crt0.S); -1 where the kernel refuses.
 [[noreturn]] void sys_exit(u64 status);
 i64 sys_write(i64 descriptor, const void *from, u64 bytes); // fewer than `bytes` when the disk gets full
@@ -42,7 +47,7 @@ u64 sys_freeblocks(void);
 i64 sys_getppid(void);
 i64 sys_sigaction(u64 signal, u64 handler, u64 back); // on_signal gives `back`
 i64 sys_sigreturn(void);                              // what handlers return to
-i64 sys_select(u64 sets[2], i64 ticks); // bits of descriptors to read from, to write to; returns how many are ready
+i64 sys_select(struct sets *sets, i64 ticks); // leaves those that are ready; returns how many
 i64 sys_mkdir(const char *name);
 i64 sys_rmdir(const char *name); // of an empty one
 i64 sys_chdir(const char *name); // names that do not begin with / begin there; .. is the directory above
@@ -52,6 +57,28 @@ i64 sys_mmap(u64 bytes, u64 flags, u64 where); // map_file and map_memory give `
 i64 sys_munmap(void *from, u64 bytes);
 i64 sys_mprotect(void *from, u64 bytes, u64 rights); // MAP_READ and others
 i64 sys_msync(void *from, u64 bytes);                // returns when the disk has what was stored to shared files there
+
+// Sockets.  A descriptor for one reads and writes as one for a file does.
+struct datagram {
+    u64 station, port; // to whom, or from whom
+    void *data;
+    u64 bytes;         // that `data` has, or takes
+    u64 head[NET_HEAD_WORDS]; // travels in the packet's header
+};
+
+struct peer {
+    u64 station, port;
+};
+
+i64 sys_socket(u64 kind, u64 most);       // SOCKET_DATAGRAM, SOCKET_STREAM; `most` bytes in a packet, 0: NET_MTU
+i64 sys_bind(i64 descriptor, u64 port);   // 0: a free one; gives the port
+i64 sys_listen(i64 descriptor, u64 backlog);
+i64 sys_accept(i64 descriptor, struct peer *peer); // `peer` may be 0
+i64 sys_connect(i64 descriptor, u64 station, u64 port);
+i64 sys_sendto(i64 descriptor, const struct datagram *message);
+i64 sys_recvfrom(i64 descriptor, struct datagram *message); // bytes of the datagram, even if more than `data` takes
+i64 sys_shutdown(i64 descriptor);         // the peer reads what was written, then the end
+u64 sys_station(u64 all);                 // 0: of this machine, from 1; 1: how many machines there are
 
 i64 sys_thread_create(void (*entry)(void), void *stack, void *argument); // see thread_start
 [[noreturn]] void sys_thread_exit(void);

@@ -68,11 +68,11 @@ u64 select_pipes(u64 mark, u64 rounds) {
         bits |= 1UL << ready[i];
     }
     for (u64 i = 0; i < rounds; i++) {
-        u64 sets[2] = {bits, 0};
+        struct sets sets = {{bits}, {0}};
         REGION_BEGIN(mark);
-        i64 n = sys_select(sets, -1);
+        i64 n = sys_select(&sets, -1);
         REGION_END(mark);
-        wrong += n != DESCRIPTORS || sets[0] != bits;
+        wrong += n != DESCRIPTORS || sets.read[0] != bits;
     }
     for (u64 i = 0; i < DESCRIPTORS; i++)
         sys_close(ready[i]);

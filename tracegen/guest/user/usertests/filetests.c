@@ -199,7 +199,7 @@ int redirection(void) {
         return 0;
     if (strcmp(text, "into a file\n") != 0)
         return 0;
-    return sys_dup2(9, 1) == -1 && sys_dup2(file, 99) == -1 && sys_dup2(file, file) == file && sys_close(file) == 0 &&
+    return sys_dup2(9, 1) == -1 && sys_dup2(file, 999) == -1 && sys_dup2(file, file) == file && sys_close(file) == 0 &&
            sys_unlink("output") == 0;
 }
 

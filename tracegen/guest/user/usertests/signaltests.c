@@ -110,22 +110,23 @@ int selection(void) {
     char byte;
     if (sys_pipe(first) || sys_pipe(second))
         return 0;
-    u64 both = 1UL << first[0] | 1UL << second[0], sets[2] = {both, 1UL << second[1]};
-    if (sys_select(sets, -1) != 1 || sets[0] || sets[1] != 1UL << second[1])
+    u64 both = 1UL << first[0] | 1UL << second[0], before = sys_time();
+    struct sets sets = {{both}, {1UL << second[1]}}, none = {{both}, {0}}, some = none, ended = none, wrong = {{1UL << 13}, {0}};
+    if (sys_select(&sets, -1) != 1 || sets.read[0] || sets.write[0] != 1UL << second[1])
         return 0;
-    u64 none[2] = {both, 0}, before = sys_time();
-    if (sys_select(none, 0) != 0 || none[0] || (none[0] = both, sys_select(none, 3)) != 0 || sys_time() - before < 20000000)
+    if (sys_select(&none, 0) != 0 || none.read[0])
+        return 0;
+    none.read[0] = both;
+    if (sys_select(&none, 3) != 0 || sys_time() - before < 20000000)
         return 0;
     i64 child = sys_fork();
     if (child == 0) {
         sys_sleep(1);
         sys_exit(sys_write(second[1], "x", 1) == 1 ? EXIT_OK : EXIT_WRONG);
     }
-    u64 some[2] = {both, 0};
-    if (sys_select(some, -1) != 1 || some[0] != 1UL << second[0] || sys_read(second[0], &byte, 1) != 1 || reap(child))
+    if (sys_select(&some, -1) != 1 || some.read[0] != 1UL << second[0] || sys_read(second[0], &byte, 1) != 1 || reap(child))
         return 0;
     sys_close(first[1]);
-    u64 ended[2] = {both, 0}, wrong[2] = {1UL << 13, 0};
-    return sys_select(ended, -1) == 1 && ended[0] == 1UL << first[0] && sys_select(wrong, 0) == -1 &&
-           sys_select((u64 *)KERNEL_BASE, 0) == -1;
+    return sys_select(&ended, -1) == 1 && ended.read[0] == 1UL << first[0] && sys_select(&wrong, 0) == -1 &&
+           sys_select((struct sets *)KERNEL_BASE, 0) == -1;
 }

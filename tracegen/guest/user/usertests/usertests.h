@@ -30,6 +30,7 @@ int atomic_counter(void);
 int barriers(void);
 int futexes(void);
 int fork_of_threads(void);
+int unmap_of_threads(void);
 int thread_ends(void);
 int thread_chains(void);
 int fork_storm(void);
@@ -64,6 +65,15 @@ int interruptions(void);
 int woken(void);
 int signals_of_programs(void);
 int selection(void);
+
+// sockettests.c
+int datagrams(void);
+int refused_sockets(void);
+int streams(void);
+int stream_ends(void);
+int many_connections(void);
+int sockets_out(void);
+int socket_selection(void);
 
 // directorytests.c
 int directories(void);

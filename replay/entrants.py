@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from replay.count import Counts, count, refuse_unfit, settle
 from replay.errors import UserError, unknown
 from replay.machine import Machine
+from replay.memory.parameters import CACHES, on_machine
 from replay.model import Model
 from replay.prepare import Prepared, Progress
 from replay.price import cost_table, price, primitives
@@ -62,7 +63,7 @@ def compare(
     ``settings`` and ``prices`` are what the user states; each goes to whoever takes it.  Raises UserError for one
     that nobody takes, and for a value that is refused.
     """
-    check(entrants, prepared, settings, prices)
+    entrants = check(entrants, prepared, settings, prices)
     jobs = {(model.name, e.machine.name): (model, e.machine) for e in entrants for model in (e.bare, e.model)}
     counts = _count_all(prepared, jobs, settings, progress)
     return [
@@ -79,14 +80,26 @@ def compare(
 
 def check(
     entrants: Sequence[Entrant], prepared: Prepared, settings: Mapping[str, Any], prices: Mapping[str, Any]
-) -> None:
-    """Raise UserError for a parameter or price that nobody takes and for a value that is refused."""
-    _refuse_untaken("parameter", settings, {p.name for e in entrants for m in e[:2] for p in m.parameters})
-    _refuse_untaken("price", prices, {name for entrant in entrants for name in entrant.machine.prices})
+) -> list[Entrant]:
+    """``entrants`` with their models as they are on their machines.
+
+    Raises UserError for a parameter or price that nobody takes and for a value that is refused.
+    """
+    entrants = [_on_machine(entrant, settings) for entrant in entrants]
+    refuse_untaken("parameter", settings, {p.name for e in entrants for m in e[:2] for p in m.parameters})
+    refuse_untaken("price", prices, {name for entrant in entrants for name in entrant.machine.prices})
     for entrant in entrants:
         primitives(entrant.machine, prepared.meta, entrant.taken(prices))
         for model in entrant[:2]:
             settle(model, entrant.machine, prepared.meta, taken(settings, model))
+    return entrants
+
+
+def _on_machine(entrant: Entrant, settings: Mapping[str, Any]) -> Entrant:
+    """``entrant`` with its models as they are on its machine, with what the user sets."""
+    about_memory = {name: value for name, value in settings.items() if name == CACHES}
+    model, bare = (on_machine(model, entrant.machine, about_memory) for model in (entrant.model, entrant.bare))
+    return entrant._replace(model=model, bare=bare)
 
 
 def taken(settings: Mapping[str, Any], model: Model) -> dict[str, Any]:
@@ -95,7 +108,8 @@ def taken(settings: Mapping[str, Any], model: Model) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name in names}
 
 
-def _refuse_untaken(what: str, given: Iterable[str], known: set[str]) -> None:
+def refuse_untaken(what: str, given: Iterable[str], known: set[str]) -> None:
+    """Raise UserError for a "parameter" or a "price" that is not among those that anybody takes."""
     for name in given:
         if name not in known:
             raise unknown(what, name, known, "replay explain MODEL" if what == "parameter" else "replay machines")
@@ -128,7 +142,7 @@ def _count_all(
         model, machine = jobs[job]
         return count(prepared, model, machine, taken(settings, model), crowd.member())
 
-    crowd = _Crowd(progress, len(jobs) * prepared.columns.kind.size)
+    crowd = Crowd(progress, len(jobs) * prepared.columns.kind.size)
     threads = at_once(prepared, [model for model, _ in jobs.values()])
     with ThreadPoolExecutor(threads) as pool:
         try:
@@ -139,11 +153,11 @@ def _count_all(
             raise
 
 
-class _StoppedError(Exception):
+class StoppedError(Exception):
     """Somebody else failed, or Ctrl-C came."""
 
 
-class _Crowd:
+class Crowd:
     """Counts that go on at the same time, shown as one."""
 
     def __init__(self, progress: Progress | None, rows: int) -> None:
@@ -151,10 +165,11 @@ class _Crowd:
         self._lock, self._stopped = threading.Lock(), threading.Event()
 
     def stop(self) -> None:
+        """Let each member end at its next step."""
         self._stopped.set()
 
     def member(self) -> Progress:
-        """What one of the counts calls with how far it is; raises _StoppedError once the crowd is stopped."""
+        """What one of the counts calls with how far it is; raises StoppedError once the crowd is stopped."""
         before = 0
 
         def advance(done: int, _total: int) -> None:
@@ -166,7 +181,7 @@ class _Crowd:
 
     def _advance(self, rows: int) -> None:
         if self._stopped.is_set():
-            raise _StoppedError
+            raise StoppedError
         with self._lock:
             self._done += rows
             if self._progress:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from replay.bill import moments_table, stretches_table
-from replay.compare import taken
 from replay.count import Counts, count
+from replay.entrants import taken
 from replay.errors import UserError
 from replay.machine import Machine
+from replay.memory.parameters import on_machine
 from replay.model import Model
 from replay.prepare import Prepared, Progress
 from replay.price import price
@@ -24,7 +25,10 @@ MOMENTS, STRETCHES = "moments.parquet", "stretches.parquet"
 TABLES = {"rows": "prices.parquet", "native_rows": "native.parquet"}
 """Part of the document that is stored as a table -> its file."""
 
-FILES = (MANIFEST, COUNTS, MOMENTS, STRETCHES, *TABLES.values())
+TABLE_FILES = {"counts": COUNTS, "moments": MOMENTS, "stretches": STRETCHES}
+"""Table beside the document -> its file."""
+
+FILES = (MANIFEST, *TABLE_FILES.values(), *TABLES.values())
 
 
 class Outcome(NamedTuple):
@@ -64,6 +68,7 @@ def outcome(
     ``settings``, ``prices`` and ``interval`` are what the user states.
     """
     settings = settings or {}
+    model, native = on_machine(model, machine, settings), on_machine(native, machine, settings)
     counts = count(prepared, model, machine, settings, progress, interval)
     bare = counts
     if native.name != model.name:
@@ -106,7 +111,7 @@ def _write(folder: Path, outcome: Outcome) -> None:
 
 
 def count_table(counts: Counts) -> Any:
-    """The counts that are not 0 as an Arrow table: run, vm, vcpu, interval, region, service, work, counter, n."""
+    """The counts that are not 0, an Arrow table: run, vm, vcpu, interval, region, service, work, class, counter, n."""
     import numpy as np
     import pyarrow as pa
 
@@ -124,6 +129,7 @@ def count_table(counts: Counts) -> Any:
             "region": words([counts.regions[p.region].name for p in counts.places], place),
             "service": words([p.service for p in counts.places], place),
             "work": words([p.work for p in counts.places], place),
+            "class": words([p.klass.name.lower() for p in counts.places], place),
             "counter": words(counts.counters, counter),
             "n": np.concatenate([part.n for part in counts.intervals]),
         }

@@ -1,0 +1,229 @@
+"""The Python API: what the command line does, as functions; results are dicts, polars frames and datasets.
+
+import replay
+
+trace = replay.load("pmake.arrow")
+replay.run(trace, "disco").document["total"]
+replay.sweep("grid.toml", "out/").points()
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import models
+from replay import document as documents
+from replay import entrants as comparison
+from replay import grid as grids
+from replay import prepare as preparation
+from replay.count import Counts
+from replay.dataset import Dataset, is_dataset, make_dataset, open_dataset
+from replay.entrants import Entrant
+from replay.errors import UserError
+from replay.grid import Grid
+from replay.machine import Machine, load_machine, load_prices
+from replay.model import Model
+from replay.plan import Contestant, Plan, Traced, make_plan
+from replay.prepare import Prepared, Progress
+from replay.price import primitives
+from replay.sweeping import Watcher, carry_out
+from replay.synthesize import synthesize as apply_rule
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Trace = Prepared | str | os.PathLike[str]
+"""A trace that ``load`` returned, or the path of its file."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trace charged to a model: the result document, and what was counted."""
+
+    document: dict[str, Any]
+    counts: Counts
+
+    def rows(self) -> pl.DataFrame:
+        """One row for each service, mechanism and counter: counts, cycles with bounds, sources."""
+        import polars as pl
+
+        return pl.DataFrame(self.document["rows"])
+
+    def services(self) -> pl.DataFrame:
+        """One row for each service, beside bare hardware."""
+        import polars as pl
+
+        return pl.DataFrame(self.document["services"])
+
+    def counted(self) -> pl.DataFrame:
+        """What was counted, by vCPU, interval, service, work and counter."""
+        import polars as pl
+
+        frame = pl.from_arrow(documents.count_table(self.counts))
+        assert isinstance(frame, pl.DataFrame)
+        return frame
+
+
+def load(trace: Trace, *, synthesize: str = "", cache: bool = True, progress: Progress | None = None) -> Prepared:
+    """The trace in the file ``trace``, ready to be charged; ``synthesize`` names a rule for what it lacks.
+
+    ``cache`` keeps it prepared in the user's cache folder.  Raises UserError for a file that is no whole trace.
+    """
+    if isinstance(trace, Prepared):
+        prepared = trace
+    else:
+        prepared = preparation.prepare(os.fspath(trace), use_cache=cache, progress=progress)
+    return apply_rule(prepared, synthesize) if synthesize else prepared
+
+
+def run(
+    trace: Trace,
+    model: str,
+    *,
+    machine: str | None = None,
+    set: Mapping[str, Any] | None = None,  # noqa: A002 - as the option is called
+    price: Mapping[str, Any] | None = None,
+    interval: int = 0,
+    progress: Progress | None = None,
+) -> Run:
+    """Charge ``trace`` to ``model``, beside its bare machine, as ``replay run`` does.
+
+    ``machine`` is a name or a file, by default the model's; ``set`` gives parameters, ``price`` prices in the price
+    set's units; ``interval`` is the number of retired instructions to count apart, 0 for the whole run.  Raises
+    UserError for names and values that are refused.
+    """
+    models.check(model)
+    prepared = load(trace)
+    chosen = models.load(model, prepared.meta.architecture)
+    hardware = hardware_for(chosen, prepared, machine)
+    primitives(hardware, prepared.meta, price)  # refuses a wrong price before anything is counted
+    bare = models.load(chosen.baseline)
+    document, counts = documents.run(prepared, chosen, bare, hardware, set, price, progress, interval)
+    return Run(as_asked(document, prepared.meta.architecture), counts)
+
+
+def compare(
+    trace: Trace,
+    *,
+    machine: str | None = None,
+    set: Mapping[str, Any] | None = None,  # noqa: A002 - as the option is called
+    price: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """Charge ``trace`` to every model, as ``replay compare`` does: the documents, and models left out with reasons.
+
+    Raises UserError if no model can be charged with it, and for names and values that are refused.
+    """
+    prepared = load(trace)
+    fit, left_out = entrants(prepared, machine)
+    if not fit:
+        raise UserError(f"no model can be charged with the trace; {left_out[0]['reason']}")
+    found = comparison.compare(prepared, fit, set or {}, price or {}, progress)
+    return [as_asked(document, prepared.meta.architecture) for document in found], left_out
+
+
+def sweep(
+    grid: Grid | str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    watcher: Watcher | None = None,
+    threads: int | None = None,
+) -> Dataset:
+    """Charge every point of ``grid`` (or of the file that states it) and keep the results in ``output``.
+
+    What is there already is not done again.  Raises UserError for a grid that is refused, before anything is counted.
+    """
+    found = grid if isinstance(grid, Grid) else grids.read_grid(os.fspath(grid))
+    planned = plan(found)
+    data = make_dataset(os.fspath(output))
+    carry_out(planned, data, watcher, threads)
+    return data
+
+
+def results(folder: str | os.PathLike[str]) -> Dataset | dict[str, Any]:
+    """What ``replay sweep -o`` wrote, as a dataset, or what ``replay run -o`` did, as its document.
+
+    Raises UserError for a folder of anything else.
+    """
+    where = os.fspath(folder)
+    return open_dataset(where) if is_dataset(where) else documents.load(where)
+
+
+def plan(grid: Grid, *, cache: bool = True, progress: Progress | None = None) -> Plan:
+    """What ``grid`` takes: points by the counts that they share.  Raises UserError for a grid that is refused."""
+    grids.check(grid)
+    contestants, left_out = list[Contestant](), list[dict[str, str]]()
+    for traced in _traces(grid, cache=cache, progress=progress):
+        for machine in grid.machines or (None,):
+            fit, unfit = _chosen(grid, traced, machine)
+            left_out += unfit
+            for entrant in fit:
+                sets = grid.price_sets or (None,)
+                contestants += [Contestant(traced, _with_prices(entrant, prices)) for prices in sets]
+    if not contestants:
+        raise UserError(f"no model can be charged with the grid's traces; {left_out[0]['reason']}")
+    return make_plan(grid, contestants, left_out)
+
+
+def _traces(grid: Grid, *, cache: bool, progress: Progress | None) -> Iterable[Traced]:
+    labels: dict[str, int] = {}
+    for trace in grid.traces:
+        label = Path(trace).stem
+        labels[label] = labels.get(label, 0) + 1
+        prepared = load(trace, synthesize=grid.synthesize, cache=cache, progress=progress)
+        yield Traced(label if labels[label] == 1 else f"{label} {labels[label]}", prepared)
+
+
+def _chosen(grid: Grid, traced: Traced, machine: str | None) -> tuple[list[Entrant], list[dict[str, str]]]:
+    prepared = traced.prepared
+    if grids.ALL in grid.models:
+        return entrants(prepared, machine)
+    found = []
+    for name in grid.models:
+        models.check(name)
+        model = models.load(name, prepared.meta.architecture)
+        entrant = Entrant(model, models.load(model.baseline), hardware_for(model, prepared, machine))
+        reason = comparison.unfit(entrant, prepared)
+        if reason:
+            raise UserError(f"{traced.label}: {reason}")
+        found.append(entrant)
+    return found, []
+
+
+def _with_prices(entrant: Entrant, prices: str | None) -> Entrant:
+    if prices is None:
+        return entrant
+    return entrant._replace(machine=replace(entrant.machine, price_set=prices, prices=load_prices(prices)))
+
+
+def entrants(prepared: Prepared, machine: str | None) -> tuple[list[Entrant], list[dict[str, str]]]:
+    """The models that can be charged with the trace, bare machines first; of the others, why not."""
+    found, left_out = [], []
+    for name in models.entries():
+        model = models.load(name)
+        where = machine or model.machine.get(prepared.meta.architecture)
+        if where is None:
+            reason = f"model {name} takes traces of {', '.join(model.fidelity)}, not of {prepared.meta.architecture}"
+        else:
+            entrant = Entrant(model, models.load(model.baseline), load_machine(where))
+            reason = comparison.unfit(entrant, prepared)
+            found += [] if reason else [entrant]
+        left_out += [{"model": name, "reason": reason}] if reason else []
+    return sorted(found, key=lambda e: e.model is not e.bare), left_out
+
+
+def hardware_for(model: Model, prepared: Prepared, machine: str | None) -> Machine:
+    """The machine called ``machine``, or the model's own for traces of this architecture.  Raises UserError."""
+    architecture = prepared.meta.architecture
+    if machine is None and architecture not in model.machine:
+        raise UserError(f"model {model.name} has no default machine for {architecture} traces; name one with --machine")
+    return load_machine(machine or model.machine[architecture])
+
+
+def as_asked(document: dict[str, Any], architecture: str) -> dict[str, Any]:
+    """``document`` with its models called as they are asked for on traces of ``architecture``."""
+    return document | {role: models.word(document[role], architecture) for role in ("model", "baseline")}

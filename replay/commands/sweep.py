@@ -1,0 +1,151 @@
+"""The command ``sweep``: every point of a grid, each count once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from replay import shell
+from replay.commands.charge import Cache, pairs
+from replay.commands.lists import Json, complete_machine, complete_model
+from replay.errors import UserError
+from replay.start import INTERRUPTED
+
+if TYPE_CHECKING:
+    from replay.grid import Grid
+    from replay.plan import Plan
+
+SWEEP_EXAMPLES = shell.examples(
+    "replay sweep grid.toml -o out/",
+    "replay sweep pmake.arrow --model ept --set stlb.entries=64:4096:*2 -o out/",
+    "replay sweep pmake.arrow --model all --price vm_exit=500:2000:+50 -o out/ --plan",
+)
+
+
+def sweep(
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="A grid (.toml), or traces.", metavar="GRID|TRACE...", show_default=False),
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", help="Folder or URI of the results; what is there is not done again."),
+    ] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="A design, or all; give it again for more.", autocompletion=complete_model),
+    ] = None,
+    machines: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--machine",
+            help="What it runs on; give it again for more.",
+            autocompletion=complete_machine,
+            show_default="the models'",
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Vary a parameter: a list 64,128 or a range 16:1024:*2.", metavar="NAME=VALUES"),
+    ] = None,
+    prices: Annotated[
+        list[str] | None,
+        typer.Option("--price", help="Vary a price: a list, or a range 500:2000:+50.", metavar="NAME=VALUES"),
+    ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Print what would be done, and do nothing.")] = False,
+    json: Json = False,
+    cache: Cache = True,
+) -> None:
+    """Charge traces to models at every point of a grid; a stopped sweep goes on where it was."""
+    if output is None and not plan:
+        raise UserError("a sweep keeps its results; give --output FOLDER, or --plan to see what it would do")
+    from replay import api
+
+    grid = _grid([str(file) for file in files], models, machines, settings, prices)
+    with shell.Progress("preparing") as progress:
+        planned = api.plan(grid, cache=cache, progress=progress)
+    if plan:
+        _show_plan(planned, output, json=json)
+        return
+    assert output is not None
+    _carry_out(planned, output, json=json)
+
+
+def _grid(
+    files: list[str],
+    models: list[str] | None,
+    machines: list[str] | None,
+    settings: list[str] | None,
+    prices: list[str] | None,
+) -> Grid:
+    """The grid that the command line states, on top of what a file does."""
+    from dataclasses import replace
+
+    from replay.grid import Grid, read_grid, with_axes
+
+    stated = [file for file in files if file.endswith(".toml")]
+    traces = tuple(file for file in files if not file.endswith(".toml"))
+    if len(stated) > 1:
+        raise UserError(f"{stated[1]}: a sweep has one grid; sweep the grids one after the other, into one folder")
+    grid = read_grid(stated[0]) if stated else Grid("sweep", (), ())
+    grid = replace(
+        grid,
+        traces=(*grid.traces, *traces),
+        models=tuple(models) if models else grid.models,
+        machines=tuple(machines) if machines else grid.machines,
+    )
+    return with_axes(with_axes(grid, "set", pairs("--set", settings)), "price", pairs("--price", prices))
+
+
+def _carry_out(planned: Plan, output: str, *, json: bool) -> None:
+    from replay.commands.status import Status
+    from replay.dataset import make_dataset
+    from replay.sweeping import carry_out, reasons
+
+    data = make_dataset(output)
+    try:
+        with Status() as status:
+            left_out = carry_out(planned, data, status)
+    except KeyboardInterrupt:
+        kept = len(planned.digests) - data.missing
+        raise shell.GuestFailureError(
+            f"interrupted; {kept:,} of {len(planned.digests):,} points are kept, the same command goes on from there",
+            INTERRUPTED,
+        ) from None
+    for line in (*reasons(left_out), *(f"{one['model']} left out: {one['reason']}" for one in planned.left_out)):
+        shell.say(line)
+    if json:
+        shell.write_json(data.points().to_dicts())
+        return
+    from reports.sweep_screen import sweep_screen
+
+    shell.show(*sweep_screen(data.points().to_dicts(), data.axes, shell.console().width))
+    shell.say(f"{len(planned.digests):,} points in {output}")
+
+
+def _show_plan(planned: Plan, output: str | None, *, json: bool) -> None:
+    """What would be done about each point, by the way its counts come about."""
+    there: set[str] = set()
+    runs: set[str] = set()
+    if output is not None:
+        from replay.dataset import is_dataset, open_dataset
+
+        if is_dataset(output):
+            data = open_dataset(output)
+            there, runs = data.finished(), {run for run in planned.jobs if data.has_run(run)}
+    document: dict[str, Any] = {
+        "points": len(planned.digests),
+        "there": len(there & set(planned.digests)),
+        "counts": len(planned.jobs),
+        "counts_there": len(runs),
+        "left_out": [dict(one) for one in planned.left_out],
+    }
+    if json:
+        shell.write_json(document)
+        return
+    shell.show(
+        f"{document['points']:,} points, {document['there']:,} of them there; they follow from "
+        f"{document['counts']:,} counts, {document['counts_there']:,} of them there."
+    )

@@ -1,0 +1,108 @@
+"""Memory before the first row: empty caches, pages that no node holds yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from replay.errors import UserError
+from replay.hw import caches, walk_caches
+from replay.memory.cached import NAMES, NOWHERE, Cached
+from replay.memory.hooks import Flat
+from replay.memory.parameters import BLOCKED, CACHES, FIRST_TOUCH, ROUND_ROBIN
+from replay.mmu import frames
+from replay.mmu.frames import Frames
+from replay.prepare import Prepared
+from replay.trace.schema import PAGE_BYTES, Segment
+
+ROUND = 4096
+"""Pages that a node's copies of all frames are a multiple of: a copy falls into the same sets as what it copies."""
+
+MOST_PAGES = 1 << 24
+MOST_WINDOWS = 10_000
+PMAP_ENTRY = 16
+
+
+def make_memory(
+    prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray, counters: tuple[str, ...]
+) -> Flat | Cached:
+    """The memory that ``settings`` state, which ticks ``counts`` by the numbers of ``counters``.  Raises UserError."""
+    if not settings.get(CACHES):
+        return Flat(np.uint64(0))
+    cpus = prepared.meta.vcpus
+    node = nodes_of_cpus(cpus, settings)
+    nodes = settings["memory.nodes"] or int(node[-1]) + 1
+    guest = guest_frames(prepared)
+    count = -(-(frames.number_of_frames(guest) + 1) // ROUND) * ROUND
+    room = max(16, count * PMAP_ENTRY // PAGE_BYTES)
+    machine_pages = count + (cpus + 1) * room
+    if machine_pages > MOST_PAGES:
+        size = machine_pages * PAGE_BYTES >> 30
+        raise UserError(f"a machine with caches would need {size} GB for this trace; the most is {MOST_PAGES >> 18} GB")
+    guest.page[np.isin(prepared.pages.segment, (Segment.DEVICE, Segment.UNCACHED))] = count - 1
+    windows = int(prepared.columns.n.sum(dtype=np.int64)) // settings["memory.window"] + 1
+    if windows > MOST_WINDOWS:
+        least = windows * settings["memory.window"] // MOST_WINDOWS + 1
+        raise UserError(
+            f"memory.window = {settings['memory.window']} makes {windows:,} windows; give at least {least:,}"
+        )
+    home = np.full(machine_pages, NOWHERE, np.uint8)
+    home[:count] = layout(count, prepared.meta.memory_bytes // PAGE_BYTES, nodes, settings["memory.layout"])
+    for cpu in range(cpus):
+        home[count + cpu * room : count + (cpu + 1) * room] = node[cpu]
+    home[count + cpus * room :] = np.arange(room) % nodes
+    return Cached(
+        counts=counts,
+        frames=guest,
+        caches=caches.make_caches(cpus, machine_pages * PAGE_BYTES, settings),
+        machine=np.arange(count, dtype=np.uint32),
+        lane=np.zeros(cpus, np.uint64),
+        node=node,
+        home=home,
+        turn=np.zeros(1, np.uint64),
+        served=np.zeros(windows * cpus * nodes, np.int64),
+        first=np.uint64(counters.index(NAMES[0])),
+        bypass=np.uint64(count - 1),
+        nodes=np.uint64(nodes),
+        window=np.int64(settings["memory.window"]),
+        windows=np.uint64(windows),
+        spread=np.uint64(settings["memory.layout"] == ROUND_ROBIN),
+        direct=np.uint64(settings["memory.walks"] == "first"),
+        monitor=np.uint64(count),
+        room=np.uint64(room),
+    )
+
+
+def nodes_of_cpus(cpus: int, settings: Mapping[str, Any]) -> np.ndarray:
+    """By CPU: the node that it is on; u8.  Raises UserError for a machine that has too few CPUs."""
+    nodes, each = settings["memory.nodes"], settings["memory.cpus_per_node"]
+    if nodes and nodes * each < cpus:
+        raise UserError(
+            f"memory.nodes = {nodes} of memory.cpus_per_node = {each} make {nodes * each} CPUs, "
+            f"and the trace has {cpus} virtual CPUs; give more of either"
+        )
+    found: np.ndarray = (np.arange(cpus) // each).astype(np.uint8)
+    return found
+
+
+def guest_frames(prepared: Prepared) -> Frames:
+    """Where the guest's pages lie, before the first row."""
+    pages = prepared.pages
+    names = [f"tables.{level}_{what}" for level in walk_caches.LEVELS for what in ("entries", "ways")]
+    tables = walk_caches.make_caches(
+        "tables", prepared.meta.vcpus, pages.vpn, (pages.leaf, pages.middle, pages.upper), dict.fromkeys(names, 0)
+    )
+    return frames.make_frames(prepared, tables)
+
+
+def layout(count: int, memory: int, nodes: int, how: str) -> np.ndarray:
+    """By machine page: the node that holds it from the start, or NOWHERE; u8.  ``memory`` are the guest's pages."""
+    if how in (FIRST_TOUCH, ROUND_ROBIN):
+        return np.full(count, NOWHERE, np.uint8)
+    number = np.arange(count)
+    held: np.ndarray = (np.minimum(number * nodes // memory, nodes - 1) if how == BLOCKED else number % nodes).astype(
+        np.uint8
+    )
+    return held

@@ -1,0 +1,172 @@
+"""Counts as files: a manifest, and tables of what is not 0.  What is read is what was written."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+
+from replay import sources, tariff
+from replay.count import Counts
+from replay.idle import Moments, Timeline
+from replay.pieces import Interval
+from replay.places import Place
+from replay.prepare import Region
+from replay.records import Parameter
+from replay.tariff import Tariff
+from replay.trace import meta as trace_meta
+from replay.trace.schema import ServiceClass
+
+RUN_VERSION = 1
+COUNTS, MOMENTS, TICKS = "counts.parquet", "moments.parquet", "ticks.parquet"
+MANIFEST = "manifest.json"
+"""Written last: a run that has it is whole."""
+
+MOMENT_COLUMNS = ("row", "kind", "vcpu", "units", "completion", "timed", "clock")
+
+DAMAGED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OSError)
+"""What reading a damaged file may raise."""
+
+
+def files(run: str, counts: Counts, rates: Tariff, parameters: tuple[Parameter, ...]) -> dict[str, bytes]:
+    """The files of the run called ``run`` by name, the manifest last."""
+    tables = {COUNTS: _count_table(counts), MOMENTS: _moment_table(counts), TICKS: _tick_table(counts)}
+    found = {name: _parquet(columns) for name, columns in tables.items()}
+    manifest = _manifest(run, counts, rates, parameters) | {"files": {name: len(data) for name, data in found.items()}}
+    return found | {MANIFEST: json.dumps(manifest, indent=1, sort_keys=True).encode() + b"\n"}
+
+
+def versions() -> dict[str, str]:
+    """What made the counts."""
+    import numba
+
+    try:
+        own = importlib.metadata.version("vmreplay")
+    except importlib.metadata.PackageNotFoundError:
+        own = "checkout"
+    return {
+        "vmreplay": own,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "numba": numba.__version__,
+        "sources": sources.digest("replay.count"),
+    }
+
+
+def _manifest(run: str, counts: Counts, rates: Tariff, parameters: tuple[Parameter, ...]) -> dict[str, Any]:
+    meta = replace(counts.meta, symbols=())
+    return {
+        "version": RUN_VERSION,
+        "run": run,
+        "trace": {
+            "digest": counts.digest,
+            "workload": meta.workload,
+            "arguments": list(meta.arguments),
+            "architecture": meta.architecture,
+            "vcpus": meta.vcpus,
+            "unfinished": counts.unfinished,
+            "synthesized": counts.synthesized,
+        },
+        "meta": json.loads(meta.to_json()),
+        "model": counts.model,
+        "settings": dict(counts.settings),
+        "parameters": [asdict(parameter) for parameter in parameters],
+        "interval": counts.interval,
+        "intervals": len(counts.intervals),
+        "classes": [klass.name for klass in counts.classes],
+        "places": [
+            {"service": p.service, "work": p.work, "region": p.region, "class": p.klass.name} for p in counts.places
+        ],
+        "regions": [{"marks": list(region.marks), "begun": region.begun} for region in counts.regions],
+        "idle": {"recorded": counts.timeline.moments.recorded, "reason": counts.timeline.moments.reason},
+        "tariff": tariff.to_document(rates),
+        "versions": versions(),
+    }
+
+
+def _count_table(counts: Counts) -> dict[str, np.ndarray]:
+    sizes = [part.at.size for part in counts.intervals]
+    vcpu, place, counter = np.unravel_index(np.concatenate([part.at for part in counts.intervals]), counts.n.shape)
+    return {
+        "vm": np.zeros(vcpu.size, np.int32),
+        "vcpu": vcpu.astype(np.int32),
+        "interval": np.repeat(np.arange(len(sizes), dtype=np.int32), sizes),
+        "place": place.astype(np.int32),
+        "counter": counter.astype(np.int32),
+        "n": np.concatenate([part.n for part in counts.intervals]),
+    }
+
+
+def _moment_table(counts: Counts) -> dict[str, np.ndarray]:
+    return {name: getattr(counts.timeline.moments, name) for name in MOMENT_COLUMNS}
+
+
+def _tick_table(counts: Counts) -> dict[str, np.ndarray]:
+    ticks = counts.timeline.ticks
+    moment, klass, counter = np.nonzero(ticks)
+    index = {"moment": moment, "class": klass, "counter": counter}
+    return {name: at.astype(np.int32) for name, at in index.items()} | {"n": ticks[moment, klass, counter]}
+
+
+def _parquet(columns: Mapping[str, np.ndarray]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = BytesIO()
+    pq.write_table(pa.table(dict(columns)), sink, compression="zstd")
+    return sink.getvalue()
+
+
+def _columns(data: bytes) -> dict[str, np.ndarray]:
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(BytesIO(data))
+    return {name: table.column(name).to_numpy() for name in table.column_names}
+
+
+def counts_of(manifest: Mapping[str, Any], read: Mapping[str, bytes]) -> Counts:
+    """The counts that ``files`` wrote, from the manifest and the tables' bytes; one of DAMAGED if they are not."""
+    meta = trace_meta.parse(json.dumps(manifest["meta"]).encode(), "manifest")
+    places = tuple(Place(p["service"], p["work"], ServiceClass[p["class"]], p["region"]) for p in manifest["places"])
+    counters = tuple(manifest["tariff"]["counters"])
+    classes = tuple(ServiceClass[name] for name in manifest["classes"])
+    shape = (meta.vcpus, len(places), len(counters))
+    intervals = _intervals(_columns(read[COUNTS]), shape, manifest["intervals"])
+    n = np.zeros(shape, np.int64)
+    for part in intervals:
+        np.add.at(n.reshape(-1), part.at, part.n)
+    moments = Moments(
+        **_columns(read[MOMENTS]), recorded=manifest["idle"]["recorded"], reason=manifest["idle"]["reason"]
+    )
+    ticks = np.zeros((moments.row.size, len(classes), len(counters)), np.int64)
+    cells = _columns(read[TICKS])
+    ticks[cells["moment"], cells["class"], cells["counter"]] = cells["n"]
+    return Counts(
+        n=n,
+        model=manifest["model"],
+        counters=counters,
+        places=places,
+        settings=manifest["settings"],
+        meta=meta,
+        digest=manifest["trace"]["digest"],
+        interval=manifest["interval"],
+        intervals=intervals,
+        regions=tuple(Region(tuple(region["marks"]), region["begun"]) for region in manifest["regions"]),
+        classes=classes,
+        timeline=Timeline(moments, ticks),
+        unfinished=manifest["trace"]["unfinished"],
+        synthesized=manifest["trace"]["synthesized"],
+    )
+
+
+def _intervals(cells: Mapping[str, np.ndarray], shape: tuple[int, ...], number: int) -> tuple[Interval, ...]:
+    at = np.ravel_multi_index((cells["vcpu"], cells["place"], cells["counter"]), shape)
+    ends = np.searchsorted(cells["interval"], np.arange(number + 1))
+    pieces = zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)
+    return tuple(Interval(at[a:b], cells["n"][a:b]) for a, b in pieces)

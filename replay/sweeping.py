@@ -1,0 +1,291 @@
+"""Sweeps: carry a plan out into a dataset, each count once, and go on where another sweep left off."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from replay.count import Counts, count
+from replay.dataset import PRICE, SET, Dataset, digest
+from replay.entrants import Crowd, at_once
+from replay.errors import UserError
+from replay.model import IDLE
+from replay.plan import Group, Job, Plan
+from replay.reprice import PricePoints, Repriced, Side, reprice
+from replay.tariff import tariff_of
+
+if TYPE_CHECKING:
+    import polars as pl
+
+FLUSH_SECONDS = 5.0
+"""Finished points are kept at least this often; what a kill takes is priced again from the counts."""
+
+FLUSH_POINTS = 20_000
+"""Points in a part, and priced at once."""
+
+
+class Watcher(Protocol):
+    """Who wants to know how far a sweep is."""
+
+    def begin(self, points: int, there: int) -> None:
+        """A sweep of so many points begins, of which so many are there already."""
+
+    def counting(self, rows: int, total: int) -> None:
+        """So many rows of traces are counted, of so many in all."""
+
+    def finished(self, points: int) -> None:
+        """So many more points are finished."""
+
+
+def carry_out(
+    plan: Plan, data: Dataset, watcher: Watcher | None = None, threads: int | None = None
+) -> list[dict[str, Any]]:
+    """Do what ``plan`` asks for and ``data`` lacks.  Returns what was left out: {points, reason}.
+
+    A point whose hardware cannot be (ways that do not divide) is left out.  Raises UserError where nothing is left, or
+    files cannot be written; what was finished stays, and the same call goes on from there.
+    """
+    data.add_grid(grid_document(plan, plan.digests))
+    there = data.finished()
+    groups = [group for group in (_unfinished(group, there) for group in plan.groups) if group.digests]
+    work = _Work(plan, data, groups, watcher)
+    if watcher:
+        watcher.begin(len(plan.digests), len(plan.digests) - sum(len(group.digests) for group in groups))
+    try:
+        work.run(threads)
+    finally:
+        work.flush()
+    lost = {point for group in work.failed for point in group.digests}
+    if lost:
+        data.add_grid(grid_document(plan, [point for point in plan.digests if point not in lost]))
+    if lost and len(lost) == len(plan.digests):
+        raise UserError(work.reasons[0]["reason"])
+    return work.reasons
+
+
+def grid_document(plan: Plan, points: list[str]) -> dict[str, Any]:
+    """What a dataset keeps of a plan's grid."""
+    grid = plan.grid
+    contestants = list(
+        dict.fromkeys(
+            (g.contestant.trace.label, g.ours.model.name, g.contestant.entrant.machine.name) for g in plan.groups
+        )
+    )
+    varied = [name for at, name in enumerate(("trace", "model", "machine")) if len({c[at] for c in contestants}) > 1]
+    blocks = [{"names": list(block.names), "rows": [list(row) for row in block.rows]} for block in grid.blocks]
+    stated = {
+        "contestants": [list(contestant) for contestant in contestants],
+        "traces": sorted({group.contestant.trace.prepared.digest for group in plan.groups}),
+        "blocks": blocks,
+        "interval": grid.interval,
+        "synthesize": grid.synthesize,
+    }
+    axes = [*varied, *(name for block in grid.blocks if len(block.rows) > 1 for name in block.names)]
+    return {
+        "name": grid.name,
+        "stated": stated,
+        "axes": axes,
+        "points": points,
+        "runs": len(plan.jobs),
+        "left_out": [dict(one) for one in plan.left_out],
+    }
+
+
+def _unfinished(group: Group, there: set[str]) -> Group:
+    """``group`` without the points that are there."""
+    kept = [at for at, point in enumerate(group.digests) if point not in there]
+    points = PricePoints(group.points.names, group.points.values[kept])
+    return Group(
+        group.contestant, group.ours, group.bare, group.stated, points, tuple(group.digests[at] for at in kept)
+    )
+
+
+class _Work:
+    """Counts that are missing, and groups that wait for them."""
+
+    def __init__(self, plan: Plan, data: Dataset, groups: list[Group], watcher: Watcher | None) -> None:
+        self.plan, self.data, self.watcher = plan, data, watcher
+        self.failed: list[Group] = []
+        self.reasons: list[dict[str, Any]] = []
+        self._waiting: dict[str, list[Group]] = {}  # by run
+        self._uses = Counter(run for group in groups for run in {group.ours.run, group.bare.run})
+        for group in groups:
+            for run in {group.ours.run, group.bare.run}:
+                self._waiting.setdefault(run, []).append(group)
+        self._held: dict[str, Counts] = {}
+        self._broken: dict[str, str] = {}
+        self._ready = {run for run in self._waiting if data.has_run(run)}
+        self._groups = groups
+        self._done: list[tuple[Group, Repriced]] = []
+        self._flushed = time.monotonic()
+
+    def run(self, threads: int | None) -> None:
+        """Count what is missing, and price each group as soon as its counts are there."""
+        missing = [self.plan.jobs[run] for run in self._waiting if run not in self._ready]
+        rows = sum(job.trace.prepared.columns.kind.size for job in missing)
+        crowd = Crowd(self.watcher.counting if self.watcher else None, rows)
+        for group in self._groups:
+            self._price(group)
+        if not missing:
+            return
+        if threads is None:
+            threads = min(at_once(job.trace.prepared, [job.model]) for job in missing)
+        with ThreadPoolExecutor(threads) as pool:
+            try:
+                self._count_all(pool, deque(missing), crowd, threads)
+            except BaseException:
+                crowd.stop()  # the others end at their next step
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+
+    def _count_all(self, pool: ThreadPoolExecutor, missing: deque[Job], crowd: Crowd, threads: int) -> None:
+        running: dict[Future[Counts], Job] = {}
+        while missing or running:
+            while missing and len(running) <= threads:
+                job = missing.popleft()
+                running[pool.submit(self._count, job, crowd)] = job
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                job = running.pop(future)
+                try:
+                    self._held[job.run] = future.result()
+                except HardwareError as error:
+                    self._broken[job.run] = str(error)
+                self._ready.add(job.run)
+                for group in self._waiting[job.run]:
+                    self._price(group)
+
+    def _count(self, job: Job, crowd: Crowd) -> Counts:
+        prepared = job.trace.prepared
+        try:
+            found = count(prepared, job.model, job.machine, job.given, crowd.member(), job.interval)
+        except UserError as error:
+            raise HardwareError(str(error)) from None
+        self.data.add_run(job.run, found, tariff_of(job.model), job.model.parameters)
+        return found
+
+    def _price(self, group: Group) -> None:
+        """Price ``group`` if its counts are there."""
+        runs = {group.ours.run, group.bare.run}
+        if not runs <= self._ready:
+            return
+        broken = [self._broken[run] for run in runs if run in self._broken]
+        if broken:
+            self.failed.append(group)
+            self.reasons.append({"points": len(group.digests), "reason": broken[0]})
+        else:
+            self._price_all(group)
+        for run in runs:
+            self._uses[run] -= 1
+            if not self._uses[run]:
+                self._held.pop(run, None)
+
+    def _price_all(self, group: Group) -> None:
+        ours, bare = ((self._counts(job), tariff_of(job.model)) for job in (group.ours, group.bare))
+        for first in range(0, group.points.size, FLUSH_POINTS):
+            lanes = slice(first, first + FLUSH_POINTS)
+            points = PricePoints(group.points.names, group.points.values[lanes])
+            part = Group(group.contestant, group.ours, group.bare, group.stated, points, group.digests[lanes])
+            self._done.append((part, reprice(ours, bare, group.contestant.entrant.machine, points)))
+            pending = sum(len(done.digests) for done, _ in self._done)
+            if pending >= FLUSH_POINTS or time.monotonic() - self._flushed > FLUSH_SECONDS:
+                self.flush()
+        if self.watcher:
+            self.watcher.finished(len(group.digests))
+
+    def _counts(self, job: Job) -> Counts:
+        if job.run not in self._held:
+            self._held[job.run] = self.data.counts(job.run)
+        return self._held[job.run]
+
+    def flush(self) -> None:
+        """Keep the points that are finished."""
+        done, self._done, self._flushed = self._done, [], time.monotonic()
+        if done:
+            import polars as pl
+
+            machines = {group.contestant.entrant.machine.name: group.contestant.entrant.machine for group, _ in done}
+            for machine in machines.values():
+                self.data.add_machine(machine)
+            points = pl.concat([point_table(group, found) for group, found in done], how="diagonal_relaxed")
+            self.data.add_points(points, pl.concat([row_table(group, found) for group, found in done]))
+
+
+class HardwareError(Exception):
+    """Hardware that cannot be, as the model says when it is made."""
+
+
+def point_table(group: Group, found: Repriced) -> pl.DataFrame:
+    """One row for each point of ``group``."""
+    import polars as pl
+
+    from replay.dataset import machine_document
+
+    prepared, entrant = group.contestant.trace.prepared, group.contestant.entrant
+    alike: Mapping[str, Any] = {
+        "run": group.ours.run,
+        "bare": group.bare.run,
+        "trace": group.contestant.trace.label,
+        "trace_digest": prepared.digest,
+        "workload": prepared.meta.workload,
+        "architecture": prepared.meta.architecture,
+        "vcpus": prepared.meta.vcpus,
+        "model": group.ours.model.name,
+        "baseline": group.bare.model.name,
+        "machine": entrant.machine.name,
+        "machine_digest": digest(machine_document(entrant.machine)),
+        "price_set": entrant.machine.price_set,
+        "synthesized": prepared.synthesized,
+        "fidelity": group.ours.model.fidelity[prepared.meta.architecture],
+        **{SET + name: value for name, value in group.stated.items()},
+    }
+    prices = {PRICE + name: group.points.values[:, at] for at, name in enumerate(group.points.names)}
+    return pl.DataFrame({"point": list(group.digests)}).with_columns(
+        *(pl.lit(value).alias(name) for name, value in alike.items()),
+        *(pl.Series(name, values) for name, values in (prices | found.totals).items()),
+    )
+
+
+def row_table(group: Group, found: Repriced) -> pl.DataFrame:
+    """One row for each point of ``group``, side, mechanism and counter."""
+    import polars as pl
+
+    sides = zip(("model", "bare"), (group.ours.model, group.bare.model), (found.ours, found.bare), strict=True)
+    return pl.concat([_side_table(group.digests, name, model.mechanism, side) for name, model, side in sides])
+
+
+def _side_table(points: tuple[str, ...], name: str, mechanism: Any, side: Side) -> pl.DataFrame:
+    import polars as pl
+
+    lanes, counters = len(points), len(side.counters)
+    ticks = np.repeat(side.counts[:, None], lanes, axis=1)
+    if IDLE in side.counters:
+        ticks[side.counters.index(IDLE)] = side.idle[0]
+    value, low, high = (side.cycles[at].reshape(-1) for at in range(3))
+    names = pl.Series("counter", side.counters, dtype=pl.String)
+    return pl.DataFrame(
+        {
+            "point": pl.Series(points).gather(np.tile(np.arange(lanes), counters)),
+            "side": pl.repeat(name, lanes * counters, eager=True),
+            "mechanism": pl.Series([mechanism(c) for c in side.counters], dtype=pl.String).gather(
+                np.repeat(np.arange(counters), lanes)
+            ),
+            "counter": names.gather(np.repeat(np.arange(counters), lanes)),
+            "count": ticks.reshape(-1),
+            "cycles": value,
+            "low": low,
+            "high": high,
+        }
+    )
+
+
+def reasons(left_out: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What was left out and why, a line for each reason."""
+    found: Counter[str] = Counter()
+    for one in left_out:
+        found[one["reason"]] += one["points"]
+    return [f"{points:,} points left out: {reason}" for reason, points in found.items()]

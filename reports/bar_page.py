@@ -1,0 +1,67 @@
+"""A figure of bars as a page of Markdown: its drawing, all heights and values beside the paper's, why they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reports.bar_screen import MARKS, legend, reasons
+
+Table = Mapping[str, Any]
+
+
+def page(found: Table) -> str:
+    """The page of a ``figure_table``, which expects the figure's drawing beside it as NAME.svg."""
+    verdicts = ", ".join(f"{n} {verdict}" for verdict, n in found["verdicts"].items())
+    parts = [
+        f"# {found['title']}",
+        f"{found['source'].partition(': ')[2]}. Made by `replay study {found['study']}`.",
+        f"![Bars of ours and of the paper's, stacked side by side]({found['study']}.svg)",
+        "\n".join(_heights(found)),
+        *(["\n".join(_values(found))] if any(bar["values"] for bar in found["bars"]) else []),
+        legend(found),
+        f"Of what was published: {verdicts}.",
+        *_why(found),
+        "\n".join(["## Our guests", "", *_guests(found)]),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _heights(found: Table) -> Iterator[str]:
+    """Heights as ``ours / the paper's``, with the verdict."""
+    titles = list(found["titles"].values())
+    yield _line("ours / the paper's", *titles, "total")
+    yield _line("---", *["---:"] * (len(titles) + 1))
+    for bar in found["bars"]:
+        yield _line(f"{bar['group']}, {bar['title']}", *map(_height, [*bar["segments"].values(), bar["total"]]))
+
+
+def _height(value: Table) -> str:
+    published = "" if value["published"] is None else f" / {value['published']:.1f} {MARKS[value['verdict']]}"
+    return f"{value['ours']:.1f}{published}"
+
+
+def _values(found: Table) -> Iterator[str]:
+    yield _line("", "", "ours", "the paper's", "verdict")
+    yield _line("---", "---", "---:", "---:", "---")
+    for bar in found["bars"]:
+        for name, value in bar["values"].items():
+            ours = "never" if value["ours"] is None else f"{value['ours']:.4g}"
+            title = found["value_titles"][name]
+            yield _line(
+                f"{bar['group']}, {bar['title']}", title, ours, f"{value['published']:g}", MARKS[value["verdict"]]
+            )
+
+
+def _why(found: Table) -> list[str]:
+    lines = [f"- {'; '.join(heights)}: {reason}" for reason, heights in reasons(found).items()]
+    return ["\n".join(["## Where it does not come out, and why", "", *lines])] if lines else []
+
+
+def _guests(found: Table) -> Iterator[str]:
+    for name, recipe in found["traces"].items():
+        yield f"- {name}: `{recipe['command']}`. {recipe.get('note', '')}".rstrip()

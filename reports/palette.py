@@ -1,0 +1,40 @@
+"""Colours of mechanisms: told apart by people who see few, on white and on black."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from reports.breakdown import by_mechanism
+from reports.result import Result
+
+OWN = {"direct execution": "#8a8f98", "idle": "#d5d8dd"}
+"""What the guest does itself is grey, so that colour is what a monitor adds."""
+
+HUES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a800", "#6a4c93", "#7f3b08", "#2ca8a0")
+"""After Okabe and Ito (2008), https://jfly.uni-koeln.de/color/: eight hues that colour-blind people tell apart."""
+
+REST = "other mechanisms"
+REST_COLOUR = "#5b4b3a"
+
+
+class Palette(NamedTuple):
+    """Mechanisms with a colour each, in the order in which bars stack them; the others share one."""
+
+    names: tuple[str, ...]
+    colours: tuple[str, ...]
+
+
+def palette(results: Sequence[Result]) -> Palette:
+    """Colours for the mechanisms of ``results``: those that cost most anywhere have one of their own."""
+    shares: dict[str, float] = {}
+    for result in results:
+        whole = result.document["total"]["native"] or 1
+        for part in by_mechanism(result.document):
+            shares[part.name] = max(shares.get(part.name, 0.0), part.cycles / whole)
+    dearest = [name for name in sorted(shares, key=lambda name: -shares[name]) if name not in OWN]
+    own = ["direct execution", *dearest[: len(HUES)]]
+    colours = [OWN["direct execution"], *HUES[: len(own) - 1]]
+    rest = [(REST, REST_COLOUR)] if len(dearest) > len(HUES) else []
+    found = [*zip(own, colours, strict=True), *rest, ("idle", OWN["idle"])]
+    return Palette(tuple(name for name, _ in found), tuple(colour for _, colour in found))

@@ -1,0 +1,124 @@
+"use strict";
+
+// The page: its data, what the reader moves, and what follows from that.
+const Page = (() => {
+  const state = { data: null, given: {}, priced: [], points: [], views: new Map(), waits: true };
+
+  async function unpack(text) {
+    const bytes = Uint8Array.from(atob(text.trim()), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return JSON.parse(await new Response(stream).text());
+  }
+
+  function reprice() {
+    const { data, given } = state;
+    state.priced = data.runs.map((run) =>
+      Pricing.price(run, data.traces[run.trace], data.machines[run.machine].records, given[run.machine] || {}));
+    const texts = {};
+    data.runs.forEach((run, at) => {
+      for (const [key, text] of Object.entries(Cells.ofRun(run, state.priced[at]))) texts[`${at}/${key}`] = text;
+    });
+    if (data.sweep) {
+      state.points = Sweep.price(data.sweep, data.machines, given);
+      Object.assign(texts, Sweep.texts(state.points));
+    }
+    Cells.fill(document, texts);
+  }
+
+  // The specification and the data of the chart in an element.
+  function chartOf(element) {
+    const { data, priced } = state;
+    const kind = element.dataset.chart;
+    if (kind === "bars") return [data.charts.bars, Charts.bars(data.runs, priced, data.palette, state.waits)];
+    if (kind !== "timeline") return Sweep.chart(kind, data.sweep, state.points, data.charts);
+    const run = Number(element.dataset.run);
+    return [data.charts.timeline, Charts.timeline(data.runs[run], priced[run].prices, data.palette)];
+  }
+
+  const inSight = (element) => element.offsetParent !== null;
+
+  // Draws the charts that are in sight; those behind a closed summary wait until it opens.
+  async function draw(afresh) {
+    for (const element of document.querySelectorAll("[data-chart]")) {
+      const view = state.views.get(element);
+      if (!inSight(element)) continue;
+      const [spec, rows] = chartOf(element);
+      if (view && !afresh) await Charts.change(view, rows);
+      else state.views.set(element, await Charts.show(element, spec, rows));
+    }
+  }
+
+  let wanted = false;
+  let drawing = Promise.resolve();
+
+  // Prices at once; charts follow when the browser has time, once for many moves.
+  function update(afresh = false) {
+    reprice();
+    if (wanted && !afresh) return drawing;
+    wanted = true;
+    drawing = drawing.then(() => {
+      wanted = false;
+      return draw(afresh);
+    });
+    return drawing;
+  }
+
+  function setPrice(machine, name, value) {
+    const mine = (state.given[machine] ||= {});
+    if (value === null) delete mine[name];
+    else mine[name] = value;
+    const record = state.data.machines[machine].records.find((one) => one.name === name);
+    for (const input of document.querySelectorAll(`[data-machine="${machine}"][data-price="${name}"]`)) {
+      if (input.type === "button") input.hidden = value === null;
+      else if (input !== document.activeElement || value === null) input.value = value === null ? record.value : value;
+    }
+    const moved = Object.entries(state.given).flatMap(([where, all]) => Object.entries(all).map(([what, at]) => `--price ${what}=${at}`));
+    document.getElementById("moved").textContent = moved.join(" ");
+    document.getElementById("reset-all").disabled = !moved.length;
+    return update();
+  }
+
+  function listen() {
+    for (const input of document.querySelectorAll("input[data-price]")) {
+      input.addEventListener("input", () => {
+        const value = input.valueAsNumber;
+        if (value >= 0) setPrice(input.dataset.machine, input.dataset.price, value);
+      });
+    }
+    for (const button of document.querySelectorAll("button.reset")) {
+      button.addEventListener("click", () => setPrice(button.dataset.machine, button.dataset.price, null));
+    }
+    document.getElementById("reset-all").addEventListener("click", () => {
+      for (const [machine, all] of Object.entries(state.given)) for (const name of Object.keys(all)) setPrice(machine, name, null);
+    });
+    document.getElementById("waits")?.addEventListener("change", (event) => {
+      state.waits = event.target.checked;
+      update();
+    });
+    for (const details of document.querySelectorAll("details.run")) details.addEventListener("toggle", () => draw(false));
+    for (const choice of document.querySelectorAll(".axes select")) choice.addEventListener("change", () => update(true));
+    listenToTheme();
+    window.addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => (one.open = true)));
+  }
+
+  function listenToTheme() {
+    const theme = document.getElementById("theme");
+    const dark = window.matchMedia("(prefers-color-scheme: dark)");
+    theme.addEventListener("change", () => {
+      document.documentElement.dataset.theme = theme.value;
+      update(true);
+    });
+    dark.addEventListener("change", () => update(true));
+  }
+
+  async function open() {
+    state.data = await unpack(document.getElementById("data").textContent);
+    document.getElementById("sliders").open = !window.matchMedia("(max-width: 60rem)").matches;
+    listen();
+    await update(true);
+    document.documentElement.dataset.ready = "yes";
+  }
+
+  document.addEventListener("DOMContentLoaded", open);
+  return { state, setPrice, settled: () => drawing };
+})();

@@ -1,0 +1,87 @@
+"""The page of ``replay report`` in a real browser: it opens from disk, and its sliders do what ``--price`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .chromium import complaints, move, opened
+
+FIELDS = ("service", "work", "region", "counter", "count", "cycles", "low", "high")
+CHOICES = [
+    {},
+    {"stall.other": 0.7},
+    {"monitor_entry": 120, "stall.other": 1.3},
+    {"tlb_write": 631.4, "cpi": 1.1, "monitor_exit": 100},
+]
+
+
+def figures(driver: Any) -> dict[str, Any]:
+    """What the page has computed of its first run."""
+    found: dict[str, Any] = driver.execute_script(
+        "const { ours, bare, overhead } = Page.state.priced[0];"
+        "return { rows: ours.rows, native: bare.rows, ratio: overhead, idle: ours.idle };"
+    )
+    return found
+
+
+def lines(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """Rows of a result as comparable lines."""
+    return sorted(tuple(row[field] for field in FIELDS) for row in rows)
+
+
+def test_the_page_opens_from_disk_without_a_word(driver: Any, page: Path) -> None:
+    """The page asks no network for anything and writes nothing to the console."""
+    opened(driver, page)
+
+    asked = driver.execute_script("return performance.getEntriesByType('resource').map((one) => one.name)")
+    assert [] == [name for name in asked if not name.startswith("data:")]
+    assert [] == complaints(driver)
+
+
+@pytest.mark.parametrize("prices", CHOICES, ids=["stated", "one", "two", "three"])
+def test_a_slider_does_what_the_option_does(
+    driver: Any, page: Path, run_at: Callable[..., dict[str, Any]], prices: dict[str, float]
+) -> None:
+    """Rows, totals, idle time and bounds of the page are those of `replay run --price`, cycle for cycle."""
+    opened(driver, page)
+    for name, value in prices.items():
+        move(driver, "flash-1997", name, value)
+
+    found, document = figures(driver), run_at(prices)
+    assert lines(document["rows"]) == lines(found["rows"])
+    assert lines(document["native_rows"]) == lines(found["native"])
+    assert document["idle"]["recomputed"] == found["idle"]["value"]
+    total = document["total"]
+    assert total["overhead"] == found["ratio"]["value"]
+    bounds = (total["overhead_low"], total["overhead_high"])
+    assert pytest.approx(bounds, rel=1e-12) == (found["ratio"]["low"], found["ratio"]["high"])
+
+
+def test_bars_are_the_rows(driver: Any, page: Path, run_at: Callable[..., dict[str, Any]]) -> None:
+    """The chart that the browser shows has a bar for each mechanism, as long as its cycles at the moved price."""
+    opened(driver, page)
+    move(driver, "flash-1997", "monitor_entry", 120)
+
+    shown = driver.execute_script(
+        "return [...Page.state.views].find(([e]) => e.dataset.chart === 'bars')[1].data('bars')"
+        ".filter((one) => one.run === 'disco').map((one) => [one.mechanism, one.cycles])"
+    )
+    expected: dict[str, int] = {}
+    for row in run_at({"monitor_entry": 120})["rows"]:
+        expected[row["mechanism"]] = expected.get(row["mechanism"], 0) + row["cycles"]
+    assert expected == dict(shown)
+
+
+def test_reset_takes_a_price_back(driver: Any, page: Path, run_at: Callable[..., dict[str, Any]]) -> None:
+    """After a reset the price has its bounds again, and every figure is the first one."""
+    opened(driver, page)
+    move(driver, "flash-1997", "monitor_entry", 120)
+    driver.find_element("id", "reset-all").click()
+    driver.execute_async_script("Page.settled().then(arguments[0])")
+
+    assert lines(run_at({})["rows"]) == lines(figures(driver)["rows"])
+    assert "" == driver.find_element("id", "moved").text
