@@ -32,6 +32,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from replay import model
+from replay.columns import Inserted
 from replay.cpu import hal, reentry
 from replay.cpu.reentry import ABORTED, FULL, NESTED, NO_PAGE, Handlers
 from replay.hw import sets, tlb
@@ -97,6 +98,7 @@ EVENTS = {
     },
     "kernel TLB faults": {"kernel_tlb_fault": "misses on the guest kernel's unmapped segments, served from the pmap"},
     "device emulation": {"programmed_io": "loads and stores to device registers trapped"},
+    "interrupts of virtual CPUs": {"ipi_posted": "interrupts to another virtual CPU, posted to it"},
     "VCPU switches": {"vcpu_switch": "times another virtual CPU was scheduled and the TLB flushed"},
     "idle": {"idle": "device-time units spent waiting for an interrupt"},
 }
@@ -139,6 +141,7 @@ REACTIONS = (
     Row((*model.TABLE_CHANGES, *model.SPACES), Reaction.DIRECT),
     Row((Kind.ZEROED,), Reaction.HYPERCALL, may=("zeroed_page_call",)),
     Row((Kind.FREED,), Reaction.HYPERCALL, "freed_page_call"),
+    Row((Kind.IPI_SEND,), Reaction.TRAPPED, "ipi_posted"),
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
     Row((Kind.PORT,), Reaction.TRAPPED, "programmed_io"),
     Row((*model.DEVICES, *model.SERVICES, *model.THREADS, Kind.FILLED, Kind.HASHED, *model.MARKS), Reaction.DIRECT),
@@ -238,13 +241,13 @@ def second_level(m, at, pair):
 def forward(m, at, pair):
     """Re-enter the guest's refill handler, which writes ``pair`` to the TLB or is cut off by a miss on its table."""
     tick(m.counts, at, REFILLS_FORWARDED)
-    kernel_code(m, at, m.handlers.code[0])
+    kernel_code(m, at, m.handlers.code[at.vcpu << ONE])
     run, written = FULL, pair
     table = np.uint64(m.table[pair])
     if table != 0 and not tlb.touch(m.tlb, at, table) and not second_level(m, at, table):
         reentry.run_handler(m.counts, m.handlers, at, ABORTED, NO_PAGE)
         tick(m.counts, at, NESTED_REFILLS_FORWARDED)
-        kernel_code(m, at, m.handlers.code[1])
+        kernel_code(m, at, m.handlers.code[(at.vcpu << ONE) + ONE])
         run, written = NESTED, table
     reentry.run_handler(m.counts, m.handlers, at, run, pair << ONE if run == FULL else NO_PAGE)
     write_tlb(m, at, written)
@@ -295,10 +298,20 @@ def happen(m, at, row):
             pmap.use(m.pmap, np.uint64(row.page) + ONE)  # the call's price holds the allocation
     elif row.kind == Kind.FREED:
         give_back(m, np.uint64(row.page))
+    elif row.kind == Inserted.VCPU_SWITCH:
+        go_on(m, at, row)
     elif row.kind == Kind.IDLE:
         add(m.counts, at, IDLE_UNITS, np.int64(row.page))
     else:
         levels.invalidate(m.tlb, m.l2tlb, m.base, m.space, at.vcpu, row)
+
+
+@inline
+def go_on(m, at, row):
+    """Another VM's virtual CPU goes on: the TLB is empty, its space is current, its kernel handles refills."""
+    tlb.flush(m.tlb, at.vcpu)
+    m.base[at.vcpu], m.probed[at.vcpu] = row.payload[0], 0
+    reentry.go_on(m.handlers, at.vcpu, row.info)
 
 
 @inline
@@ -372,6 +385,7 @@ COSTS = {
     "programmed_io": TRAP + price("device_emulation"),
     "zeroed_page_call": TRAP + price("page_zero"),
     "freed_page_call": TRAP + price("page_free"),
+    "ipi_posted": price("ipi_post"),
     "vcpu_switch": TRAP + price("vcpu_switch") + price("tlb_flush"),
     "idle": price("device_unit"),
 }
@@ -385,6 +399,7 @@ MODEL = Model(
     reactions=REACTIONS,
     state=state,
     costs=COSTS,
+    vcpu_switch="vcpu_switch",
     replaces=(ServiceClass.REFILL, ServiceClass.PAGE_ZERO),
     needs=("access", "translation", "privilege", "crossing", "device"),
     fidelity={"mips64": "faithful", "x86-64": "hypothetical"},

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from replay.columns import Inserted
 from replay.jit import by_reference, inline, kernel, types_by_hook
 from replay.memory import hooks
 from replay.memory.cached import Cached
@@ -40,6 +41,7 @@ COMPLETED = np.uint8(255)
 EXTRA, EXCEPTION, SENSITIVE = int(Kind.EXTRA), int(Kind.EXCEPTION), int(Kind.SENSITIVE)
 RETURN, TLB_WRITE, TLB_PROBE = int(Kind.RETURN), int(Kind.TLB_WRITE), int(Kind.TLB_PROBE)
 SERVICE_ENTER, SERVICE_EXIT = int(Kind.SERVICE_ENTER), int(Kind.SERVICE_EXIT)
+VCPU_SWITCH = int(Inserted.VCPU_SWITCH)
 REFILL, NESTED_REFILL = int(Cause.REFILL), int(Cause.NESTED_REFILL)
 FETCH, LOAD8, STORE8 = int(Kind.FETCH), int(Kind.LOAD8), int(Kind.STORE8)
 TOUCH_FETCH, TOUCH_LOAD = int(Touch.FETCH), int(Touch.LOAD)
@@ -325,6 +327,11 @@ def count_rows(state, engine, columns, first, last):
             elif not _is_skipped(kind, skip):
                 engine.counts[base + _table_counter(engine, kind, info, page)] += 1
                 _happen(memory, state, at, Event(kind, info, page, engine.payload))
+                if kind == VCPU_SWITCH:  # the switch itself is booked to the virtual CPU that leaves
+                    _settle(engine, context, base, skip, left, references)
+                    references = np.int64(0)
+                    engine.place[vcpu] = page
+                    base, refill, skip, left = _enter(engine, vcpu)
             if kind != EXTRA and engine.payload[PENDING] != 0:
                 engine.payload[:] = 0  # used up: what the next row lacks reads as 0
             if kind == EXCEPTION and _interrupted_access(info):
