@@ -53,7 +53,6 @@ TABLE_MISSES = np.uint64(NAMES.index("table_local_miss"))
 FETCH, STORE1, ONE = int(Kind.FETCH), int(Kind.STORE1), np.uint64(1)
 PAGE, OFFSET, FRAME_SHIFT = np.uint64(PAGE_SHIFT), np.uint64((1 << PAGE_SHIFT) - 1), np.uint64(ENTRY_FRAME_SHIFT)
 VALID, ENTRY_SHIFT, IN_TABLE, LEVEL_BITS = np.uint64(ENTRY_VALID), np.uint64(3), np.uint64(511), np.uint64(9)
-CODE, LOAD, STORE = np.uint64(0), np.uint64(1), np.uint64(2)
 NOWHERE = 255
 """Node of a machine page that nobody missed on yet."""
 
@@ -89,35 +88,22 @@ def refer(m, at, ref):
         return NOTHING
     page = np.uint64(m.machine[m.lane[at.vcpu] + frame])
     address = (page << PAGE) | (np.uint64(ref.info) & OFFSET)
-    if ref.kind == FETCH:
-        if hw.at_hand(m.caches.code, at.vcpu, address):
-            return NOTHING
-        return _beyond(m, at.vcpu, at.base, at.retired, CODE, address)
-    if ref.kind < STORE1:
-        if hw.at_hand(m.caches.data, at.vcpu, address):
-            return NOTHING
-        return _beyond(m, at.vcpu, at.base, at.retired, LOAD, address)
-    if hw.writable_at_hand(m.caches, at.vcpu, address):
+    side, stores = np.uint64(ref.kind != FETCH), np.uint64(ref.kind >= STORE1)
+    if hw.at_hand(m.caches, at.vcpu, side, stores, address) != NOTHING:
         return NOTHING
-    return _beyond(m, at.vcpu, at.base, at.retired, STORE, address)
+    return _beyond(m, at.vcpu, at.base, at.retired, side, stores, address)
 
 
 @helper
-def _beyond(m, cpu, base, retired, what, address):
+def _beyond(m, cpu, base, retired, side, stores, address):
     """A reference whose line is not at hand."""
-    took = _look(m, cpu, what, address)
+    if stores != NOTHING:
+        took = hw.store(m.caches, cpu, address)
+    else:
+        took = hw.read(m.caches, cpu, side, address)
     if took != hw.HIT:
         _count(m, cpu, base, retired, took, address)
     return NOTHING
-
-
-@inline
-def _look(m, cpu, what, address):
-    if what == CODE:
-        return hw.fetch(m.caches, cpu, address)
-    if what == LOAD:
-        return hw.load(m.caches, cpu, address)
-    return hw.store(m.caches, cpu, address)
 
 
 @inline
@@ -177,7 +163,7 @@ def _read_entry(m, cpu, base, retired, frame, offset, direct):
 
 @inline
 def _table(m, cpu, base, retired, address, direct):
-    took = hw.load(m.caches, cpu, address) if direct != NOTHING else hw.walk(m.caches, cpu, address)
+    took = hw.read(m.caches, cpu, hw.DATA, address) if direct != NOTHING else hw.walk(m.caches, cpu, address)
     first = base + m.first
     m.counts[first + TABLE_REFERENCES] += 1
     if took & hw.L2_HIT:
@@ -195,8 +181,8 @@ def run_handler(m, at, code, lines, page):
     if code != 0 and frame != m.bypass:
         start = np.uint64(m.machine[m.lane[at.vcpu] + frame]) << PAGE
         for line in range(lines):
-            address = start | ((np.uint64(line) << m.caches.code.shift) & OFFSET)
-            took = hw.fetch(m.caches, at.vcpu, address)
+            address = start | ((np.uint64(line) << m.caches.first.shift[hw.CODE]) & OFFSET)
+            took = hw.read(m.caches, at.vcpu, hw.CODE, address)
             if took != hw.HIT:
                 _count(m, at.vcpu, at.base, at.retired, took, address)
     if page != 0:
