@@ -180,6 +180,8 @@ class Model:
     aliases: tuple[str, ...] = ()
     first_slice: Callable[[Mapping[str, Any]], int] | None = None
     """Settings -> instructions until the slice hook first runs; None if the model's time has no slices."""
+    places: bool = False
+    """Whether its monitor decides where machine pages lie, and moves them."""
     counters: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -192,6 +192,13 @@ def purge_page(caches, address, size):
     return written
 
 
+@helper
+def clean_page(caches, address, size):
+    """Write the changed lines of ``size`` bytes from machine byte ``address`` back; they stay where they are held."""
+    for line in range(address >> caches.second.shift, (address + size) >> caches.second.shift):
+        caches.directory[line] &= ~np.uint32(DIRTY)
+
+
 # -- one level --------------------------------------------------------------------------------------------------------
 
 

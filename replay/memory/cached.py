@@ -16,8 +16,9 @@ import numpy as np
 from replay.hw import caches as hw
 from replay.hw.caches import Caches
 from replay.jit import helper, inline
-from replay.memory import hooks
+from replay.memory import hooks, policy
 from replay.memory.hooks import NOTHING
+from replay.memory.policy import Policy
 from replay.mmu import frames
 from replay.mmu.frames import Frames
 from replay.trace.schema import ENTRY_FRAME_SHIFT, ENTRY_VALID, PAGE_SHIFT, Kind
@@ -74,10 +75,12 @@ class Cached(NamedTuple):
     nodes: np.uint64
     window: np.int64  # instructions in a window of ``served``
     windows: np.uint64
+    placed: np.uint64  # 1: where a page goes is decided when it is first missed on
     spread: np.uint64  # 1: pages go to nodes in turn; 0: to the node that misses first
     direct: np.uint64  # 1: hardware walkers look in the first-level data cache
     monitor: np.uint64  # first machine page of the monitor's structures
     room: np.uint64  # machine pages of each of them
+    policy: Policy
 
 
 @inline
@@ -91,25 +94,32 @@ def refer(m, at, ref):
     side, stores = np.uint64(ref.kind != FETCH), np.uint64(ref.kind >= STORE1)
     if hw.at_hand(m.caches, at.vcpu, side, stores, address) != NOTHING:
         return NOTHING
-    return _beyond(m, at.vcpu, at.base, at.retired, side, stores, address)
+    return _beyond(m, at.vcpu, at.base, at.retired, side, stores, frame, address)
 
 
 @helper
-def _beyond(m, cpu, base, retired, side, stores, address):
+def _beyond(m, cpu, base, retired, side, stores, frame, address):
     """A reference whose line is not at hand."""
-    if stores != NOTHING:
-        took = hw.store(m.caches, cpu, address)
-    else:
+    moved = NOTHING
+    if stores == NOTHING:
         took = hw.read(m.caches, cpu, side, address)
-    if took != hw.HIT:
-        _count(m, cpu, base, retired, took, address)
-    return NOTHING
+    else:
+        if m.policy.frames != NOTHING and m.policy.copies[frame] != 0:
+            moved = policy.collapse(m, base, frame)
+            address = (np.uint64(m.machine[m.lane[cpu] + frame]) << PAGE) | (address & OFFSET)
+        took = hw.store(m.caches, cpu, address)
+    if took == hw.HIT:
+        return moved
+    away = _count(m, cpu, base, retired, took, address)
+    if m.policy.frames == NOTHING or took & (hw.MEMORY | hw.UPGRADE) == NOTHING or moved != NOTHING:
+        return moved
+    return policy.noted(m, cpu, base, retired, frame, stores, away)
 
 
 @inline
 def _count(m, cpu, base, retired, took, address):
-    """Count what a reference took, by the node that serves it."""
-    first = base + m.first
+    """Count what a reference took, by the node that serves it; 1 if that is another node, else 0."""
+    first, away = base + m.first, NOTHING
     if took & hw.L2_HIT:
         m.counts[first + L2_HITS] += 1
     if took & (hw.MEMORY | hw.UPGRADE):
@@ -120,6 +130,7 @@ def _count(m, cpu, base, retired, took, address):
     if took & hw.WROTE_BACK:
         m.counts[first + WRITE_BACKS] += 1
     m.counts[first + LINES_LOST] += np.int64(took >> hw.LOST_SHIFT)
+    return away
 
 
 @inline
@@ -216,10 +227,19 @@ def _map(m, page, entry):
 
 
 @inline
-def give_back(m, _at, frame):
+def give_back(m, at, frame):
     """The next page of a frame that the guest freed is placed by whoever misses on it first."""
-    if frame < m.frames.memory and m.spread == 0:
-        m.home[frame] = NOWHERE
+    if frame < m.frames.memory:
+        if m.policy.frames != NOTHING:
+            policy.release(m, at.base, frame)
+        if m.placed != NOTHING:
+            m.home[frame] = NOWHERE
+
+
+@inline
+def interrupted(m, at, cpus):
+    """Count the CPUs that were interrupted because a page moved."""
+    m.counts[at.base + m.policy.first + policy.SHOOTDOWNS] += np.int64(cpus)
 
 
 hooks.bind(
