@@ -297,7 +297,7 @@ def happen(m, at, row):
             tick(m.counts, at, ZEROED_PAGE_CALLS)
             pmap.use(m.pmap, np.uint64(row.page) + ONE)  # the call's price holds the allocation
     elif row.kind == Kind.FREED:
-        give_back(m, np.uint64(row.page))
+        give_back(m, at, np.uint64(row.page))
     elif row.kind == Inserted.VCPU_SWITCH:
         go_on(m, at, row)
     elif row.kind == Kind.IDLE:
@@ -315,9 +315,9 @@ def go_on(m, at, row):
 
 
 @inline
-def give_back(m, frame):
+def give_back(m, at, frame):
     """Take the machine page of a freed frame away, and with it the kernel's own mapping in any virtual CPU's TLB."""
-    pmap.give_back(m.pmap, frame)
+    pmap.give_back(m.pmap, at, frame)
     if frame < np.uint64(m.direct.size):
         for vcpu in range(m.probed.size):
             tlb.drop(m.tlb, np.uint64(vcpu), np.uint64(m.direct[frame]))
@@ -349,7 +349,13 @@ def switch(m, at):
     return m.quantum
 
 
-bind(Disco, access=reference, event=happen, slice_ended=switch)
+@inline
+def moved(m, at, frame):
+    """A frame has another machine page: no hardware TLB may hold the old one; the second level is changed in place."""
+    return pmap.shoot_down(m.pmap, m.tlb, m.probed.size, at.vcpu, frame)
+
+
+bind(Disco, access=reference, event=happen, slice_ended=switch, moved=moved)
 
 # -- costs ------------------------------------------------------------------------------------------------------------
 
@@ -406,4 +412,5 @@ MODEL = Model(
     machine={"mips64": "flash-1997", "x86-64": "flash-1997"},
     rules={"x86-64": (*reentry.RULES, *hal.RULES)},
     first_slice=quantum,
+    places=True,
 )

@@ -187,6 +187,8 @@ class Model:
     """Settings -> instructions until the slice hook first runs; None if the model's time has no slices."""
     split: Split | None = None
     """Where what lies behind the first-level TLB can be counted apart."""
+    places: bool = False
+    """Whether its monitor decides where machine pages lie, and moves them."""
     counters: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
