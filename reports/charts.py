@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from reports.palette import Palette
+from reports.palette import HUES, Palette
 
 BAR_STEP = 30
 """Pixels of height of a bar and the gap after it."""
@@ -16,16 +16,24 @@ TALL = 260
 """Pixels of height of a curve or heat map."""
 
 
+_LEGEND = alt.Legend(orient="bottom", columns=alt.ExprRef("max(1, floor(width / 190))"), labelLimit=180)
+
+FITTED: Any = {"type": "fit-x", "contains": "padding"}
+"""A chart is as wide as its place, and as high as its marks and legend take."""
+
+SERIES = HUES
+"""Colours of curves."""
+
+
 def _colour(palette: Palette) -> alt.Color:
     scale = alt.Scale(domain=list(palette.names), range=list(palette.colours))
-    legend = alt.Legend(orient="bottom", columns=alt.ExprRef("max(1, floor(width / 190))"), labelLimit=180, title=None)
-    return alt.Color("mechanism:N", scale=scale, legend=legend)
+    return alt.Color("mechanism:N", scale=scale, legend=_LEGEND, title=None)
 
 
 def bars(names: Sequence[str], palette: Palette) -> Any:
     """Time over bare hardware's, a bar a run, stacked by mechanism; data ``bars`` and ``totals``."""
     order = list(names)
-    y = alt.Y("run:N", sort=order, title=None, axis=alt.Axis(labelLimit=150, ticks=False, domain=False))
+    y = alt.Y("run:N", sort=order, title=None, axis=alt.Axis(labelLimit=230, ticks=False, domain=False))
     stacked = (
         alt.Chart(alt.NamedData("bars"))
         .mark_bar()
@@ -53,7 +61,7 @@ def bars(names: Sequence[str], palette: Palette) -> Any:
         )
     )
     one = alt.Chart(alt.NamedData("one")).mark_rule(strokeDash=[4, 4]).encode(x="at:Q")
-    return alt.layer(stacked, one, limits).properties(width="container", height=BAR_STEP * len(order))
+    return alt.layer(stacked, one, limits).properties(width="container", height=BAR_STEP * len(order), autosize=FITTED)
 
 
 def timeline(palette: Palette) -> Any:
@@ -68,7 +76,40 @@ def timeline(palette: Palette) -> Any:
             order=alt.Order("rank:Q"),
             tooltip=["mechanism:N", alt.Tooltip("at:Q", format=",.1f"), alt.Tooltip("cycles:Q", format=".3f")],
         )
-        .properties(width="container", height=TALL)
+        .properties(width="container", height=TALL, autosize=FITTED)
+    )
+
+
+def curves(kind: str) -> Any:
+    """Time over bare hardware's along an axis of a sweep, ``O``rdinal or ``Q``uantitative; data ``curves``."""
+    colour = alt.Color("series:N", sort=None, title=None, scale=alt.Scale(range=list(SERIES)), legend=_LEGEND)
+    return (
+        alt.Chart(alt.NamedData("curves"))
+        .mark_line(point={"size": 50}, strokeWidth=2 if kind == "O" else 0)
+        .encode(
+            x=alt.X(f"x:{kind}", sort=None, title=None, axis=alt.Axis(labelAngle=0 if kind == "Q" else alt.Undefined)),
+            y=alt.Y("overhead:Q", title="time over bare hardware's", scale=alt.Scale(zero=False)),
+            color=colour,
+            shape=alt.Shape("series:N", sort=None, legend=_LEGEND, title=None),
+            tooltip=["point:N", alt.Tooltip("overhead:Q", format=".4f")],
+        )
+        .properties(width="container", height=TALL, autosize=FITTED)
+    )
+
+
+def heat() -> Any:
+    """Time over bare hardware's over two axes of a sweep; data ``heat``."""
+    colour = alt.Color("overhead:Q", title="times bare hardware's", scale=alt.Scale(scheme="viridis", reverse=True))
+    return (
+        alt.Chart(alt.NamedData("heat"))
+        .mark_rect()
+        .encode(
+            x=alt.X("x:O", sort=None, title=None),
+            y=alt.Y("y:O", sort=None, title=None),
+            color=colour,
+            tooltip=["point:N", alt.Tooltip("overhead:Q", format=".4f")],
+        )
+        .properties(width="container", height=TALL, autosize=FITTED)
     )
 
 

@@ -15,53 +15,71 @@ from reports import charts, sections
 from reports.charge import trace_words
 from reports.lines import lines
 from reports.live import live
-from reports.palette import palette
-from reports.result import Result, labels
+from reports.palette import Palette, palette
+from reports.result import Result, Sweep, labels
+from reports.sweep import live_sweep
+from reports.sweep import section as sweep_section
 
-SCRIPTS = ("exact.js", "numbers.js", "pricing.js", "cells.js", "charts.js", "page.js")
+SCRIPTS = ("exact.js", "numbers.js", "pricing.js", "cells.js", "charts.js", "sweep.js", "page.js")
 SLOT = re.compile(r"\{\{(\w+)\}\}")
 
 
-def page(results: Sequence[Result]) -> str:
-    """The page of ``results``."""
+def page(results: Sequence[Result], sweep: Sweep | None = None) -> str:
+    """The page of ``results`` and of a sweep; there may be no results, or no sweep, but not neither."""
     names = labels(results)
     colours = palette(results)
     data = live(results, names)
-    runs = []
-    for at, (result, name, run) in enumerate(zip(results, names, data["runs"], strict=True)):
-        made = lines(result, run["model"]["rows"])
-        runs.append(
-            sections.run_section(at, result, name, made, opened=len(results) == 1, phases=run["timeline"] is not None)
-        )
+    runs = [
+        sections.run_section(at, result, name, lines(result, run["model"]["rows"]), opened=len(results) == 1, run=run)
+        for at, (result, name, run) in enumerate(zip(results, names, data["runs"], strict=True))
+    ]
+    parts = {"overhead": {}, "each": {"runs": "".join(runs)}} if results else {}
+    if sweep:
+        data["sweep"] = live_sweep(sweep)
+        data["machines"] |= {machine: {"records": records} for machine, records in sweep.machines.items()}
+        parts = {"sweep": {"sweep": sweep_section(sweep)}} | parts
     used = _used(data)
-    title = f"{', '.join(sorted({trace_words(result.document) for result in results}))}: what virtualizing it costs"
-    data |= {
-        "palette": {"names": colours.names, "colours": colours.colours},
-        "charts": {
-            "bars": charts.specification(charts.bars(_bar_names(data["runs"]), colours), BARS),
-            "timeline": charts.specification(charts.timeline(colours), PHASES),
-        },
-    }
+    data |= {"palette": colours._asdict(), "charts": _charts(data["runs"], colours, swept=sweep is not None)}
     return _fill(
         "page.html",
-        title=escape(title),
+        title=escape(_title(results, sweep)),
         style=_text("page.css"),
-        summary=sections.summary(results, names),
+        links=" ".join(f"<a href='#{name}'>{LINKS[name]}</a>" for name in parts),
+        summary=sections.summary(results, names) if results else "",
+        body="".join(_fill(f"{name}.html", **slots) for name, slots in parts.items()),
         sliders="".join(sections.sliders(machine, records) for machine, records in used.items()),
-        runs="".join(runs),
         prices="".join(
             sections.prices(machine, records, assumed=assumed)
             for assumed in (True, False)
             for machine, records in used.items()
         ),
-        provenance=sections.provenance(results, names),
+        provenance=sections.provenance(results, names) if results else "",
         vega=_harmless(_vega()),
         scripts=_harmless("\n".join(_text(name) for name in SCRIPTS)),
         data=_packed(data),
     )
 
 
+LINKS = {"sweep": "Sweep", "overhead": "Overhead", "each": "Each run"}
+"""Section that not every page has -> how the page's head calls it."""
+
+
+def _title(results: Sequence[Result], sweep: Sweep | None) -> str:
+    guests = {trace_words(result.document) for result in results}
+    guests |= {f"{point['workload']} on a {point['architecture']} guest" for point in (sweep.points if sweep else ())}
+    return f"{', '.join(sorted(guests))}: what virtualizing it costs"
+
+
+def _charts(runs: Sequence[dict[str, Any]], colours: Palette, *, swept: bool) -> dict[str, Any]:
+    found = {"bars": (charts.bars(_bar_names(runs), colours), BARS), "timeline": (charts.timeline(colours), PHASES)}
+    if swept:
+        found |= {f"curves{kind}": (charts.curves(kind), CURVES) for kind in "OQ"} | {"heat": (charts.heat(), HEAT)}
+    return {name: charts.specification(chart, words) for name, (chart, words) in found.items()}
+
+
 BARS = "Time of each run as a bar, over bare hardware's time, stacked by mechanism; the table of runs has the totals."
+CURVES = "Time over bare hardware's time along an axis of the sweep; the table of points has the figures."
+HEAT = "Time over bare hardware's time over two axes of the sweep; the table of points has the figures."
 PHASES = "Cycles of each interval of the run, stacked by mechanism."
 
 
@@ -90,6 +108,11 @@ def _used(data: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
         for side in ("model", "native"):
             for name, spent in run[side]["amounts"].items():
                 known[name] = known.get(name, 0.0) + sum(spent)
+    for point in data.get("sweep", {}).get("points", ()):
+        known = weight.setdefault(point["machine"], {})
+        for spent in data["sweep"]["runs"][point["run"]].values():
+            for name, n in spent.items():
+                known[name] = known.get(name, 0.0) + n
     found = {}
     for machine, amounts in weight.items():
         records = [r for r in data["machines"][machine]["records"] if r["name"] in amounts]

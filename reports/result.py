@@ -28,11 +28,17 @@ class Result:
 
 @dataclass(frozen=True)
 class Sweep:
-    """The points of a sweep: one mapping for each, its axes' columns among them, and what they cost by mechanism."""
+    """The points of a sweep as a report shows them.
+
+    A point has the columns of the sweep's table of points.  ``spent`` says of each run (by its digest) how many of
+    each primitive its mechanisms spent: mechanism -> primitive -> number, idle time left out.
+    """
 
     points: Sequence[Mapping[str, Any]]
     axes: Sequence[str]
-    rows: Sequence[Mapping[str, Any]]
+    spent: Mapping[str, Mapping[str, Mapping[str, float]]]
+    machines: Mapping[str, Sequence[Mapping[str, Any]]]
+    """Name of a machine -> its price records, each with the cycles in its unit."""
     missing: int = 0
 
 

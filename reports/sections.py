@@ -27,11 +27,11 @@ def summary(results: Sequence[Result], names: Sequence[str]) -> str:
         Column("run", "run"),
         Column("machine", "machine"),
         Column("kind", "this pair is"),
-        Column("overhead", "time over bare hardware's", number=True),
+        Column("overhead", "times bare hardware", number=True),
         Column("bounds", "bounds", number=True),
         Column("busy", "without idle time", number=True),
         Column("seconds", "seconds", number=True),
-        Column("native", "on bare hardware", number=True),
+        Column("native", "bare hardware", number=True),
     ]
     rows = [
         {
@@ -56,7 +56,7 @@ def _warnings(results: Sequence[Result], names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def run_section(at: int, result: Result, name: str, lines: Sequence[Line], *, opened: bool, phases: bool) -> str:
+def run_section(at: int, result: Result, name: str, lines: Sequence[Line], *, opened: bool, run: Mapping[str, Any]) -> str:
     """One run: its settings, where its cycles go by mechanism and by service, and its phases."""
     document = result.document
     settings = ", ".join(f"{key} = {value}" for key, value in document["settings"].items())
@@ -65,7 +65,7 @@ def run_section(at: int, result: Result, name: str, lines: Sequence[Line], *, op
         f"<figure><div class='chart' id='timeline-{at}' data-chart='timeline' data-run='{at}'></div>"
         f"<figcaption>Phases of {escape(name)}: cycles by mechanism in each interval of the guest's instructions."
         " Idle time belongs to the whole run and is left out.</figcaption></figure>"
-        if phases
+        if run["timeline"]
         else ""
     )
     return (

@@ -17,14 +17,18 @@ REPORT_EXAMPLES = shell.examples("replay run radix.arrow --model disco -o out", 
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="A folder that `replay run -o` wrote.", show_default=False)],
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Folders that `replay run -o` wrote, shown beside each other.", metavar="FOLDER...", show_default=False
+        ),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.", show_default=False)],
 ) -> None:
     """Make one self-contained page of a folder of results, which computes again at prices that you move."""
     from reports.page import page
 
-    results = read(folder)
-    write(output, page(results).encode())
+    write(output, page([result for folder in folders for result in read(folder)]).encode())
     shell.say(f"saved in {output}")
 
 

@@ -75,7 +75,7 @@ const Cells = (() => {
     const limits = bounds(overhead.value, overhead.low, overhead.high);
     const added = adds(ours, bare).slice(0, TOP).filter(([, cycles]) => cycles > 0);
     const more = added.reduce((sum, [, cycles]) => sum + cycles, 0);
-    const most = added.map(([name, cycles]) => `${name} (${short(cycles / 1e6)} M cycles)`).join(", ");
+    const most = added.map(([name, cycles]) => `${name} (${Number((cycles / 1e6).toPrecision(2))} M cycles)`).join(", ");
     return (
       `${run.name} takes ${times} times as long as bare hardware (${run.baseline})` +
       (limits ? `, ${limits} within the bounds of all prices.` : ".") +

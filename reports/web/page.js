@@ -2,7 +2,7 @@
 
 // The page: its data, what the reader moves, and what follows from that.
 const Page = (() => {
-  const state = { data: null, given: {}, priced: [], views: new Map(), waits: true };
+  const state = { data: null, given: {}, priced: [], points: [], views: new Map(), waits: true };
 
   async function unpack(text) {
     const bytes = Uint8Array.from(atob(text.trim()), (letter) => letter.charCodeAt(0));
@@ -18,14 +18,21 @@ const Page = (() => {
     data.runs.forEach((run, at) => {
       for (const [key, text] of Object.entries(Cells.ofRun(run, state.priced[at]))) texts[`${at}/${key}`] = text;
     });
+    if (data.sweep) {
+      state.points = Sweep.price(data.sweep, data.machines, given);
+      Object.assign(texts, Sweep.texts(state.points));
+    }
     Cells.fill(document, texts);
   }
 
-  function chartData(element) {
+  // The specification and the data of the chart in an element.
+  function chartOf(element) {
     const { data, priced } = state;
-    if (element.dataset.chart === "bars") return Charts.bars(data.runs, priced, data.palette, state.waits);
+    const kind = element.dataset.chart;
+    if (kind === "bars") return [data.charts.bars, Charts.bars(data.runs, priced, data.palette, state.waits)];
+    if (kind !== "timeline") return Sweep.chart(kind, data.sweep, state.points, data.charts);
     const run = Number(element.dataset.run);
-    return Charts.timeline(data.runs[run], priced[run].prices, data.palette);
+    return [data.charts.timeline, Charts.timeline(data.runs[run], priced[run].prices, data.palette)];
   }
 
   const inSight = (element) => element.offsetParent !== null;
@@ -35,8 +42,9 @@ const Page = (() => {
     for (const element of document.querySelectorAll("[data-chart]")) {
       const view = state.views.get(element);
       if (!inSight(element)) continue;
-      if (view && !afresh) await Charts.change(view, chartData(element));
-      else state.views.set(element, await Charts.show(element, state.data.charts[element.dataset.chart], chartData(element)));
+      const [spec, rows] = chartOf(element);
+      if (view && !afresh) await Charts.change(view, rows);
+      else state.views.set(element, await Charts.show(element, spec, rows));
     }
   }
 
@@ -83,11 +91,12 @@ const Page = (() => {
     document.getElementById("reset-all").addEventListener("click", () => {
       for (const [machine, all] of Object.entries(state.given)) for (const name of Object.keys(all)) setPrice(machine, name, null);
     });
-    document.getElementById("waits").addEventListener("change", (event) => {
+    document.getElementById("waits")?.addEventListener("change", (event) => {
       state.waits = event.target.checked;
       update();
     });
     for (const details of document.querySelectorAll("details.run")) details.addEventListener("toggle", () => draw(false));
+    for (const choice of document.querySelectorAll(".axes select")) choice.addEventListener("change", () => update(true));
     listenToTheme();
     window.addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => (one.open = true)));
   }
@@ -104,6 +113,7 @@ const Page = (() => {
 
   async function open() {
     state.data = await unpack(document.getElementById("data").textContent);
+    document.getElementById("sliders").open = !window.matchMedia("(max-width: 60rem)").matches;
     listen();
     await update(true);
     document.documentElement.dataset.ready = "yes";

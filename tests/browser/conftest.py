@@ -63,7 +63,7 @@ def page(outcome: Outcome, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page that ``replay report`` makes of that run's folder."""
     folder = tmp_path_factory.mktemp("results")
     results.save(str(folder / "out"), outcome)
-    report.report(folder / "out", folder / "report.html")
+    report.report([folder / "out"], folder / "report.html")
     return folder / "report.html"
 
 
