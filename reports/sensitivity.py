@@ -11,8 +11,13 @@ from reports.charge import WIDE, Screen
 SHOWN = 15
 """Prices on a screen; the others cause less than these."""
 
-BAR = 24
+BAR = 12
 """Columns of the longest bar."""
+
+LEGEND = (
+    "overhead: with this price alone at its bounds. first: the part of the variance that goes if it were known;"
+    " total: the part that stays if only it were not."
+)
 
 
 def sensitivity_screen(document: Mapping[str, Any], width: int) -> Screen:
@@ -31,15 +36,12 @@ def sensitivity_screen(document: Mapping[str, Any], width: int) -> Screen:
             *bar,
         )
     hidden = [f"{len(prices) - SHOWN} more prices cause less: --json has them."] if len(prices) > SHOWN else []
-    return [
-        f"{document['model']} on {document['machine']}: overhead {document['overhead']:.3f} over {document['baseline']};"
-        f" with every price anywhere in its bounds, 90% of {sampled['points']:,} points lie in"
-        f" {sampled['low']:.3f} to {sampled['high']:.3f}.",
-        made,
-        "overhead: with this price alone at its bounds. first: the part of the variance that goes if it were known;"
-        " total: the part that stays if only it were not.",
-        *hidden,
-    ]
+    spread = (
+        f"{document['model']} on {document['machine']}: overhead {document['overhead']:.3f} over"
+        f" {document['baseline']}; with every price anywhere in its bounds, 90% of {sampled['points']:,} points lie in"
+        f" {sampled['low']:.3f} to {sampled['high']:.3f}."
+    )
+    return [spread, made, LEGEND, *hidden]
 
 
 def _swing(line: Mapping[str, Any]) -> float:
