@@ -67,6 +67,9 @@ MEMORY_BYTES = 64 << 20
 DISK_BYTES = 16 << 20
 """Its disk."""
 
+UNITS_PER_SECOND = 200_000_000
+"""Device-time units a second: one nominal instruction each, 5 ns."""
+
 # -- devices ---------------------------------------------------------------------------------------------------------
 
 
@@ -237,7 +240,7 @@ class Syscall(IntEnum):
     SENDTO = 55  # (descriptor, message) -> bytes sent: one datagram
     RECVFROM = 56  # (descriptor, message) -> bytes that came, of which the buffer has as many as it takes
     SHUTDOWN = 57  # (descriptor) -> 0; the peer reads what was written, then the end; reading goes on
-    STATION = 58  # () -> this machine's number in the network
+    STATION = 58  # (0) -> this machine's number in the network, from 1; (1) -> how many machines there are
     MOUNT = 59  # (station, port): names that begin with /net are those of the server there
 
 

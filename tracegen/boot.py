@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from replay.errors import unknown
 from tracegen import abi, build, filesystem, programs, thin, workloads
 from tracegen.cpu.machine import QUANTUM
 from tracegen.machine import CPUS, Machine, make
+from tracegen.switch import LINK, Link, Switch
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Boot:
     quantum: int = QUANTUM
     workload: str = ""
     """What it is called, where that is not its program's name."""
+    link: Link = LINK
+    """How it is joined to the network, where it is alone there."""
     options: tuple[str, ...] = ()
     """Options of the kernel, as ``tracegen.options`` makes them: they stand before the words."""
 
@@ -38,18 +42,27 @@ class Boot:
         """What the disk holds at first.  Raises UserError for a size that cannot be."""
         return filesystem.fit(self.image.disk, self.disk_bytes)
 
-    def machine(self) -> Machine:
-        """The machine, switched on.  Raises UserError for sizes that cannot be."""
+    def machine(self, switch: Switch | None = None, station: int = 1) -> Machine:
+        """The machine, switched on, as ``station`` of ``switch``.  Raises UserError for sizes that cannot be."""
+        disk = self.disk()
         return make(
             self.cpu,
             self.image.data,
             memory_bytes=self.memory_bytes,
             seed=self.seed,
             arguments=[*self.options, *self.words],
-            disk=self.disk(),
+            disk=disk,
             vcpus=self.vcpus,
             quantum=self.quantum,
+            switch=switch or Switch(self.link),
+            station=station,
+            base_image=base_image(disk),
         )
+
+
+def base_image(disk: bytes) -> int:
+    """What tells apart what disks hold at first, in 48 bits: blocks of disks with the same are the same."""
+    return int.from_bytes(hashlib.sha256(disk).digest()[:6], "big") | 1
 
 
 def workload_boot(

@@ -84,7 +84,19 @@ DATABASES = frozenset(("database-dss", "database-ir", "database-oltp"))
 SHARED = {
     TOOLS: frozenset(("cc", "cmp", "interp", "ld", "pmake")),
     "user/workload": DATABASES.union(
-        ("bytecode", "compress", "dbench", "engineering", "graph", "kv", "lmbench", "pointer-chase", "raytrace")
+        (
+            "bytecode",
+            "compress",
+            "dbench",
+            "engineering",
+            "graph",
+            "kv",
+            "lmbench",
+            "pointer-chase",
+            "raytrace",
+            "ttcp",
+            "web",
+        )
     ),
     "user/database": DATABASES,
 }
@@ -225,7 +237,7 @@ def build(cpu: str, guest: Path = GUEST, kernel: str = "full") -> Image:
 
 
 def link(cpu: str, guest: Path, folders: tuple[str, ...], script: str, out: Path) -> bytes:
-    """Compile and link ``folders`` and files without suffix of ``guest``, and its part for ``cpu``: a kernel or program.
+    """Compile and link ``folders`` and files without suffix of ``guest``, and its part for ``cpu``: kernel or program.
 
     What is compiled is kept in ``out``, so that the next link finds it.  Sources are named relative to ``guest``: no
     path gets into the ELF file that is returned.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,15 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from replay import shell
-from replay.errors import UserError, unknown
+from replay.errors import UserError
+from tracegen.cli_output import judge, show
+from tracegen.sizes import parse_arguments, parse_bandwidth, parse_drop, parse_latency, parse_size
 
 if TYPE_CHECKING:
     from tracegen.boot import Boot
     from tracegen.record import RecordSummary
+    from tracegen.session import Vm
+    from tracegen.switch import Link
     from tracegen.window import Skip
-
-UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-"""Suffix -> bytes."""
 
 MAX_SEED = 2**64 - 1
 
@@ -97,6 +97,20 @@ Locks = Annotated[
 Kernel = Annotated[
     str, typer.Option(help="The guest's: full, or thin (one program, no files, no processes).", metavar="KIND")
 ]
+Latency = Annotated[str, typer.Option(help="Of the network, one way, with its unit.", metavar="TIME")]
+Bandwidth = Annotated[str, typer.Option(help="Of each machine's link, bits a second.", metavar="RATE")]
+Drop = Annotated[
+    str | None,
+    typer.Option(help="Packets that the network loses: every Nth of each machine, or a share such as 1%.", metavar="N"),
+]
+Vms = Annotated[
+    int | None,
+    typer.Option(help="Run so many such machines on one network; -o names a folder.", metavar="NUMBER", min=1, max=16),
+]
+VmOption = Annotated[
+    list[str] | None,
+    typer.Option("--vm", help="A machine on the network: 'SETTING=VALUE... WORKLOAD ARGUMENT...'.", metavar="TEXT"),
+]
 SkipInstructions = Annotated[
     int | None,
     typer.Option(help="Run so many of the guest's instructions first, unrecorded.", metavar="NUMBER", min=1),
@@ -118,6 +132,8 @@ SkipToMark = Annotated[
         "tracegen run pmake --vcpus 8 --locks fine",
         "tracegen run radix --kernel thin",
         "tracegen run my.elf 1000",
+        "tracegen run ttcp --vms 2 --latency 20us -o session",
+        'tracegen run --vm "background=yes vcpus=2 web role=server" --vm "web role=client" -o session',
         "tracegen run gups --skip-to-mark measured --window 1000000",
         "tracegen run --from booted.snap -o radix.arrow",
     ),
@@ -133,6 +149,11 @@ def run(
     quantum: Quantum = 1000,
     locks: Locks = "coarse",
     kernel: Kernel = "full",
+    latency: Latency = "50us",
+    bandwidth: Bandwidth = "1Gbit",
+    drop: Drop = None,
+    vms: Vms = None,
+    vm: VmOption = None,
     skip_instructions: SkipInstructions = None,
     skip_to_mark: SkipToMark = None,
     snapshot_file: Annotated[
@@ -158,7 +179,22 @@ def run(
 
     The workload's own arguments follow its name as --NAME VALUE or NAME=VALUE.  A program's file, as `tracegen build`
     makes it, is named with its folder or ends in .elf; what follows it are the program's arguments as they are.
+
+    With --vms or several --vm the machines run together on one network, and -o is a folder: vm0.arrow, vm1.arrow, ...
+    Options hold for all of them; before its workload a --vm has settings of its own, such as memory=128M, vcpus=2 or
+    background=yes, which switches a machine off when the others have ended.
     """
+    machine = _sizes(memory, disk, seed, vcpus, quantum) | {"link": _link(latency, bandwidth, drop, seed)}
+    chosen = {"kernel": kernel, "locks": locks}
+    if vms is not None or vm:
+        if workload is None if vm is None else workload is not None or vms is not None:
+            raise UserError("write --vms with a workload's name, or only --vm for each machine")
+        if snapshot_file or skip_instructions or skip_to_mark:
+            raise UserError("several machines are recorded from power-on: leave --from and --skip out")
+        found = [_vm(context, text, cpu, machine, chosen) for text in vm or ()]
+        found = found or _same(_boot(context, str(workload), context.args, cpu, machine, **chosen), int(vms or 1))
+        _session(found, output or Path(f"{Path(workload or 'session').stem}-vms"), max_instructions, json=json)
+        return
     if (workload is None) == (snapshot_file is None):
         raise UserError("name either a workload or a snapshot: tracegen run WORKLOAD, or tracegen run --from FILE")
     name = Path(workload or str(snapshot_file)).stem
@@ -169,7 +205,7 @@ def run(
         if workload is None:
             summary = _go_on(Path(str(snapshot_file)), place, max_instructions, progress)
         else:
-            boot = _boot(context, workload, cpu, _sizes(memory, disk, seed, vcpus, quantum), locks=locks, kernel=kernel)
+            boot = _boot(context, workload, context.args, cpu, machine, **chosen)
             from tracegen.record import record_boot
 
             skip = _skip(skip_instructions, skip_to_mark)
@@ -177,9 +213,9 @@ def run(
     if json:
         shell.write_json(asdict(summary) | {"path": str(summary.path)})
     else:
-        _print(summary)
+        show(summary)
     # One short of the limit where a branch and its delay slot come next.
-    _judge(summary, limited=max_instructions is not None and summary.instructions >= max_instructions - 1)
+    judge(summary, limited=max_instructions is not None and summary.instructions >= max_instructions - 1)
 
 
 @app.command(
@@ -210,7 +246,8 @@ def snapshot(
     skip = _skip(skip_instructions, skip_to_mark)
     if skip is None:
         raise UserError("say how far the guest is to run: give --skip-instructions or --skip-to-mark")
-    boot = _boot(context, workload, cpu, _sizes(memory, disk, seed, vcpus, quantum), locks=locks, kernel=kernel)
+    machine_of = _sizes(memory, disk, seed, vcpus, quantum)
+    boot = _boot(context, workload, context.args, cpu, machine_of, locks=locks, kernel=kernel)
     place = output or Path(f"{Path(workload).stem}.snap")
     from tracegen.snapshot import save
     from tracegen.window import fast_forward
@@ -245,7 +282,51 @@ def _go_on(file: Path, output: Path, most: int | None, progress: shell.Progress)
     return record_machine(boot, machine, mark, output=output, max_instructions=most, progress=progress)
 
 
-def _boot(context: typer.Context, workload: str, cpu: str | None, machine: dict[str, Any], **kernel: str) -> Boot:
+def _link(latency: str, bandwidth: str, drop: str | None, seed: int) -> Link:
+    nanoseconds, bits = parse_latency("--latency", latency), parse_bandwidth("--bandwidth", bandwidth)
+    every, share = (0, 0) if drop is None else parse_drop("--drop", drop)
+    from tracegen.abi import UNITS_PER_SECOND
+    from tracegen.switch import Link
+
+    return Link(nanoseconds * UNITS_PER_SECOND // 1_000_000_000, bits, every, share, seed)
+
+
+def _vm(context: typer.Context, text: str, cpu: str | None, machine: dict[str, Any], kernel: dict[str, str]) -> Vm:
+    from tracegen.vms import parse
+
+    request = parse(text)
+    machine, kernel = machine | request.machine, kernel | request.kernel
+    boot = _boot(context, request.workload, request.words, cpu, machine, **kernel)
+    from tracegen.session import Vm
+
+    return Vm(boot, request.background)
+
+
+def _same(boot: Boot, count: int) -> list[Vm]:
+    from tracegen.session import Vm
+
+    return [Vm(boot)] * count
+
+
+def _session(vms: Sequence[Vm], folder: Path, most: int | None, *, json: bool) -> None:
+    from tracegen.record_session import record_session
+
+    with shell.Progress(f"running {len(vms)} machines", "M instructions", 1_000_000) as progress:
+        summaries = record_session(vms, vms[0].boot.link, output=folder, max_instructions=most, progress=progress)
+    if json:
+        shell.write_json({"vms": [asdict(summary) | {"path": str(summary.path)} for summary in summaries]})
+    else:
+        for number, summary in enumerate(summaries):
+            show(summary, f"vm{number}")
+    failed = [summary for summary in summaries if summary.state is not None]
+    first = min(failed, key=lambda summary: "of its session" in summary.reason, default=None)
+    if first is not None:
+        judge(first, limited=most is not None and first.instructions >= most - 1)
+
+
+def _boot(
+    context: typer.Context, workload: str, words: Sequence[str], cpu: str | None, machine: dict[str, Any], **kernel: str
+) -> Boot:
     from tracegen.options import options as options_of
     from tracegen.programs import is_path
     from tracegen.workloads import WORKLOADS, find
@@ -254,10 +335,10 @@ def _boot(context: typer.Context, workload: str, cpu: str | None, machine: dict[
     if workload not in WORKLOADS and is_path(workload):
         from tracegen.boot import program_boot
 
-        return program_boot(Path(workload), context.args, cpu, **machine)
+        return program_boot(Path(workload), words, cpu, **machine)
     chosen = find(workload)
     options = [option.removeprefix("--") for p in context.command.params for option in p.opts if option[:2] == "--"]
-    arguments = parse_arguments(context.args, [parameter.name for parameter in chosen.parameters], options)
+    arguments = parse_arguments(words, [parameter.name for parameter in chosen.parameters], options)
     chosen.command_line(arguments)  # refuses what is out of range before anything heavy is loaded
     from tracegen.boot import workload_boot
 
@@ -290,66 +371,3 @@ def build(
     for line in said.splitlines():
         shell.say(line)
     print(f"{place}: {place.stat().st_size:,} bytes; run it with `tracegen run {place}`")
-
-
-def _print(summary: RecordSummary) -> None:
-    from tracegen.console import shorten
-
-    for line in shorten(summary.console.splitlines()):
-        print(f"guest: {line}")
-    print(
-        f"{summary.path}: {summary.rows:,} rows of {summary.bytes / summary.rows:.2f} bytes each,"
-        f" from {summary.instructions:,} instructions"
-    )
-
-
-def _judge(summary: RecordSummary, *, limited: bool) -> None:
-    if summary.state is None:
-        return
-    for line in summary.state.lines():
-        shell.say(line)
-    remedy = f"; {summary.state.remedy}" if summary.state.remedy else ""
-    told = f"{summary.path} holds its trace up to there, marked incomplete"
-    if summary.reason == "exit":
-        told = f"the guest's workload failed with status {summary.status}{remedy}; {told}"
-        raise shell.GuestFailureError(told)
-    if summary.signal is not None:
-        raise shell.GuestFailureError(f"{summary.reason}; {told}", code=128 + summary.signal)
-    told = f"the guest stopped without finishing ({summary.reason}){remedy}; {told}"
-    if not limited:
-        raise shell.GuestFailureError(told)
-    shell.say(told)
-
-
-def parse_size(option: str, text: str) -> int:
-    """Bytes in a size such as ``64M`` or ``1GiB`` of ``option``; the units are powers of 1024.  Raises UserError."""
-    match = re.fullmatch(r"(\d+)([KMG])(i?B)?", text.strip(), re.IGNORECASE)
-    if match is None:
-        raise UserError(f"{option} {text!r} is no size with a unit; write for example {option} 64M")
-    return int(match[1]) * UNITS[match[2].upper()]
-
-
-def parse_arguments(words: Iterable[str], known: Iterable[str], options: Iterable[str] = ()) -> dict[str, int]:
-    """Workload arguments from ``--name value``, ``--name=value`` and ``name=value`` words; ``known`` are the names.
-
-    ``options`` are names that a wrong one may have been meant for.
-    Values are integers in decimal, or in another base with its prefix (0x10).  Raises UserError.
-    """
-    names, found, rest = list(known), dict[str, int](), iter(words)
-    for word in rest:
-        name, equals, value = word.removeprefix("--").partition("=")
-        if not equals and not word.startswith("--"):
-            raise UserError(f"workload argument {word!r} has no name; write NAME=VALUE, one of: {', '.join(names)}")
-        if name not in names:
-            raise unknown("workload argument or option", name, [*names, *options], "tracegen workloads")
-        if name in found:
-            raise UserError(f"workload argument {name} is given twice; give it once")
-        found[name] = _integer(name, value if equals else next(rest, ""))
-    return found
-
-
-def _integer(name: str, text: str) -> int:
-    try:
-        return int(text.replace("_", ""), 0)
-    except ValueError:
-        raise UserError(f"workload argument {name} should be an integer, is {text!r}") from None

@@ -12,10 +12,7 @@ import math
 import numpy as np
 
 from replay.jit import inline
-from tracegen.abi import PAGE_BYTES
-
-UNITS_PER_SECOND = 200_000_000
-"""Device-time units a second: one nominal instruction each, 5 ns."""
+from tracegen.abi import PAGE_BYTES, UNITS_PER_SECOND
 
 CYLINDERS, TRACKS, SECTORS, SECTOR_BYTES, ROTATIONS_PER_MINUTE = 1962, 19, 72, 512, 4002
 """Cylinders; tracks of a cylinder; sectors of a track; 4002 rpm.  [Ruemmler and Wilkes, IEEE Computer 27(3), 1994]"""

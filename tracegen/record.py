@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from replay.trace.meta import Handler, RecorderTlb, Refill, Service, TraceMeta
+from replay.trace.container import Closing
+from replay.trace.meta import Handler, Network, RecorderTlb, Refill, Service, TraceMeta
 from replay.trace.schema import ServiceClass
 from tracegen import abi, filesystem, marks, template
+from tracegen.abi import UNITS_PER_SECOND
 from tracegen.boot import Boot, workload_boot
 from tracegen.console import escape
-from tracegen.cpu.machine import QUANTUM
-from tracegen.disk import UNITS_PER_SECOND
+from tracegen.cpu import state as S
+from tracegen.cpu.machine import QUANTUM, RunResult
 from tracegen.ending import GuestState, state_of, why
 from tracegen.interrupts import Interrupts
 from tracegen.machine import Machine
@@ -104,11 +107,21 @@ def record_machine(
     skipped = machine.instructions
     if skipped:
         machine.open_window(mark)
-    with TraceWriter(output, _meta(boot, machine)) as writer, Interrupts() as interrupts:
+    with TraceWriter(output, meta_of(boot, machine, session_id([boot]))) as writer, Interrupts() as interrupts:
         result = machine.run(writer.write, max_instructions, progress, interrupts.reason)
-        complete = result.status == 0
-        closing = writer.commit({"complete": complete, "status": result.status, "reason": why(result)})
-    path = Path(output)
+        closing = close(writer, result)
+    return summary_of(boot, machine, result, closing, Path(output), skipped, interrupts.signal)
+
+
+def close(writer: TraceWriter, result: RunResult) -> Closing:
+    """Finish the trace of a run."""
+    return writer.commit({"complete": result.whole, "status": result.status, "reason": why(result)})
+
+
+def summary_of(
+    boot: Boot, machine: Machine, result: RunResult, closing: Closing, path: Path, skipped: int, signal: int | None
+) -> RecordSummary:
+    """How the recording went of which ``closing`` is the end, after ``skipped`` instructions; ``signal`` ended it."""
     return RecordSummary(
         path,
         closing.rows,
@@ -118,12 +131,22 @@ def record_machine(
         result.reason,
         escape(result.console),
         closing.digest,
-        None if result.status == 0 else state_of(machine, result, boot.image.symbols),
-        interrupts.signal,
+        None if result.whole else state_of(machine, result, boot.image.symbols),
+        signal,
     )
 
 
-def _meta(boot: Boot, machine: Machine) -> TraceMeta:
+def session_id(boots: Sequence[Boot]) -> str:
+    """What tells apart sessions of other machines: the same machines are the same session."""
+    digest = hashlib.sha256()
+    for boot in boots:
+        told = [getattr(boot, field.name) for field in fields(boot) if field.name != "image"]
+        digest.update(repr([boot.image.digest, *told]).encode())
+    return digest.hexdigest()[:16]
+
+
+def meta_of(boot: Boot, machine: Machine, session: str) -> TraceMeta:
+    """The metadata of the trace of a machine that is about to run, as one of ``session``."""
     mips64 = boot.cpu == "mips64"
     return TraceMeta(
         architecture=boot.cpu,
@@ -141,8 +164,16 @@ def _meta(boot: Boot, machine: Machine) -> TraceMeta:
         symbols=tuple((s.name, s.address) for s in boot.image.symbols),
         refill=_refill(template.refill_template(boot.image)) if mips64 else None,
         skipped=machine.instructions,
+        network=_network(machine, session),
+        base_image=int(machine.core.s[S.DISK_IMAGE]),
         marks=marks.names(filesystem.read(boot.image.disk)[boot.words[0]]),
     )
+
+
+def _network(machine: Machine, session: str) -> Network:
+    switch, vm = machine.card.switch, machine.card.station - 1
+    link = switch.link
+    return Network(session, vm, switch.stations, link.latency, link.bandwidth, link.drop_every, link.drop_share)
 
 
 def _tlb(seed: int) -> RecorderTlb:

@@ -24,6 +24,7 @@ from tracegen import build
 from tracegen.boot import Boot
 from tracegen.cpu import state as S
 from tracegen.machine import Machine
+from tracegen.switch import Link
 
 MAGIC = b"vmreplay snapshot\n"
 VERSION = 1
@@ -76,7 +77,8 @@ def load(path: Path) -> tuple[Boot, Machine, int | None]:
     header, parts = _read(path)
     image = build.Image(parts.pop("image"), parts.pop("image_disk"))
     given: dict[str, Any] = header["boot"]
-    boot = Boot(image, **given | {name: tuple(given[name]) for name in ("words", "options")})
+    shaped = {"link": Link(*given["link"])} | {name: tuple(given[name]) for name in ("words", "options")}
+    boot = Boot(image, **given | shaped)
     machine = boot.machine()
     machine.drive.put(parts.pop("disk"))
     machine.print_again(parts.pop("console"))

@@ -9,8 +9,8 @@ from __future__ import annotations
 import heapq
 from typing import NamedTuple
 
+from tracegen.abi import UNITS_PER_SECOND
 from tracegen.abi_net import BITS_PER_SECOND, LATENCY_UNITS, PACKET_SERIAL_BITS
-from tracegen.disk import UNITS_PER_SECOND
 
 LEAST_BYTES, FRAMING_BYTES = 46, 38
 """Of an Ethernet frame: the least that it carries; what is around that, with the gap to the next.  [IEEE 802.3]"""
@@ -40,6 +40,10 @@ class Link(NamedTuple):
         return chance(self.seed, packet) % PARTS_PER_MILLION < self.drop_share
 
 
+LINK = Link()
+"""A link as it is where nothing else is said."""
+
+
 def chance(seed: int, number: int) -> int:
     """A 64-bit number that looks random: the mixing function of SplitMix64.  [Steele et al., OOPSLA 2014]."""
     z = (seed * MIX + number * 0xD1342543DE82EF95) & MASK64
@@ -61,13 +65,17 @@ class Switch:
     """What is under way to each station; ``stations`` of them, numbered from 1."""
 
     def __init__(self, link: Link | None = None, stations: int = 1) -> None:
-        self.link, self.stations = link or Link(), stations
+        self.link, self.stations = link or LINK, stations
         self.under_way: dict[int, list[Packet]] = {station: [] for station in range(1, stations + 1)}
 
     def send(self, packet: int, to: int, departure: int, header: bytes, payload: bytes) -> None:
         """Carry a packet that leaves at ``departure`` to station ``to``: nowhere, if there is none."""
         if to in self.under_way and not self.link.loses(packet):
             heapq.heappush(self.under_way[to], Packet(departure + self.link.latency, packet, header, payload))
+
+    def leave(self, station: int) -> None:
+        """Take a station away: what is under way to it is lost."""
+        del self.under_way[station]
 
     def next_at(self, station: int) -> int | None:
         """When the next packet arrives there."""

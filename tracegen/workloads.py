@@ -241,6 +241,16 @@ _ALL = (
         ),
     ),
     Workload(
+        name="ttcp",
+        summary="buffers through a stream from one machine to the next, or over its own station where it is alone",
+        paper="ttcp, as Xen's table 6 runs it with packets of 1500 and 500 bytes",
+        parameters=(
+            Parameter("buffers", 256, 1, 1_000_000, "buffers", "buffers that are sent"),
+            Parameter("bytes", 8192, 8, 1 << 16, "bytes", "bytes of a buffer", power_of_two=True),
+            Parameter("mtu", 1500, 128, 4160, "bytes", "bytes of a packet with its header of 64"),
+        ),
+    ),
+    Workload(
         name="usertests",
         summary="the guest's tests of itself: processes, copy-on-write, pipes, files, faults, exhaustion",
         paper="none; after xv6's usertests",

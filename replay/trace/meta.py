@@ -63,10 +63,29 @@ class Refill:
 
 
 @dataclass(frozen=True)
+class Network:
+    """The session in which a machine ran: ``vm`` of ``vms`` machines, as station ``vm + 1``, each with such a link.
+
+    Traces of one session have the same text in ``session``; packet ids are the session's.  ``latency`` is one way, in
+    units of device time, ``bandwidth`` in bits a second; of each sender's packets every ``drop_every``th is lost (0:
+    none), and ``drop_share`` parts per million of all.
+    """
+
+    session: str
+    vm: int
+    vms: int
+    latency: int
+    bandwidth: int
+    drop_every: int
+    drop_share: int
+
+
+@dataclass(frozen=True)
 class TraceMeta:
     """The metadata of one trace.  Times are in units of ``device_time_unit`` (a word, e.g. "instruction").
 
     ``skipped`` instructions ran before the recording began (since 1.2); a START row says where its events begin.
+    ``base_image`` (since 1.3) is the id of what the disk held at first, 0 if unknown: REQUEST rows name it.
     """
 
     architecture: str
@@ -89,6 +108,8 @@ class TraceMeta:
     refill: Refill | None = None
     marks: tuple[tuple[int, str], ...] = ()
     skipped: int = 0
+    network: Network | None = None
+    base_image: int = 0
     schema_version: str = field(default=f"{SCHEMA_MAJOR}.{SCHEMA_MINOR}")
 
     def to_json(self) -> bytes:
@@ -184,6 +205,8 @@ class _Reader:
             refill=self.refill(d.get("refill")),
             marks=self.marks(d.get("marks", [])),
             skipped=self.integer({"skipped": 0} | d, "skipped", 0, 2**64 - 1),
+            network=self.network(d.get("network")),
+            base_image=self.integer({"base_image": 0} | d, "base_image", 0, 2**48 - 1),
             schema_version=self.text(d, "schema_version"),
         )
 
@@ -241,6 +264,22 @@ class _Reader:
         if len(found) < len(value):
             raise self.fail("marks", "a list of unique ids", value)
         return tuple(found.items())
+
+    def network(self, value: Any) -> Network | None:
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise self.fail("network", "a network", value)
+        vms = self.integer(value, "vms", 1, 1 << 16, "network.")
+        return Network(
+            session=self.text(value, "session", "network."),
+            vm=self.integer(value, "vm", 0, vms - 1, "network."),
+            vms=vms,
+            latency=self.integer(value, "latency", 1, 10**12, "network."),
+            bandwidth=self.integer(value, "bandwidth", 1, 10**15, "network."),
+            drop_every=self.integer(value, "drop_every", 0, 2**63 - 1, "network."),
+            drop_share=self.integer(value, "drop_share", 0, 10**6, "network."),
+        )
 
     def refill(self, value: Any) -> Refill | None:
         if value is None:

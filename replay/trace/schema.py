@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-SCHEMA_MAJOR, SCHEMA_MINOR = 1, 2
+SCHEMA_MAJOR, SCHEMA_MINOR = 1, 3
 METADATA_KEY = b"vmreplay"
 """Key of the Arrow schema metadata whose value is the trace's JSON document (see ``replay.trace.meta``)."""
 
@@ -86,13 +86,13 @@ class Kind(IntEnum):
     IPI_SEND = 62  # page = id, info = target vCPU
     IPI_RECEIVE = 63  # page = id, info = source vCPU
     # -- device
-    REQUEST = 72  # page = request id, info = device | REQUEST_WRITE; EXTRA: block; bytes; first frame; base image
+    REQUEST = 72  # page = request id, info = device | REQUEST_WRITE; EXTRA: block; bytes; first frame; base image (0: of none, or the guest wrote the block)
     COMPLETE = 73  # page = request id; EXTRA (since 1.1): device-time units that the device took
-    INTERRUPT = 74  # raised: page = request id or 0, info = vector
+    INTERRUPT = 74  # raised: page = id of a request or (since 1.3) a packet, or 0; info = vector
     PORT = 75  # programmed access through a port: page = port, info = bytes | write << 8
-    DOORBELL = 76  # page = device, info = value
-    PACKET_SENT = 77  # page = packet id, info = bytes; EXTRA: first frame
-    PACKET_RECEIVED = 78  # page = packet id, info = bytes; EXTRA: first frame
+    DOORBELL = 76  # page = ring of the network card: 1 to send, 2 to receive; info = value (rows since 1.3)
+    PACKET_SENT = 77  # page = packet id, info = bytes; EXTRA: first frame; payload's place in it | bytes << 16 | other station << 32
+    PACKET_RECEIVED = 78  # page = packet id, info = bytes; EXTRA: as PACKET_SENT (rows since 1.3)
     IDLE = 79  # waited for an interrupt: page = device-time units waited, info = Wake; EXTRA: units to the timer's deadline
     # -- content
     ZEROED = 88  # page = frame

@@ -9,13 +9,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tracegen import abi, abi_x86_64
+from tracegen import abi, abi_net, abi_x86_64
 
 MEMORY = 1 << 20
 FRAME, VALUES, TABLES, ARENA, ARENA_BYTES = 0x1000, 0x4000, 0x8000, 0x10000, 0x8000
 """Physical addresses: the frame's code; what it loads into registers; descriptor tables or page tables; random code."""
 KSEG0, HIGH = abi.KSEG0, abi_x86_64.KERNEL_BASE
 DEVICES = abi.KSEG1 + abi.DEVICE_BASE
+CARD = DEVICES + abi_net.NET_SEND
 WORD = (1 << 64) - 1
 
 MIPS64 = f"""
@@ -115,7 +116,8 @@ def frame(cpu: str) -> bytes:
 
 def address(dice: random.Random, base: int) -> int:
     """An address, often a wild one: in the arena, at the end of memory, of a device, at an edge, or anything."""
-    edges = (0, 4, 0x7FFFFFFF, 0x80000000, 1 << 40, 1 << 47, WORD - 7, WORD, 1 << 63, 0xC000000000000000, DEVICES)
+    low = (0, 4, 0x7FFFFFFF, 0x80000000, 1 << 40, 1 << 47)
+    edges = (*low, WORD - 7, WORD, 1 << 63, 0xC000000000000000, DEVICES, CARD)
     start = dice.choice((ARENA, ARENA, 0, MEMORY, MEMORY - 4096, TABLES, dice.randrange(1 << 30)))
     at = dice.choice((0, base, base, abi.KSEG1)) + start + dice.randrange(-16, ARENA_BYTES)
     return dice.choice((at, at & ~7, at & ~7, dice.choice(edges) + dice.randrange(-8, 9), dice.getrandbits(64))) & WORD
@@ -311,7 +313,7 @@ def values_x86_64(dice: random.Random) -> bytes:
         0x20,
         0x80010011 | dice.getrandbits(1) << 16,
     ]
-    ports = (0x3F8, 0xF4, 0x3FD, *range(0x600, 0x618, 4))
+    ports = (0x3F8, 0xF4, 0x3FD, *range(0x600, 0x618, 4), *range(0x640, 0x664, 4))
     words += [dice.choice((address(dice, HIGH), dice.choice(ports), dice.randrange(64))) for _ in range(15)]
     selectors = {0: (0x08, 0x10), 3: (0x23, 0x1B), 1: (8 * dice.randrange(7, 16) | 1, 8 * dice.randrange(7, 16) | 1)}[
         ring

@@ -24,7 +24,7 @@ from replay.errors import UserError
 from replay.handmade import handmade_meta
 from replay.trace.container import TraceFile
 from replay.trace.schema import COLUMNS, Kind
-from tracegen.cli import parse_arguments, parse_size
+from tracegen.sizes import parse_arguments, parse_size
 
 HEAVY = ("numba", "numpy", "polars", "pyarrow", "capstone", "rich")
 
@@ -97,7 +97,7 @@ def test_every_name_is_completed(app: typer.Typer) -> None:
 def test_completion_names_come_from_the_registries() -> None:
     """Completion offers models with their summaries, and machines, that start as typed."""
     assert ["disco"] == [name for name, _ in complete_model("d")]
-    assert ["flash-1997"] == complete_machine("fl")
+    assert ["flash-1997", "flash-1997-numa", "flash-1997-uma"] == complete_machine("fl")
     assert [] == complete_machine("zz")
 
 

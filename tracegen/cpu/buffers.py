@@ -21,6 +21,7 @@ class Buffers:
     def __init__(self, core: Core, sink: Sink | None) -> None:
         self.core, self._sink = core, sink
         if sink:
+            core.counts[:] = 0  # of a run before
             self._other = (np.zeros_like(core.rows), np.zeros_like(core.counts))
 
     def flush(self) -> None:

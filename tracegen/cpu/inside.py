@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tracegen.cpu import state as S
-from tracegen.cpu.state import Core, Stop
+from tracegen.cpu.state import Core, Power, Stop
 
 ENDS = {
     Stop.STUCK: (
@@ -54,6 +54,24 @@ class Inside:
         bases = [S.PARKED + vcpu * S.PARKED_WORDS for vcpu in range(self.vcpus)]
         bases[int(self.core.s[S.VCPU])] = 0
         return bases
+
+    def ready_at(self) -> int:
+        """Time at which the machine, all of whose vCPUs came to the horizon or wait, goes on; NEVER if it does not."""
+        return min((self._ready_at(base) for base in self.bases()), default=S.NEVER)
+
+    def _ready_at(self, base: int) -> int:
+        s = self.core.s
+        state, now = Power(int(s[base + S.STATE])), int(s[base + S.COUNT] + s[base + S.IDLE_UNITS])
+        if state is Power.RUNS:
+            return now
+        called = int(s[base + S.UNHEARD_SINCE]) if s[base + S.UNHEARD] else S.NEVER
+        return S.NEVER if state is Power.OFF else max(now, min(int(s[base + S.WAKE_AT]), called))
+
+    def set_horizon(self, time: int) -> None:
+        """Let the machine run up to a time: see ``Machine.steps``."""
+        s = self.core.s
+        s[S.HORIZON] = time
+        s[S.TURN_END] = min(int(s[S.TURN_END]), time)
 
     def service(self, base: int) -> int:
         """The service that is open there."""

@@ -39,8 +39,6 @@ QUIET = (Stop.LOWER, Stop.DISK, Stop.NET)
 """Stops so frequent that the console is not looked at each time."""
 OFF = "switched off with the others"
 """Why a machine's run ended that was to go on as long as others of its session."""
-COMPLETE = ("exit", OFF)
-"""Reasons for which a run is whole."""
 MARK = "mark"
 """Why a run ended that was to go to a mark."""
 
@@ -53,6 +51,11 @@ class RunResult(NamedTuple):
     console: bytes
     reason: str  # "exit", or why the run ended without one
     remedy: str = ""  # what to do about that
+
+    @property
+    def whole(self) -> bool:
+        """Whether the guest did its work."""
+        return self.status == 0 or self.reason == OFF
 
 
 class Machine(Inside, Architecture):
@@ -235,10 +238,11 @@ class Machine(Inside, Architecture):
             self.forget_code()
         reason, remedy = end
         self._drain_console()
-        buffers.finish(complete=reason in COMPLETE and not s[S.EXIT_VALUE])
-        self._check_after_run()
         status = int(s[S.EXIT_VALUE]) if reason == "exit" else None
-        return RunResult(status, self.instructions, self._console.text(), reason, remedy)
+        result = RunResult(status, self.instructions, self._console.text(), reason, remedy)
+        buffers.finish(complete=result.whole)
+        self._check_after_run()
+        return result
 
     def open_window(self, mark: int | None = None) -> None:
         """Let the next run's trace begin with the state that it goes on from; ``mark`` has just begun, if given."""

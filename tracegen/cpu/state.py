@@ -108,11 +108,9 @@ and Python has not done yet: see ``tracegen.cpu.network``; time of the first of 
 NET_EVENTS, NET_AT, NET_SERIAL, NET_FREE_AT, NET_VECTOR, NET_LOST = range(680, 686)
 """abi_net.Net of what the card's interrupt tells; time at which the card has something to do, NEVER without; packets
 sent; time at which the last of them has left; what INTERRUPT rows call the card's interrupt; packets dropped."""
-HORIZON, READY_AT = 686, 687
-"""Time at which the machine has to wait for others on its network, NEVER for one alone; that of its next instruction
-when it waited last."""
-DISK_IMAGE = 688
-"""Id of what the disk held at first."""
+HORIZON, DISK_IMAGE = 686, 687
+"""Time at which the machine has to wait for others on its network, NEVER for one alone; id of what the disk held at
+first."""
 CONSOLE, CONSOLE_BYTES, CONSOLE_FLUSH = 1024, 4096, 2048
 """Console bytes, one a word; past CONSOLE_FLUSH the loop returns at its next look, long before the end."""
 THREADS = 256

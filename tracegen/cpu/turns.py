@@ -112,7 +112,7 @@ def choose(s):
         vcpu += ONE
         if vcpu >= s[S.VCPUS]:
             vcpu = ZERO
-            first = s[S.READY_AT] = first_ready(s)
+            first = first_ready(s)
             if first >= s[S.HORIZON]:
                 return s[S.VCPUS]
             if first >= s[S.TURN_END]:

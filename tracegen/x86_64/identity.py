@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from replay.jit import helper
-from tracegen.disk import UNITS_PER_SECOND
+from tracegen.abi import UNITS_PER_SECOND
 from tracegen.x86_64 import state as S
 from tracegen.x86_64.places import RAX, RBX, RCX, RDX
 from tracegen.x86_64.state import Leave

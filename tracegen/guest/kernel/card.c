@@ -1,17 +1,137 @@
-// No card yet.
+// The network card's driver: a ring of packets to send, a ring of empty ones to receive.  The card moves headers and
+// payloads by DMA from where they lie to where they stay.
+//
+// A packet that has left is given back when the driver next has to do with the card, so that few interrupts say so.
+#include "announce.h"
+#include "arch.h"
 #include "card.h"
+#include "percpu.h"
+
+#define NOTICES 32 // of so many packets to send one's leaving interrupts
+
+struct ring {
+    volatile u64 (*slot)[NET_DESCRIPTOR_BYTES / sizeof(u64)]; // descriptors, in a page
+    struct packet *packet[NET_RING];
+    u64 first, count; // those that the card has, or has done with
+};
+
+static struct ring sending, receiving;
+static u64 station = 1, stations = 1;
 
 u32 card_station(void) {
-    return 1;
+    return (u32)station;
 }
 
+u32 card_stations(void) {
+    return (u32)stations;
+}
+
+// Gives the card a packet: to send, or to receive into.
+static void give(struct ring *ring, struct packet *p, u64 sizes, u64 state) {
+    u64 i = (ring->first + ring->count++) % NET_RING;
+    ring->packet[i] = p;
+    ring->slot[i][NET_HEADER_WORD] = PHYSICAL(&p->header);
+    ring->slot[i][NET_PAYLOAD_WORD] = p->page;
+    ring->slot[i][NET_SIZES_WORD] = sizes;
+    ring->slot[i][NET_STATE_WORD] = state;
+}
+
+// Takes back the first packet of a ring if the card has done with it, or 0.
+static struct packet *take_back(struct ring *ring, u64 *sizes) {
+    u64 i = ring->first, state = ring->slot[i][NET_STATE_WORD];
+    if (!ring->count || (state != NET_DONE && state != NET_REFUSED))
+        return 0;
+    if (state == NET_REFUSED)
+        panic("the network card refused a packet", 0);
+    *sizes = ring->slot[i][NET_SIZES_WORD];
+    ring->slot[i][NET_STATE_WORD] = NET_EMPTY;
+    ring->first = (i + 1) % NET_RING;
+    ring->count--;
+    return ring->packet[i];
+}
+
+static void reap(void) {
+    struct packet *p;
+    u64 sizes;
+    while ((p = take_back(&sending, &sizes)))
+        packet_drop(p);
+}
+
+// Sends a packet.  It is lost where nobody is there, or the card has too many already.
 void card_send(struct packet *p) {
-    packet_drop(p);
+    ANNOUNCE1(ANNOUNCE_SERVICE_ENTER, SERVICE_NET);
+    if (stations > 1)
+        reap();
+    if (stations == 1 || sending.count == NET_RING) {
+        packet_drop(p);
+    } else {
+        u64 sizes = NET_HEADER_BYTES | (u64)p->header.bytes << NET_PAYLOAD_SHIFT | (u64)p->header.to << NET_STATION_SHIFT;
+        u64 notify = (sending.first + sending.count) % NOTICES == NOTICES - 1 ? NET_NOTIFY : 0;
+        give(&sending, p, sizes, NET_READY | notify);
+        device_write(NET_SEND, 1);
+    }
+    ANNOUNCE0(ANNOUNCE_SERVICE_EXIT);
 }
 
+// A packet with an empty page to receive into; 0 where either is out.
+static struct packet *empty(void) {
+    struct packet *p = packet_take();
+    if (p && !(p->page = page_take(RESERVED_PAGES))) {
+        packet_drop(p);
+        return 0;
+    }
+    return p;
+}
+
+static void offer(struct packet *p) {
+    give(&receiving, p, NET_HEADER_BYTES | (u64)PAGE_BYTES << NET_PAYLOAD_SHIFT, NET_READY);
+}
+
+// Hands on a packet that came whole, for which the card gets an empty one.  Without memory the packet is lost.
+static void hand_on(struct packet *p, u64 sizes) {
+    struct packet *next = empty();
+    offer(next ? next : p);
+    if (!next)
+        return;
+    p->header.from = (u32)(sizes >> NET_STATION_SHIFT & 0xffff);
+    if ((sizes & 0xffff) == NET_HEADER_BYTES && (sizes >> NET_PAYLOAD_SHIFT & 0xffff) == p->header.bytes)
+        net_deliver(p);
+    else
+        packet_drop(p);
+}
+
+// Packets have come, or left.
 void card_interrupt(void) {
+    struct packet *p;
+    u64 sizes, taken = 0;
+    ANNOUNCE1(ANNOUNCE_SERVICE_ENTER, SERVICE_NET);
+    device_write(NET_ACKNOWLEDGE, device_read(NET_STATUS));
+    reap();
+    for (; (p = take_back(&receiving, &sizes)); taken++)
+        hand_on(p, sizes);
+    if (taken)
+        device_write(NET_RECEIVE, taken);
+    ANNOUNCE0(ANNOUNCE_SERVICE_EXIT);
 }
 
-int card_may_bring(void) {
-    return 0;
+static void use(struct ring *ring, u16 at) {
+    u64 page = page_alloc_zeroed();
+    if (!page)
+        panic("no memory for the network card", 0);
+    ring->slot = KERNEL(page);
+    device_write(at, page >> PAGE_SHIFT);
+}
+
+// A machine that is alone does without the card.
+void card_init(void) {
+    station = device_read(NET_ADDRESS);
+    stations = device_read(NET_STATIONS);
+    if (stations == 1)
+        return;
+    use(&sending, NET_SEND_RING);
+    use(&receiving, NET_RECEIVE_RING);
+    struct packet *p;
+    while (receiving.count < NET_BUFFERS && (p = empty()))
+        offer(p);
+    device_write(NET_RECEIVE, receiving.count);
 }

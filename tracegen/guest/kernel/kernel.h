@@ -114,10 +114,12 @@ void select_wake(void);
 i64 file_select(u64 at, i64 ticks);
 
 // net.c
+void net_init(void);
 void net_interrupt(void);
 void net_tick(u64 tick);
 int net_may_wake(void);
 u32 net_station(void);
+u32 net_stations(void);
 
 // socket.c
 i64 socket_create(u64 kind, u64 most);

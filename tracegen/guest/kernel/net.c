@@ -7,8 +7,18 @@
 static struct queue own; // packets to this station: they never leave the machine
 static int delivering;
 
+void net_init(void) {
+    net_enter();
+    card_init();
+    net_leave();
+}
+
 u32 net_station(void) {
     return card_station();
+}
+
+u32 net_stations(void) {
+    return card_stations();
 }
 
 // Hands a packet on to its protocol, if it is for this station and whole.
@@ -67,9 +77,9 @@ void net_interrupt(void) {
     net_leave();
 }
 
-// Whether somebody may yet be woken by a packet or for want of one.
+// Whether somebody may yet be woken by a packet, perhaps another machine's, or for want of one.
 int net_may_wake(void) {
-    if (__atomic_load_n(&netlock.lock.holder, __ATOMIC_RELAXED) || card_may_bring())
+    if (__atomic_load_n(&netlock.lock.holder, __ATOMIC_RELAXED) || card_stations() > 1)
         return 1;
     const struct socket *s = sockets;
     while (s < sockets + MAX_SOCKETS && !(s->kind && (s->due || s->owes)))

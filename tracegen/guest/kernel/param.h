@@ -19,6 +19,7 @@
 #define MAX_PACKETS 512         // in queues of sockets and of the card
 #define MAX_SENT 32             // packets of a stream that wait to be acknowledged
 #define MAX_RECEIVED 32         // packets of a socket that wait to be read
+#define NET_BUFFERS 64          // empty packets that the card has
 #define PATIENCE 5              // ticks until a stream sends something again, doubled each time
 #define MOST_PATIENCE 80
 #define MOST_TRIES 10

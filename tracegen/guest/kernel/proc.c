@@ -27,12 +27,13 @@ static i64 exec(const struct arguments *line) {
 }
 
 // What the first process does in the kernel, where it can sleep, before it is in user mode (switch.S): it makes the
-// disk usable and becomes the program that the boot argument string names.
+// disk and the network usable and becomes the program that the boot argument string names.
 void proc_first(void) {
     enter(&filelock);
     if (directory_mount())
         panic("no file system on the disk", 0);
     leave(&filelock);
+    net_init();
     if (exec(&current->arguments) == 0)
         return;
     int there = exec_find(&current->arguments) != 0;

@@ -218,8 +218,8 @@ static i64 sys_shutdown(u64 descriptor, u64, u64) {
     return socket_shut(descriptor);
 }
 
-static i64 sys_station(u64, u64, u64) {
-    return net_station();
+static i64 sys_station(u64 all, u64, u64) {
+    return all ? net_stations() : net_station();
 }
 
 const struct call calls[MAX_CALLS] = {

@@ -68,11 +68,13 @@ static void unexpected(struct trapframe *frame, u64 cause) {
           address ? SIGNAL_SEGV : SIGNAL_ILL);
 }
 
-// Sleepers whose time has come, or whose disk request is done, wake; other CPUs' requests are served; and who was
+// Sleepers whose time has come, or whose disk request is done, wake, and for whom a packet comes; other CPUs' requests are served; and who was
 // interrupted in user mode lets the others have a turn.
 static void interrupt(const struct trapframe *frame) {
     if (interrupt_is_disk(frame))
         disk_interrupt();
+    if (interrupt_is_net(frame))
+        net_interrupt();
     if (interrupt_is_timer(frame))
         timer_interrupt();
     if (interrupt_is_ipi(frame)) {

@@ -78,7 +78,7 @@ i64 sys_connect(i64 descriptor, u64 station, u64 port);
 i64 sys_sendto(i64 descriptor, const struct datagram *message);
 i64 sys_recvfrom(i64 descriptor, struct datagram *message); // bytes of the datagram, even if more than `data` takes
 i64 sys_shutdown(i64 descriptor);         // the peer reads what was written, then the end
-u64 sys_station(void);                    // of this machine
+u64 sys_station(u64 all);                 // 0: of this machine, from 1; 1: how many machines there are
 
 i64 sys_thread_create(void (*entry)(void), void *stack, void *argument); // see thread_start
 [[noreturn]] void sys_thread_exit(void);

@@ -20,7 +20,7 @@ static i64 listener(u64 backlog) {
 // A stream to PORT, whose packets are `most` bytes at most; -1 where there is none.
 static i64 connected(u64 most) {
     i64 own = sys_socket(SOCKET_STREAM, most);
-    if (own >= 0 && sys_connect(own, sys_station(), PORT) == 0)
+    if (own >= 0 && sys_connect(own, sys_station(0), PORT) == 0)
         return own;
     sys_close(own);
     return -1;
@@ -34,12 +34,12 @@ int datagrams(void) {
     for (u64 i = 0; i < PAGE_BYTES; i++)
         block[i] = pattern(i);
     static struct datagram sent = {0, PORT, block, PAGE_BYTES, {1, 2, 3, 4, ~0UL}}, received;
-    sent.station = sys_station();
+    sent.station = sys_station(0);
     if (sys_sendto(from, &sent) != PAGE_BYTES || (sent.bytes = 0, sys_sendto(from, &sent)) != 0)
         return 0;
     static u8 got[PAGE_BYTES];
     received.data = got, received.bytes = sizeof got;
-    if (sys_recvfrom(to, &received) != PAGE_BYTES || received.station != sys_station() || received.head[4] != ~0UL)
+    if (sys_recvfrom(to, &received) != PAGE_BYTES || received.station != sys_station(0) || received.head[4] != ~0UL)
         return 0;
     for (u64 i = 0; i < PAGE_BYTES; i++)
         if (got[i] != pattern(i))
@@ -54,7 +54,7 @@ int datagrams(void) {
 int refused_sockets(void) {
     i64 datagram = sys_socket(SOCKET_DATAGRAM, 0), stream = sys_socket(SOCKET_STREAM, 0), other = sys_socket(SOCKET_STREAM, 0);
     static struct datagram message = {0, PORT, block, NET_MTU, {0}};
-    message.station = sys_station();
+    message.station = sys_station(0);
     if (sys_socket(3, 0) != -1 || sys_socket(SOCKET_STREAM, NET_HEADER_BYTES) != -1 || sys_socket(SOCKET_STREAM, NET_MTU_MOST + 1) != -1)
         return 0;
     if (sys_bind(1, PORT) != -1 || sys_bind(99, PORT) != -1 || sys_bind(stream, 0x10000) != -1 || sys_listen(stream, 1) != -1)
@@ -71,9 +71,9 @@ int refused_sockets(void) {
     message.data = block, message.port = 0;
     if (sys_sendto(datagram, &message) != -1 || sys_shutdown(stream) != -1 || sys_read(stream, block, 1) != -1)
         return 0;
-    if (sys_connect(other, 0, PORT) != -1 || sys_connect(other, sys_station(), 0) != -1 || sys_write(other, "x", 1) != -1)
+    if (sys_connect(other, 0, PORT) != -1 || sys_connect(other, sys_station(0), 0) != -1 || sys_write(other, "x", 1) != -1)
         return 0;
-    return sys_connect(other, sys_station(), PORT) == -1; // nobody listens there
+    return sys_connect(other, sys_station(0), PORT) == -1; // nobody listens there
 }
 
 // Reads up to the end.  How many bytes were as they should be; -1 at the first that was not.
@@ -110,7 +110,7 @@ static int pass(u64 most, u64 written, u64 read) {
     struct peer peer;
     i64 from = sys_accept(own, &peer);
     sys_sleep(1);
-    int right = peer.station == sys_station() && read_pattern(from, read) == BYTES && sys_write(from, "z", 1) == 1;
+    int right = peer.station == sys_station(0) && read_pattern(from, read) == BYTES && sys_write(from, "z", 1) == 1;
     return sys_close(from) == 0 && sys_close(own) == 0 && reap(child) == EXIT_OK && right;
 }
 

@@ -133,6 +133,40 @@ int fork_of_threads(void) {
     return !failures;
 }
 
+static volatile u32 unmapped;
+
+// Ends the process: by a fault, unless this CPU still has what was unmapped.
+static void read_on(void *word) {
+    for (;;) {
+        u32 was = __atomic_load_n(&unmapped, __ATOMIC_ACQUIRE);
+        (void)*(volatile u64 *)word;
+        if (was)
+            sys_exit(EXIT_WRONG);
+        __atomic_fetch_add(&counter, 1, __ATOMIC_RELAXED);
+    }
+}
+
+// When munmap returns, no thread reads what was there, whatever CPU it runs on.
+int unmap_of_threads(void) {
+    u64 failures = 0;
+    for (u64 round = 0; round < 4; round++) {
+        i64 child = sys_fork();
+        if (child == 0) {
+            void *word = map_memory(PAGE_BYTES, MAP_READ | MAP_WRITE);
+            for (u64 i = 0; i < THREADS - 1; i++)
+                thread_start(threads + i, read_on, word);
+            while (counter < ROUNDS)
+                sys_yield();
+            sys_munmap(word, PAGE_BYTES);
+            __atomic_store_n(&unmapped, 1, __ATOMIC_RELEASE);
+            for (;;)
+                sys_sleep(1000);
+        }
+        failures += child < 0 || reap(child) != STATUS_FAULT;
+    }
+    return !failures;
+}
+
 static void sleep_for_ever(void *) {
     u32 never = 0;
     for (;;)

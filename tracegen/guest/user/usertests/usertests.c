@@ -200,6 +200,7 @@ static const struct test {
     {"barriers", barriers},
     {"futexes", futexes},
     {"fork_of_threads", fork_of_threads},
+    {"unmap_of_threads", unmap_of_threads},
     {"thread_ends", thread_ends},
     {"thread_chains", thread_chains},
     {"fork_storm", fork_storm},

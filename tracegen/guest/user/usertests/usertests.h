@@ -30,6 +30,7 @@ int atomic_counter(void);
 int barriers(void);
 int futexes(void);
 int fork_of_threads(void);
+int unmap_of_threads(void);
 int thread_ends(void);
 int thread_chains(void);
 int fork_storm(void);

@@ -14,6 +14,11 @@ u64 mix(u64 digest, u64 value);
 // report.c: a line of text with %d (decimal), %x (hexadecimal) and %s
 void report(const char *format, ...);
 
+// streams.c: of packets of `mtu` bytes; a server that does not answer ends the program
+i64 listen_at(u64 port, u64 mtu, u64 backlog); // a descriptor that listens
+i64 call_server(u64 station, u64 port, u64 mtu); // one that is connected
+int read_all(i64 from, void *to, u64 bytes); // whether there were so many
+
 // workers.c: what a worker tells the process that made it
 struct outcome {
     u64 digest; // of its answer

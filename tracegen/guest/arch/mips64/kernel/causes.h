@@ -65,6 +65,10 @@ static inline int interrupt_is_disk(const struct trapframe *frame) {
     return (frame->cause & CAUSE_DISK) != 0;
 }
 
+static inline int interrupt_is_net(const struct trapframe *frame) {
+    return (frame->cause & CAUSE_NET) != 0;
+}
+
 static inline int interrupt_is_timer(const struct trapframe *frame) {
     return (frame->cause & CAUSE_TIMER) != 0;
 }

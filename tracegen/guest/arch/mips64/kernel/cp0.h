@@ -28,7 +28,8 @@
 #define STATUS_DISK 0x00000400  // IM2
 #define STATUS_CU1 0x20000000 // coprocessor 1 may be used, in any mode
 #define STATUS_IPI 0x00000800   // IM3
-#define STATUS_LINES (STATUS_TIMER | STATUS_DISK | STATUS_IPI)
+#define STATUS_NET 0x00001000   // IM4
+#define STATUS_LINES (STATUS_TIMER | STATUS_DISK | STATUS_IPI | STATUS_NET)
 #define STATUS_XX 0x80000000   // MIPS IV instructions in user mode
 
 #define CAUSE_CODE 0x7c
@@ -38,6 +39,7 @@
 #define CAUSE_UNIT 0x30000000 // number of an unusable coprocessor
 #define CAUSE_UNIT_1 0x10000000
 #define CAUSE_IPI 0x00000800   // IP3
+#define CAUSE_NET 0x00001000   // IP4
 #define CAUSE_BD 0x80000000    // the exception is in a branch's delay slot; EPC is the branch
 
 #define EXC_INTERRUPT 0
@@ -62,4 +64,5 @@
 
 static_assert(STATUS_DISK == 0x100 << DISK_LINE && CAUSE_DISK == STATUS_DISK, "the disk's line is as abi.py says");
 static_assert(STATUS_IPI == 0x100 << IPI_LINE && CAUSE_IPI == STATUS_IPI, "the IPIs' line is as abi.py says");
+static_assert(STATUS_NET == 0x100 << NET_LINE && CAUSE_NET == STATUS_NET, "the card's line is as abi_net.py says");
 #endif

@@ -70,6 +70,10 @@ static inline int interrupt_is_disk(const struct trapframe *frame) {
     return frame->cause == VECTOR_DISK;
 }
 
+static inline int interrupt_is_net(const struct trapframe *frame) {
+    return frame->cause == VECTOR_NET;
+}
+
 static inline int interrupt_is_timer(const struct trapframe *frame) {
     return frame->cause == VECTOR_TIMER;
 }
