@@ -103,7 +103,7 @@ def test_a_packet_crosses_and_another_one_answers(play) -> None:  # type: ignore
 
 
 def test_waiting_for_an_answer_is_one_idle_row(play) -> None:  # type: ignore[no-untyped-def]
-    """Twice latency and transmission and what the other one executes: to the unit, whatever the windows were."""
+    """Twice latency and transmission and what the other one executes: to the unit, however long the steps were."""
     ran = ping_pong(play)
     one_way = UNITS + LATENCY_UNITS
 
@@ -114,7 +114,7 @@ def test_waiting_for_an_answer_is_one_idle_row(play) -> None:  # type: ignore[no
 
 
 @pytest.mark.parametrize("latency", [1, 37, 100_000])
-def test_windows_do_not_change_when_packets_arrive(play, latency) -> None:  # type: ignore[no-untyped-def]
+def test_steps_do_not_change_when_packets_arrive(play, latency) -> None:  # type: ignore[no-untyped-def]
     """A round trip differs from the default link's by twice the difference of the latencies."""
     usual, other = ping_pong(play), ping_pong(play, link=Link(latency=latency))
 
@@ -123,7 +123,7 @@ def test_windows_do_not_change_when_packets_arrive(play, latency) -> None:  # ty
 
 
 def test_a_machine_in_a_session_runs_as_it_does_alone(play) -> None:  # type: ignore[no-untyped-def]
-    """What does not use the network gives the same rows beside another machine, with a window per instruction or so."""
+    """What does not use the network gives the same rows beside another machine, with a step every 50 units."""
     text = f"{UNMASK} ori $t0, $0, 3000\n mtc0 $t0, $11\n ori $t1, $0, 0x8000\n mtc0 $t1, $12\n{WAIT}" + "nop\n" * 300
     alone, together = play([text]), play([text, PONG], background=[1], link=Link(latency=50))
 
