@@ -32,7 +32,7 @@ TINY = {
     "numa.moves": 5,
     "numa.migrations": 1,
 }
-COUNTED = [n for n in (*cached.NAMES, *policy.NAMES) if n != "shootdown" and not n.startswith("table_")]
+COUNTED = [n for n in (*cached.NAMES, *policy.NAMES) if n != "page_shootdown" and not n.startswith("table_")]
 KINDS = {Kind.FETCH: "fetch", Kind.LOAD4: "load", Kind.STORE4: "store"}
 CPUS = 4
 
