@@ -119,7 +119,7 @@ def _carry_out(planned: Plan, output: str, *, json: bool) -> None:
     if json:
         shell.write_json(data.points().to_dicts())
         return
-    from reports.sweep_screen import sweep_screen
+    from reports.sweep import sweep_screen
 
     shell.show(*sweep_screen(data.points().to_dicts(), data.axes, shell.console().width))
     shell.say(f"{len(planned.digests):,} points in {output}")
