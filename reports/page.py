@@ -11,12 +11,12 @@ from html import escape
 from importlib import resources
 from typing import Any
 
-from reports import charts, sections
+from reports import charts, sections, study_page
 from reports.charge import trace_words
 from reports.lines import lines
 from reports.live import live
 from reports.palette import Palette, palette
-from reports.result import Result, Sweep, labels
+from reports.result import Content, labels
 from reports.sweep_page import live_sweep
 from reports.sweep_page import section as sweep_section
 
@@ -24,8 +24,9 @@ SCRIPTS = ("exact.js", "numbers.js", "pricing.js", "cells.js", "charts.js", "swe
 SLOT = re.compile(r"\{\{(\w+)\}\}")
 
 
-def page(results: Sequence[Result], sweep: Sweep | None, library: str) -> str:
-    """The page of ``results``, and of a sweep if there is one; ``library`` is what ``vega`` gives."""
+def page(content: Content, library: str) -> str:
+    """The page of ``content``; ``library`` is what ``reports.bundle.vega`` gives."""
+    results, sweep, studies = content
     names = labels(results)
     colours = palette(results)
     data = live(results, names, sweep.machines if sweep else {})
@@ -33,40 +34,62 @@ def page(results: Sequence[Result], sweep: Sweep | None, library: str) -> str:
         sections.run_section(at, result, name, lines(result, run["model"]["rows"]), opened=len(results) == 1, run=run)
         for at, (result, name, run) in enumerate(zip(results, names, data["runs"], strict=True))
     ]
-    parts = {"overhead": {}, "each": {"runs": "".join(runs)}} if results else {}
+    parts: dict[str, dict[str, str]] = {"overhead": {}, "each": {"runs": "".join(runs)}} if results else {}
     if sweep:
         data["sweep"] = live_sweep(sweep)
         parts = {"sweep": {"sweep": sweep_section(sweep)}} | parts
+    if studies:
+        parts["studies"] = {"studies": "".join(study_page.section(at, one) for at, one in enumerate(studies))}
     used = _used(data)
-    data |= {"palette": colours._asdict(), "charts": _charts(data["runs"], colours, swept=sweep is not None)}
+    if used:
+        parts["prices"] = {"prices": _prices(used)}
+    if results:
+        parts["provenance"] = {"provenance": sections.provenance(results, names)}
+    drawn = _charts(data["runs"], colours, swept=sweep is not None)
+    data |= {"palette": colours._asdict(), "charts": drawn | study_page.charts(studies)}
     return _fill(
         "page.html",
-        title=escape(_title(results, sweep)),
+        title=escape(_title(content)),
         style=_text("page.css"),
+        plain="" if used else " plain",
         links=" ".join(f"<a href='#{name}'>{LINKS[name]}</a>" for name in parts),
-        summary=sections.summary(results, names, swept=sweep is not None),
+        summary=sections.summary(results, names, swept=sweep is not None) + study_page.summary(studies),
         body="".join(_fill(f"{name}.html", **slots) for name, slots in parts.items()),
-        sliders="".join(sections.sliders(machine, records) for machine, records in used.items()),
-        prices="".join(
-            sections.prices(machine, records, assumed=assumed)
-            for assumed in (True, False)
-            for machine, records in used.items()
-        ),
-        provenance=sections.provenance(results, names) if results else "",
+        aside=_fill("sliders.html", sliders=_sliders(used)) if used else "",
         vega=_harmless(library),
         scripts=_harmless("\n".join(_text(name) for name in SCRIPTS)),
         data=_packed(data),
     )
 
 
-LINKS = {"sweep": "Sweep", "overhead": "Overhead", "each": "Each run"}
+def _sliders(used: Mapping[str, list[Mapping[str, Any]]]) -> str:
+    """Sliders by machine, the first one's in sight."""
+    return "".join(sections.sliders(name, records, opened=not at) for at, (name, records) in enumerate(used.items()))
+
+
+def _prices(used: Mapping[str, list[Mapping[str, Any]]]) -> str:
+    """Price tables by machine, what nobody published first."""
+    return "".join(sections.prices(*one, assumed=assumed) for assumed in (True, False) for one in used.items())
+
+
+LINKS = {
+    "sweep": "Sweep",
+    "overhead": "Overhead",
+    "each": "Each run",
+    "studies": "Studies",
+    "prices": "Prices",
+    "provenance": "Provenance",
+}
 """Section that not every page has -> how the page's head calls it."""
 
 
-def _title(results: Sequence[Result], sweep: Sweep | None) -> str:
+def _title(content: Content) -> str:
+    results, sweep, studies = content
     guests = {trace_words(result.document) for result in results}
     if not guests and sweep:
         guests = {f"{point['workload']} on a {point['architecture']} guest" for point in sweep.points}
+    if not guests:
+        return f"{', '.join(study_page.title(one) for one in studies)}: ours beside the paper's"
     return f"{', '.join(sorted(guests))}: what virtualizing it costs"
 
 
