@@ -17,7 +17,7 @@ from reports.lines import lines
 from reports.live import live
 from reports.palette import Palette, palette
 from reports.result import Content, labels
-from reports.sweep_page import live_sweep
+from reports.sweep_page import PRICE, live_sweep, traces
 from reports.sweep_page import section as sweep_section
 
 SCRIPTS = ("exact.js", "numbers.js", "pricing.js", "cells.js", "charts.js", "sweep.js", "page.js")
@@ -40,11 +40,12 @@ def page(content: Content, library: str) -> str:
         parts = {"sweep": {"sweep": sweep_section(sweep)}} | parts
     if studies:
         parts["studies"] = {"studies": "".join(study_page.section(at, one) for at, one in enumerate(studies))}
-    used = _used(data)
+    used = _used(data, sweep.axes if sweep else ())
     if used:
         parts["prices"] = {"prices": _prices(used)}
-    if results:
-        parts["provenance"] = {"provenance": sections.provenance(results, names)}
+    where = (sections.provenance(results, names) if results else "") + (traces(sweep) if sweep else "")
+    if where:
+        parts["provenance"] = {"provenance": where}
     drawn = _charts(data["runs"], colours, swept=sweep is not None)
     data |= {"palette": colours._asdict(), "charts": drawn | study_page.charts(studies)}
     return _fill(
@@ -123,8 +124,11 @@ def _bare_name(key: tuple[str, str, str], runs: Sequence[Mapping[str, Any]]) -> 
     return f"{key[0]} on {key[1]}" if several else key[0]
 
 
-def _used(data: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
-    """Machine -> the price records that anything on it costs, those first that the answers hang on most."""
+def _used(data: Mapping[str, Any], axes: Sequence[str]) -> dict[str, list[Mapping[str, Any]]]:
+    """Machine -> the price records that anything on it costs, those first that the answers hang on most.
+
+    A price among the ``axes`` of a sweep is as each point states it.
+    """
     weight: dict[str, dict[str, float]] = {}
     for run in data["runs"]:
         known = weight.setdefault(run["machine"], {})
@@ -138,7 +142,9 @@ def _used(data: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
                 known[name] = known.get(name, 0.0) + n
     found = {}
     for machine, amounts in weight.items():
-        records = [r for r in data["machines"][machine]["records"] if r["name"] in amounts]
+        records = [
+            r for r in data["machines"][machine]["records"] if r["name"] in amounts and PRICE + r["name"] not in axes
+        ]
         found[machine] = sorted(records, key=lambda r: -amounts[r["name"]] * r["cycles"] * (r["high"] - r["low"]))
     return found
 
