@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from replay.errors import UserError
 
-CHOICES = {"kernel": ("full", "thin"), "locks": ("coarse", "fine")}
+CHOICES = {"kernel": ("full", "thin"), "locks": ("coarse", "fine"), "pages": ("small", "large")}
 """Option -> its values; the first is the default, and is not said."""
 
 

@@ -23,6 +23,7 @@ const char *options_find(const char *line);
 
 // page.c
 void page_init(u64 from, u64 end);
+extern int pages_are_large; // where a process has all of one, without a file
 u64 page_take(u64 keep);
 u64 page_alloc(void);
 u64 page_alloc_zeroed(void);
@@ -30,6 +31,8 @@ u64 page_alloc_copy(u64 from);
 void page_share(u64 page);
 int page_is_shared(u64 page);
 void page_free(u64 page);
+u64 page_alloc_large(void);
+void page_free_large(u64 page);
 void page_zero(u64 page);
 u64 page_free_count(u64 more);
 void page_tie(u64 page, u64 note);
