@@ -33,6 +33,7 @@ from replay.mmu.nested import Nested
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared
 from replay.records import Parameter
+from replay.split import split
 from replay.trace.schema import CAUSE_MASK, Cause, Kind, Sensitive, ServiceClass
 
 # -- parameters -------------------------------------------------------------------------------------------------------
@@ -64,6 +65,10 @@ EVENTS = {
         "privileged": "privileged instructions that do not exit",
         "base_switch": "switches to a page table",
         "invalidation": "instructions that invalidate a translation",
+    },
+    "virtual CPUs": {
+        "ipi_posted": "interrupts of a virtual CPU to another, which the monitor posts to it",
+        "vcpu_switch": "times a CPU went on with another virtual CPU",
     },
     "idle": {"idle": "device-time units spent waiting for an interrupt"},
 }
@@ -103,6 +108,7 @@ REACTIONS = (
     Row((Kind.TLB_WRITE, Kind.TLB_PROBE), Reaction.REPLACED),
     Row((*model.INVALIDATIONS, *model.TABLE_CHANGES), Reaction.DIRECT),
     Row((Kind.SPACE_CREATE, Kind.SPACE_DESTROY), Reaction.DIRECT),
+    Row((Kind.IPI_SEND,), Reaction.TRAPPED, "ipi_posted"),
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
     Row((Kind.PORT, *model.DEVICES), Reaction.DIRECT),
     Row((*model.SERVICES, *model.THREADS, *model.CONTENT, *model.MARKS), Reaction.DIRECT),
@@ -146,9 +152,22 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
 @inline
 def reference(m, at, ref):
     """A reference that the TLB holds runs directly."""
+    if lacks(m, at, ref):
+        beyond(m, at, ref)
+
+
+@inline
+def lacks(m, at, ref):
+    """Whether the first-level TLB does not hold what is referred to, or a fault cut it off."""
+    return paging.faulted(at) or not paging.hit(m.mmu.paging, at, ref)
+
+
+@inline
+def beyond(m, at, ref):
+    """What the first-level TLB lacks faults, or is a miss."""
     if paging.faulted(at):
         fault(m, at, ref)
-    elif not paging.hit(m.mmu.paging, at, ref):
+    else:
         miss(m, at, ref)
 
 
@@ -202,6 +221,15 @@ def happen(m, at, row):
 
 
 bind(Ept, access=reference, event=happen)
+SPLIT = split(
+    Ept,
+    lacks=lacks,
+    beyond=beyond,
+    event=happen,
+    parameters=nested.BEHIND,
+    holds=lambda settings: settings["tlb.vm_tagged"] == 1,  # else an exit, which a walk may make, empties the TLB
+)
+Noting, Behind = SPLIT[:2]
 
 # -- costs ------------------------------------------------------------------------------------------------------------
 
@@ -226,6 +254,8 @@ COSTS = {
     "privileged": price("privileged"),
     "base_switch": price("cr3_switch"),
     "invalidation": price("invlpg"),
+    "ipi_posted": price("ipi_post"),
+    "vcpu_switch": price("vcpu_switch"),
     "idle": price("device_unit"),
 }
 
@@ -236,8 +266,10 @@ MODEL = Model(
     events=EVENTS,
     reactions=REACTIONS,
     state=state,
+    split=SPLIT,
     costs=COSTS,
     replaces=(ServiceClass.REFILL,),
+    vcpu_switch="vcpu_switch",
     needs=("access", "translation", "privilege", "crossing"),
     fidelity={"x86-64": "faithful", "mips64": "hypothetical"},
     machine={"x86-64": "skylake-2017", "mips64": "skylake-2017"},

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from replay.columns import Inserted
 from replay.errors import UserError, unknown
 from replay.idle import Timeline, Watch
 from replay.kernel import KEPT, NEVER, PAYLOADS, REPLACED, REPLACED_REFILL, Engine, count_rows
@@ -109,10 +110,22 @@ def count(
     model = on_machine(model, machine, given or {})
     refuse_unfit(model, prepared.meta)
     settings = settle(model, machine, prepared.meta, given or {})
+    ends = interval_ends(prepared.columns, interval) if interval else np.array([prepared.columns.kind.size])
+    return tally(prepared, model, settings, ends, interval, progress, model.state)
+
+
+def tally(
+    prepared: Prepared,
+    model: Model,
+    settings: Settings,
+    ends: np.ndarray,
+    interval: int,
+    progress: Progress | None,
+    make_state: Callable[..., Any],
+) -> Counts:
+    """Count every row of ``prepared`` from an empty state; intervals end before the rows ``ends``."""
     engine = make_engine(prepared, model, settings)
-    state = model.state(prepared, settings, engine.counts)
-    rows = prepared.columns.kind.size
-    ends = interval_ends(prepared.columns, interval) if interval else np.array([rows])
+    state = make_state(prepared, settings, engine.counts)
     places = named(prepared.places, prepared.meta)
     classes, klass = np.unique([place.klass for place in places], return_inverse=True)
     watch = Watch(prepared.moments, klass, prepared.meta.vcpus, len(model.counters))
@@ -153,7 +166,7 @@ def count_opening(prepared: Prepared, state: Any, engine: Engine) -> int:
     """
     if not prepared.meta.skipped:
         return 0
-    opening = int(np.argmax(prepared.columns.kind == Kind.START)) + 1
+    opening = int(np.flatnonzero(prepared.columns.kind == Kind.START)[-1]) + 1
     count_rows(state, engine, prepared.columns, 0, opening)
     engine.counts[:] = 0
     return opening
@@ -174,9 +187,9 @@ def make_engine(prepared: Prepared, model: Model, settings: Settings) -> Engine:
     counts = np.zeros(meta.vcpus * places * counters, np.int64)
     return Engine(
         counts=counts,
-        place=np.zeros(meta.vcpus, np.uint32),
+        place=np.array(prepared.first_place or [0] * meta.vcpus, np.uint32),
         skip=skip[prepared.places.inner],
-        on_kind=_ticks(model, [k for k in Kind if k not in NO_REACTION], 256),
+        on_kind=_on_kind(model),
         on_cause=_ticks(model, list(Cause), 32),
         on_sensitive=_ticks(model, list(Sensitive), 256),
         site_class=prepared.sites.klass,
@@ -202,6 +215,12 @@ def _skip(model: Model, klass: ServiceClass) -> int:
     if klass not in model.replaces:
         return KEPT
     return REPLACED_REFILL if klass == ServiceClass.REFILL else REPLACED
+
+
+def _on_kind(model: Model) -> np.ndarray:
+    table = _ticks(model, [k for k in Kind if k not in NO_REACTION], 256)
+    table[Inserted.VCPU_SWITCH] = model.index(model.vcpu_switch)
+    return table
 
 
 def _ticks(model: Model, events: list[Any], size: int) -> np.ndarray:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from replay.columns import Inserted
 from replay.hw import paging, sets, walk_caches
 from replay.hw.paging import Paging
 from replay.hw.sets import Sets
@@ -50,6 +51,9 @@ PARAMETERS = (
     *walk_caches.parameters("nested", (32, 4, 2), "as those of the guest's tables"),
 )
 """Parameters of every model with nested paging."""
+
+BEHIND = ("stlb.", "pwc.", "nested.tlb_", "nested.leaf_", "nested.middle_", "nested.upper_")
+"""How the names of parameters start that shape what lies behind the first-level TLB."""
 
 ONE, SHIFT = np.uint64(1), np.uint64(9)
 NOT_PRESENT, SOFT_REFERENCE = int(Cause.NOT_PRESENT), int(Cause.SOFT_REFERENCE)
@@ -162,5 +166,7 @@ def follow(n, vcpu, row):
         if row.page != 0:
             page = np.uint64(row.page)
             paging.set_large(n.paging, page, n.large != 0 and frames.is_large(n.frames, page) != 0)
+    elif row.kind == Inserted.VCPU_SWITCH:
+        paging.go_on(n.paging, vcpu, row, n.tagged == 0)
     else:
         paging.follow(n.paging, vcpu, row)
