@@ -14,6 +14,10 @@ struct cpu;
 void print_byte(u8 byte);
 i64 console_write(u64 from, u64 bytes);
 
+// balloon.c
+void balloon_demands(const char *text);
+void balloon_tick(u64 tick);
+
 // options.c
 const char *options_find(const char *line);
 

@@ -19,6 +19,7 @@ static const struct {
     const char *name; // with its =
     void (*set)(const char *value);
 } options[] = {
+    {"balloon=", balloon_demands},
     {"kernel=", set_kernel},
     {"locks=", set_locks},
     {"pages=", set_pages},
