@@ -92,6 +92,7 @@ SHARED = {
             "graph",
             "kv",
             "lmbench",
+            "nfs",
             "pointer-chase",
             "raytrace",
             "ttcp",
