@@ -32,6 +32,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from replay import model
+from replay.columns import Inserted
 from replay.cpu import hal, reentry
 from replay.cpu.reentry import ABORTED, FULL, NESTED, NO_PAGE, Handlers
 from replay.hw import sets, tlb
@@ -97,6 +98,7 @@ EVENTS = {
     },
     "kernel TLB faults": {"kernel_tlb_fault": "misses on the guest kernel's unmapped segments, served from the pmap"},
     "device emulation": {"programmed_io": "loads and stores to device registers trapped"},
+    "interrupts of virtual CPUs": {"ipi_posted": "interrupts to another virtual CPU, posted to it"},
     "VCPU switches": {"vcpu_switch": "times another virtual CPU was scheduled and the TLB flushed"},
     "idle": {"idle": "device-time units spent waiting for an interrupt"},
 }
@@ -139,6 +141,7 @@ REACTIONS = (
     Row((*model.TABLE_CHANGES, *model.SPACES), Reaction.DIRECT),
     Row((Kind.ZEROED,), Reaction.HYPERCALL, may=("zeroed_page_call",)),
     Row((Kind.FREED,), Reaction.HYPERCALL, "freed_page_call"),
+    Row((Kind.IPI_SEND,), Reaction.TRAPPED, "ipi_posted"),
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
     Row((Kind.PORT,), Reaction.TRAPPED, "programmed_io"),
     Row((*model.DEVICES, *model.SERVICES, *model.THREADS, Kind.FILLED, Kind.HASHED, *model.MARKS), Reaction.DIRECT),
@@ -238,13 +241,13 @@ def second_level(m, at, pair):
 def forward(m, at, pair):
     """Re-enter the guest's refill handler, which writes ``pair`` to the TLB or is cut off by a miss on its table."""
     tick(m.counts, at, REFILLS_FORWARDED)
-    kernel_code(m, at, m.handlers.code[0])
+    kernel_code(m, at, m.handlers.code[at.vcpu << ONE])
     run, written = FULL, pair
     table = np.uint64(m.table[pair])
     if table != 0 and not tlb.touch(m.tlb, at, table) and not second_level(m, at, table):
         reentry.run_handler(m.counts, m.handlers, at, ABORTED, NO_PAGE)
         tick(m.counts, at, NESTED_REFILLS_FORWARDED)
-        kernel_code(m, at, m.handlers.code[1])
+        kernel_code(m, at, m.handlers.code[(at.vcpu << ONE) + ONE])
         run, written = NESTED, table
     reentry.run_handler(m.counts, m.handlers, at, run, pair << ONE if run == FULL else NO_PAGE)
     write_tlb(m, at, written)
@@ -294,7 +297,9 @@ def happen(m, at, row):
             tick(m.counts, at, ZEROED_PAGE_CALLS)
             pmap.use(m.pmap, np.uint64(row.page) + ONE)  # the call's price holds the allocation
     elif row.kind == Kind.FREED:
-        give_back(m, np.uint64(row.page))
+        give_back(m, at, np.uint64(row.page))
+    elif row.kind == Inserted.VCPU_SWITCH:
+        go_on(m, at, row)
     elif row.kind == Kind.IDLE:
         add(m.counts, at, IDLE_UNITS, np.int64(row.page))
     else:
@@ -302,9 +307,17 @@ def happen(m, at, row):
 
 
 @inline
-def give_back(m, frame):
+def go_on(m, at, row):
+    """Another VM's virtual CPU goes on: the TLB is empty, its space is current, its kernel handles refills."""
+    tlb.flush(m.tlb, at.vcpu)
+    m.base[at.vcpu], m.probed[at.vcpu] = row.payload[0], 0
+    reentry.go_on(m.handlers, at.vcpu, row.info)
+
+
+@inline
+def give_back(m, at, frame):
     """Take the machine page of a freed frame away, and with it the kernel's own mapping in any virtual CPU's TLB."""
-    pmap.give_back(m.pmap, frame)
+    pmap.give_back(m.pmap, at, frame)
     if frame < np.uint64(m.direct.size):
         for vcpu in range(m.probed.size):
             tlb.drop(m.tlb, np.uint64(vcpu), np.uint64(m.direct[frame]))
@@ -336,7 +349,13 @@ def switch(m, at):
     return m.quantum
 
 
-bind(Disco, access=reference, event=happen, slice_ended=switch)
+@inline
+def moved(m, at, frame):
+    """A frame has another machine page: no hardware TLB may hold the old one; the second level is changed in place."""
+    return pmap.shoot_down(m.pmap, m.tlb, m.probed.size, at.vcpu, frame)
+
+
+bind(Disco, access=reference, event=happen, slice_ended=switch, moved=moved)
 
 # -- costs ------------------------------------------------------------------------------------------------------------
 
@@ -372,6 +391,7 @@ COSTS = {
     "programmed_io": TRAP + price("device_emulation"),
     "zeroed_page_call": TRAP + price("page_zero"),
     "freed_page_call": TRAP + price("page_free"),
+    "ipi_posted": price("ipi_post"),
     "vcpu_switch": TRAP + price("vcpu_switch") + price("tlb_flush"),
     "idle": price("device_unit"),
 }
@@ -385,10 +405,12 @@ MODEL = Model(
     reactions=REACTIONS,
     state=state,
     costs=COSTS,
+    vcpu_switch="vcpu_switch",
     replaces=(ServiceClass.REFILL, ServiceClass.PAGE_ZERO),
     needs=("access", "translation", "privilege", "crossing", "device"),
     fidelity={"mips64": "faithful", "x86-64": "hypothetical"},
     machine={"mips64": "flash-1997", "x86-64": "flash-1997"},
     rules={"x86-64": (*reentry.RULES, *hal.RULES)},
     first_slice=quantum,
+    places=True,
 )

@@ -66,6 +66,10 @@ EVENTS = {
         "base_switch": "switches to a page table",
         "invalidation": "instructions that invalidate a translation",
     },
+    "virtual CPUs": {
+        "ipi_posted": "interrupts of a virtual CPU to another, which the monitor posts to it",
+        "vcpu_switch": "times a CPU went on with another virtual CPU",
+    },
     "idle": {"idle": "device-time units spent waiting for an interrupt"},
 }
 
@@ -104,6 +108,7 @@ REACTIONS = (
     Row((Kind.TLB_WRITE, Kind.TLB_PROBE), Reaction.REPLACED),
     Row((*model.INVALIDATIONS, *model.TABLE_CHANGES), Reaction.DIRECT),
     Row((Kind.SPACE_CREATE, Kind.SPACE_DESTROY), Reaction.DIRECT),
+    Row((Kind.IPI_SEND,), Reaction.TRAPPED, "ipi_posted"),
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
     Row((Kind.PORT, *model.DEVICES), Reaction.DIRECT),
     Row((*model.SERVICES, *model.THREADS, *model.CONTENT, *model.MARKS), Reaction.DIRECT),
@@ -249,6 +254,8 @@ COSTS = {
     "privileged": price("privileged"),
     "base_switch": price("cr3_switch"),
     "invalidation": price("invlpg"),
+    "ipi_posted": price("ipi_post"),
+    "vcpu_switch": price("vcpu_switch"),
     "idle": price("device_unit"),
 }
 
@@ -262,6 +269,7 @@ MODEL = Model(
     split=SPLIT,
     costs=COSTS,
     replaces=(ServiceClass.REFILL,),
+    vcpu_switch="vcpu_switch",
     needs=("access", "translation", "privilege", "crossing"),
     fidelity={"x86-64": "faithful", "mips64": "hypothetical"},
     machine={"x86-64": "skylake-2017", "mips64": "skylake-2017"},

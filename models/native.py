@@ -76,7 +76,7 @@ REACTIONS = (
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
     Row((Kind.PORT,), Reaction.DIRECT, "device_access"),
     Row(model.DEVICES, Reaction.DIRECT),
-    Row((*model.SERVICES, *model.THREADS, *model.CONTENT, *model.MARKS), Reaction.DIRECT),
+    Row((*model.SERVICES, *model.THREADS, Kind.IPI_SEND, *model.CONTENT, *model.MARKS), Reaction.DIRECT),
 )
 
 # -- state and hooks --------------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ class Native(NamedTuple):
     base: np.ndarray  # u32[vcpus]: space that is current
     handler: np.ndarray  # i64[3]: instructions of a full, an aborted and a nested run
     lines: np.ndarray  # u64[3]: lines that they fetch
-    code: np.ndarray  # u32[2]: page ids of the refill handler's and the nested handler's code
+    code: np.ndarray  # u32[2 * vcpus]: page ids of the refill handler's and the nested handler's code
 
 
 def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -> Native:
@@ -118,7 +118,7 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
         base=np.zeros(meta.vcpus, np.uint32),
         handler=np.array([run.instructions for run in reentry.runs(refill)], np.int64),
         lines=reentry.lines(refill),
-        code=pages.handler,
+        code=reentry.first_code(prepared),
     )
 
 
@@ -150,12 +150,12 @@ def refill(m, at, pair):
     table = np.uint64(m.table[pair])
     if table == 0 or tlb.touch(m.tlb, at, table):
         add(m.counts, at, REFILL_INSTRUCTIONS, m.handler[reentry.FULL])
-        hooks.run_handler(at.memory, at, m.code[0], m.lines[reentry.FULL], pair << ONE)
+        hooks.run_handler(at.memory, at, m.code[at.vcpu << ONE], m.lines[reentry.FULL], pair << ONE)
         mapped = pair
     else:
         tick(m.counts, at, NESTED_REFILLS)
-        hooks.run_handler(at.memory, at, m.code[0], m.lines[reentry.ABORTED], reentry.NO_PAGE)
-        hooks.run_handler(at.memory, at, m.code[1], m.lines[reentry.NESTED], reentry.NO_PAGE)
+        hooks.run_handler(at.memory, at, m.code[at.vcpu << ONE], m.lines[reentry.ABORTED], reentry.NO_PAGE)
+        hooks.run_handler(at.memory, at, m.code[(at.vcpu << ONE) + ONE], m.lines[reentry.NESTED], reentry.NO_PAGE)
         add(m.counts, at, REFILL_INSTRUCTIONS, m.handler[reentry.ABORTED] + m.handler[reentry.NESTED])
         mapped = table
     tlb.insert(m.tlb, at, mapped)

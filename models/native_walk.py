@@ -91,7 +91,7 @@ REACTIONS = (
     Row((Kind.SPACE_CREATE, Kind.SPACE_DESTROY), Reaction.DIRECT),
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
     Row((Kind.PORT, *model.DEVICES), Reaction.DIRECT),
-    Row((*model.SERVICES, *model.THREADS, *model.CONTENT, *model.MARKS), Reaction.DIRECT),
+    Row((*model.SERVICES, *model.THREADS, Kind.IPI_SEND, *model.CONTENT, *model.MARKS), Reaction.DIRECT),
 )
 
 # -- state and hooks --------------------------------------------------------------------------------------------------

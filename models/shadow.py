@@ -55,6 +55,10 @@ EVENTS = {
         "exception_return": "returns from exceptions, those of the system-call instruction left out",
     },
     "privileged instructions": {"privileged": "privileged instructions that do not exit"},
+    "virtual CPUs": {
+        "ipi_posted": "interrupts of a virtual CPU to another, which the monitor posts to it",
+        "vcpu_switch": "times a CPU went on with another virtual CPU",
+    },
     "idle": {"idle": "device-time units spent waiting for an interrupt"},
 }
 
@@ -99,6 +103,7 @@ REACTIONS = (
     Row((Kind.ENTRY,), Reaction.TRAPPED, may=("traced_store", "unsync_store", "shadow_update")),
     Row((Kind.TABLE_ALLOC, Kind.TABLE_FREE, Kind.TABLE_LINK, Kind.TABLE_UNLINK), Reaction.DIRECT),
     Row((Kind.SPACE_CREATE, Kind.SPACE_DESTROY), Reaction.DIRECT),
+    Row((Kind.IPI_SEND,), Reaction.TRAPPED, "ipi_posted"),
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
     Row((Kind.PORT, *model.DEVICES), Reaction.DIRECT),
     Row((*model.SERVICES, *model.THREADS, *model.CONTENT, *model.MARKS), Reaction.DIRECT),
@@ -202,6 +207,8 @@ COSTS = {
     "other_exception": price("exception_entry"),
     "exception_return": price("exception_return"),
     "privileged": price("privileged"),
+    "ipi_posted": price("ipi_post"),
+    "vcpu_switch": price("vcpu_switch"),
     "idle": price("device_unit"),
 }
 
@@ -215,6 +222,7 @@ MODEL = Model(
     state=state,
     costs=COSTS,
     replaces=(ServiceClass.REFILL,),
+    vcpu_switch="vcpu_switch",
     needs=("access", "translation", "privilege", "crossing"),
     fidelity={"x86-64": "faithful", "mips64": "hypothetical"},
     machine={"x86-64": "pentium4-2005", "mips64": "pentium4-2005"},

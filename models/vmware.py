@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from replay import model
+from replay.columns import Inserted
 from replay.cpu import exits, translation_cache
 from replay.cpu.translation_cache import TranslationCache
 from replay.hw import paging
@@ -73,6 +74,10 @@ EVENTS = {
     "device emulation": {
         "mmio_callout": "loads and stores to device registers",
         "host_request": "requests that the host carries out",
+    },
+    "virtual CPUs": {
+        "ipi_posted": "interrupts of a virtual CPU to another, which the monitor posts to it",
+        "vcpu_switch": "times a CPU went on with another virtual CPU",
     },
     "idle": {"idle": "device-time units spent waiting for an interrupt"},
 }
@@ -121,6 +126,7 @@ REACTIONS = (
     Row((Kind.ENTRY,), Reaction.TRANSLATED, may=("traced_store", "unsync_store", "shadow_update")),
     Row((Kind.TABLE_ALLOC, Kind.TABLE_FREE, Kind.TABLE_LINK, Kind.TABLE_UNLINK), Reaction.DIRECT),
     Row((Kind.SPACE_CREATE, Kind.SPACE_DESTROY), Reaction.DIRECT),
+    Row((Kind.IPI_SEND,), Reaction.TRAPPED, "ipi_posted"),
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
     Row((Kind.REQUEST,), Reaction.TRAPPED, "host_request"),
     Row((Kind.PORT, *OTHER_DEVICES), Reaction.DIRECT),
@@ -220,6 +226,8 @@ def happen(m, at, row):
     elif row.kind == Kind.IDLE:
         add(m.counts, at, IDLE_UNITS, np.int64(row.page))
     else:
+        if row.kind == Inserted.VCPU_SWITCH:
+            end_run(m, at)
         shadow_sync.change(m.mmu, at, row)
 
 
@@ -280,6 +288,8 @@ COSTS = {
     "other_exception": price("exception_injection"),
     "mmio_callout": price("callout"),
     "host_request": price("host_io"),
+    "ipi_posted": price("ipi_post"),
+    "vcpu_switch": price("vcpu_switch"),
     "idle": price("device_unit"),
 }
 
@@ -293,6 +303,7 @@ MODEL = Model(
     state=state,
     costs=COSTS,
     replaces=(ServiceClass.REFILL,),
+    vcpu_switch="vcpu_switch",
     needs=("access", "translation", "privilege", "crossing", "device"),
     fidelity={"x86-64": "ported", "mips64": "hypothetical"},
     machine={"x86-64": "pentium4-2005", "mips64": "pentium4-2005"},

@@ -30,6 +30,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from replay import model
+from replay.columns import Inserted
 from replay.cpu import paravirtual as cpu
 from replay.hw import paging
 from replay.hw.paging import Paging
@@ -91,6 +92,10 @@ EVENTS = {
         "ring_access": "loads and stores of rings in place of device registers and ports",
         "request_notification": "hypercalls that tell the driver's domain of a request",
     },
+    "virtual CPUs": {
+        "ipi_posted": "interrupts of a virtual CPU to another, which the monitor posts to it",
+        "vcpu_switch": "times a CPU went on with another virtual CPU",
+    },
     "idle": {"idle": "device-time units spent waiting for an interrupt"},
 }
 
@@ -128,6 +133,7 @@ REACTIONS = (
     Row((Kind.TABLE_FREE,), Reaction.HYPERCALL, may=validated.UNPINNING),
     Row((Kind.TABLE_ALLOC, Kind.TABLE_UNLINK, Kind.SPACE_CREATE, Kind.SPACE_DESTROY), Reaction.DIRECT),
     Row((Kind.BASE_SWITCH,), Reaction.HYPERCALL, "base_switch", may=validated.PINNING),
+    Row((Kind.IPI_SEND,), Reaction.HYPERCALL, "ipi_posted"),
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
     Row((Kind.PORT,), Reaction.REPLACED, "ring_access"),
     Row((Kind.REQUEST,), Reaction.HYPERCALL, "request_notification"),
@@ -240,6 +246,8 @@ def invalidate(m, at, row):
         validated.command(m.validated, at)
     elif Kind.INVALIDATE_PAGE <= row.kind and row.kind <= Kind.INVALIDATE_ALL:
         validated.command(m.validated, at)
+    elif row.kind == Inserted.VCPU_SWITCH:
+        validated.flush(m.validated, at)
     paging.follow(m.paging, at.vcpu, row)
 
 
@@ -300,6 +308,8 @@ COSTS = {
     "privileged": price("privileged"),
     "ring_access": price("stall.@"),
     "request_notification": price("hypercall"),
+    "ipi_posted": price("ipi_post"),
+    "vcpu_switch": price("vcpu_switch"),
     "idle": price("device_unit"),
 }
 
@@ -313,6 +323,7 @@ MODEL = Model(
     state=state,
     costs=COSTS,
     replaces=(ServiceClass.REFILL,),
+    vcpu_switch="vcpu_switch",
     needs=("access", "translation", "privilege", "crossing", "device"),
     fidelity={"mips64": "hypothetical", "x86-64": "ported"},
     machine={"mips64": "xeon-2003", "x86-64": "xeon-2003"},

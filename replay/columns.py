@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -18,3 +19,10 @@ class Columns(NamedTuple):
     info: np.ndarray  # u16
     page: np.ndarray  # u32, prepared page id in accesses and page-id events, place where a service is entered or left
     n: np.ndarray  # u8, instructions retired since the last row with n > 0
+
+
+class Inserted(IntEnum):
+    """Kinds of rows that no file holds: consolidation puts them between those of the guests."""
+
+    VCPU_SWITCH = 68
+    """The CPU goes on with a virtual CPU of another VM: page = its place, info = the VM; EXTRA: its current space."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from replay.columns import Inserted
 from replay.errors import UserError, unknown
 from replay.idle import Timeline, Watch
 from replay.kernel import KEPT, NEVER, PAYLOADS, REPLACED, REPLACED_REFILL, Engine, count_rows
@@ -165,7 +166,7 @@ def count_opening(prepared: Prepared, state: Any, engine: Engine) -> int:
     """
     if not prepared.meta.skipped:
         return 0
-    opening = int(np.argmax(prepared.columns.kind == Kind.START)) + 1
+    opening = int(np.flatnonzero(prepared.columns.kind == Kind.START)[-1]) + 1
     count_rows(state, engine, prepared.columns, 0, opening)
     engine.counts[:] = 0
     return opening
@@ -186,9 +187,9 @@ def make_engine(prepared: Prepared, model: Model, settings: Settings) -> Engine:
     counts = np.zeros(meta.vcpus * places * counters, np.int64)
     return Engine(
         counts=counts,
-        place=np.zeros(meta.vcpus, np.uint32),
+        place=np.array(prepared.first_place or [0] * meta.vcpus, np.uint32),
         skip=skip[prepared.places.inner],
-        on_kind=_ticks(model, [k for k in Kind if k not in NO_REACTION], 256),
+        on_kind=_on_kind(model),
         on_cause=_ticks(model, list(Cause), 32),
         on_sensitive=_ticks(model, list(Sensitive), 256),
         site_class=prepared.sites.klass,
@@ -214,6 +215,12 @@ def _skip(model: Model, klass: ServiceClass) -> int:
     if klass not in model.replaces:
         return KEPT
     return REPLACED_REFILL if klass == ServiceClass.REFILL else REPLACED
+
+
+def _on_kind(model: Model) -> np.ndarray:
+    table = _ticks(model, [k for k in Kind if k not in NO_REACTION], 256)
+    table[Inserted.VCPU_SWITCH] = model.index(model.vcpu_switch)
+    return table
 
 
 def _ticks(model: Model, events: list[Any], size: int) -> np.ndarray:

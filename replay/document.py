@@ -123,7 +123,7 @@ def count_table(counts: Counts) -> Any:
     return pa.table(
         {
             "run": words([counts.digest], np.zeros_like(vcpu)),
-            "vm": np.zeros_like(vcpu),
+            "vm": np.array([counts.regions[p.region].vm for p in counts.places])[place],
             "vcpu": vcpu,
             "interval": np.repeat(np.arange(len(sizes)), sizes),
             "region": words([counts.regions[p.region].name for p in counts.places], place),

@@ -63,15 +63,8 @@ def compare(
     ``settings`` and ``prices`` are what the user states; each goes to whoever takes it.  Raises UserError for one
     that nobody takes, and for a value that is refused.
     """
-    entrants = [_on_machine(entrant, settings) for entrant in entrants]
-    refuse_untaken("parameter", settings, {p.name for e in entrants for m in e[:2] for p in m.parameters})
-    refuse_untaken("price", prices, {name for entrant in entrants for name in entrant.machine.prices})
-    # A value that is refused is refused before anything is counted.
-    for entrant in entrants:
-        primitives(entrant.machine, prepared.meta, entrant.taken(prices))
+    entrants = check(entrants, prepared, settings, prices)
     jobs = {(model.name, e.machine.name): (model, e.machine) for e in entrants for model in (e.bare, e.model)}
-    for model, machine in jobs.values():
-        settle(model, machine, prepared.meta, taken(settings, model))
     counts = _count_all(prepared, jobs, settings, progress)
     return [
         price(
@@ -83,6 +76,23 @@ def compare(
         )
         for entrant in entrants
     ]
+
+
+def check(
+    entrants: Sequence[Entrant], prepared: Prepared, settings: Mapping[str, Any], prices: Mapping[str, Any]
+) -> list[Entrant]:
+    """``entrants`` with their models as they are on their machines.
+
+    Raises UserError for a parameter or price that nobody takes and for a value that is refused.
+    """
+    entrants = [_on_machine(entrant, settings) for entrant in entrants]
+    refuse_untaken("parameter", settings, {p.name for e in entrants for m in e[:2] for p in m.parameters})
+    refuse_untaken("price", prices, {name for entrant in entrants for name in entrant.machine.prices})
+    for entrant in entrants:
+        primitives(entrant.machine, prepared.meta, entrant.taken(prices))
+        for model in entrant[:2]:
+            settle(model, entrant.machine, prepared.meta, taken(settings, model))
+    return entrants
 
 
 def _on_machine(entrant: Entrant, settings: Mapping[str, Any]) -> Entrant:

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from replay.columns import Inserted
 from replay.jit import by_reference, inline, kernel, types_by_hook
 from replay.memory import hooks
-from replay.memory.cached import Cached
+from replay.memory.cached import Cached, interrupted
 from replay.memory.hooks import Flat
 from replay.trace.schema import CAUSE_MASK, CTX_MODE_SHIFT, EVENT_FIRST, TOUCH_SHIFT, Cause, Kind, Mode, Touch
 
@@ -40,6 +41,7 @@ COMPLETED = np.uint8(255)
 EXTRA, EXCEPTION, SENSITIVE = int(Kind.EXTRA), int(Kind.EXCEPTION), int(Kind.SENSITIVE)
 RETURN, TLB_WRITE, TLB_PROBE = int(Kind.RETURN), int(Kind.TLB_WRITE), int(Kind.TLB_PROBE)
 SERVICE_ENTER, SERVICE_EXIT = int(Kind.SERVICE_ENTER), int(Kind.SERVICE_EXIT)
+VCPU_SWITCH = int(Inserted.VCPU_SWITCH)
 REFILL, NESTED_REFILL = int(Cause.REFILL), int(Cause.NESTED_REFILL)
 FETCH, LOAD8, STORE8 = int(Kind.FETCH), int(Kind.LOAD8), int(Kind.STORE8)
 TOUCH_FETCH, TOUCH_LOAD = int(Touch.FETCH), int(Touch.LOAD)
@@ -114,12 +116,19 @@ def slice_ended(state: Any, at: Any) -> Any:
     raise TypeError(f"compiled code only: {state} {at}")
 
 
+def moved(state: Any, at: Any, frame: Any) -> Any:
+    """Hook: the pages of ``frame`` lie elsewhere; returns how many other vCPUs' TLBs held a translation to forget."""
+    raise TypeError(f"compiled code only: {state} {at} {frame}")
+
+
 _access: dict[type, Callable[..., Any]] = {}
 _event: dict[type, Callable[..., Any]] = {}
 _slice_ended: dict[type, Callable[..., Any]] = {}
+_moved: dict[type, Callable[..., Any]] = {}
 types_by_hook(access, _access)
 types_by_hook(event, _event)
 types_by_hook(slice_ended, _slice_ended)
+types_by_hook(moved, _moved)
 
 
 def _reach(memory: Any, state: Any, at: Any, reference: Any) -> Any:
@@ -140,7 +149,9 @@ def _reach_flat(_memory, state, at, reference):
 @inline
 def _reach_cached(memory, state, at, reference):
     access(state, at, reference)
-    hooks.refer(memory, at, reference)
+    frame = hooks.refer(memory, at, reference)
+    if frame != 0:
+        interrupted(memory, at, moved(state, at, frame - np.uint64(1)))
 
 
 @inline
@@ -159,16 +170,27 @@ types_by_hook(_happen, {Flat: _happen_flat, Cached: _happen_cached})
 
 
 def bind(
-    state: type, *, access: Callable[..., Any], event: Callable[..., Any], slice_ended: Callable[..., Any] | None = None
+    state: type,
+    *,
+    access: Callable[..., Any],
+    event: Callable[..., Any],
+    slice_ended: Callable[..., Any] | None = None,
+    moved: Callable[..., Any] | None = None,
 ) -> None:
-    """Bind a state type to its hooks; without ``slice_ended`` the model's time has no slices."""
+    """Bind a state type to its hooks; without ``slice_ended`` its time has no slices, without ``moved`` pages stay."""
     by_reference(state)
     _access[state], _event[state], _slice_ended[state] = access, event, slice_ended or _no_slices
+    _moved[state] = moved or _stay
 
 
 @inline
 def _no_slices(_state, _at):
     return NEVER
+
+
+@inline
+def _stay(_state, _at, _frame):
+    return np.uint64(0)
 
 
 @inline
@@ -325,6 +347,11 @@ def count_rows(state, engine, columns, first, last):
             elif not _is_skipped(kind, skip):
                 engine.counts[base + _table_counter(engine, kind, info, page)] += 1
                 _happen(memory, state, at, Event(kind, info, page, engine.payload))
+                if kind == VCPU_SWITCH:  # the switch itself is booked to the virtual CPU that leaves
+                    _settle(engine, context, base, skip, left, references)
+                    references = np.int64(0)
+                    engine.place[vcpu] = page
+                    base, refill, skip, left = _enter(engine, vcpu)
             if kind != EXTRA and engine.payload[PENDING] != 0:
                 engine.payload[:] = 0  # used up: what the next row lacks reads as 0
             if kind == EXCEPTION and _interrupted_access(info):

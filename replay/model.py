@@ -81,7 +81,7 @@ INVALIDATIONS = (Kind.INVALIDATE_PAGE, Kind.INVALIDATE_SPACE, Kind.INVALIDATE_AL
 TABLE_CHANGES = (Kind.ENTRY, Kind.TABLE_ALLOC, Kind.TABLE_FREE, Kind.TABLE_LINK, Kind.TABLE_UNLINK)
 SPACES = (Kind.SPACE_CREATE, Kind.SPACE_DESTROY, Kind.BASE_SWITCH)
 SERVICES = (Kind.SERVICE_ENTER, Kind.SERVICE_EXIT)
-THREADS = tuple(Kind(k) for k in GROUPS["thread"] if k in Kind.__members__.values())
+THREADS = tuple(Kind(k) for k in GROUPS["thread"] if k in Kind.__members__.values() and k != Kind.IPI_SEND)
 DEVICES = tuple(Kind(k) for k in GROUPS["device"] if k in Kind.__members__.values() and k not in (Kind.PORT, Kind.IDLE))
 CONTENT = (Kind.ZEROED, Kind.FILLED, Kind.HASHED, Kind.FREED)
 MARKS = (Kind.MARK_BEGIN, Kind.MARK_END)
@@ -180,11 +180,15 @@ class Model:
     """Architecture of a trace -> what is done about mechanisms without a counterpart there; none where faithful."""
     incorrect: str = ""
     """The counter of sensitive instructions that should have trapped and did not; if it ticks, guests go wrong."""
+    vcpu_switch: str = ""
+    """The counter of CPUs that go on with another virtual CPU; '' for a bare machine, which runs one guest."""
     aliases: tuple[str, ...] = ()
     first_slice: Callable[[Mapping[str, Any]], int] | None = None
     """Settings -> instructions until the slice hook first runs; None if the model's time has no slices."""
     split: Split | None = None
     """Where what lies behind the first-level TLB can be counted apart."""
+    places: bool = False
+    """Whether its monitor decides where machine pages lie, and moves them."""
     counters: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -222,7 +226,7 @@ class Model:
             raise ValueError(f"{self.name}: reactions given twice {sorted(twice)}, missing {missing}")
         if len(set(self.counters)) != sum(len(group) for group in (COMMON, *self.events.values())):
             raise ValueError(f"{self.name}: a counter belongs to two mechanisms")
-        named = {c for row in self.reactions for c in (row.ticks, *row.may) if c}
+        named = {c for row in self.reactions for c in (row.ticks, *row.may) if c} | {*filter(None, (self.vcpu_switch,))}
         if self.incorrect and self.incorrect not in self.counters:
             raise ValueError(f"{self.name}: what is incorrect is no counter of it: {self.incorrect}")
         if set(self.counters) != set(self.costs) or named != set(self.counters) - set(COMMON):

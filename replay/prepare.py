@@ -41,7 +41,7 @@ class Pages(NamedTuple):
     middle: np.ndarray  # u32: of the 1 GB region
     upper: np.ndarray  # u32: of the 512 GB region
     table: np.ndarray  # u32 by pair: pair of the linear table's page that holds this pair's entries; 0 for none
-    handler: np.ndarray  # u32[2], page ids of the refill handler's and the nested handler's code; 0 for none
+    handler: np.ndarray  # u32[2 * VMs], page ids of the refill handler's and the nested handler's code; 0 for none
 
 
 class Sites(NamedTuple):
@@ -57,6 +57,8 @@ class Region(NamedTuple):
 
     marks: tuple[str, ...]
     begun: int
+    vm: int = 0
+    """Of several virtual machines, the one that it is in: each has a region of no marks of its own."""
 
     @property
     def name(self) -> str:
@@ -80,6 +82,8 @@ class Prepared(NamedTuple):
     """The rule that stands in for events that the trace lacks, and what it says; empty where none does."""
     regions: tuple[Region, ...] = (Region((), 0),)
     """What ``places.region`` numbers: none, but where ``replay.marks`` told regions apart."""
+    first_place: tuple[int, ...] = ()
+    """By vCPU: the place that it is in before the first row; place 0 where nothing is said."""
 
 
 STORED = {
@@ -203,16 +207,19 @@ def _side_tables(
         "space": space,
         "vpn": vpn,
         "frame": frame,
-        "leaf": _regions(space, vpn, 1),
-        "middle": _regions(space, vpn, 2),
-        "upper": _regions(space, vpn, 3),
+        "leaf": regions_of(space, vpn, 1),
+        "middle": regions_of(space, vpn, 2),
+        "upper": regions_of(space, vpn, 3),
         "table": ids["table"],
         "handler": ids["handler"],
     }
 
 
-def _regions(space: np.ndarray, vpn: np.ndarray, levels: int) -> np.ndarray:
-    """By page id: number of the region of 512 ** levels pages that it lies in; pages of one have neighbouring ids."""
+def regions_of(space: np.ndarray, vpn: np.ndarray, levels: int) -> np.ndarray:
+    """By page id: number of the region of 512 ** levels pages that it lies in; pages of one have neighbouring ids.
+
+    ``space`` is by page id too, any number that is the same for pages of one address space alone.
+    """
     number = vpn >> np.uint64(9 * levels)
     starts = np.ones(vpn.size, np.uint32)
     starts[3:] = (number[3:] != number[2:-1]) | (space[3:] != space[2:-1])

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from replay.columns import Columns
+from replay.columns import Columns, Inserted
 from replay.errors import UserError
 from replay.jit import inline, kernel
 from replay.trace.container import REMEDY
@@ -26,9 +26,10 @@ LAST_ACCESS = int(Kind.STORE8)
 EXTRA, PAGE, SITE = int(Kind.EXTRA), int(Kind.PAGE), int(Kind.SITE)
 EXCEPTION, SENSITIVE = int(Kind.EXCEPTION), int(Kind.SENSITIVE)
 SERVICE_ENTER, SERVICE_EXIT = int(Kind.SERVICE_ENTER), int(Kind.SERVICE_EXIT)
+VCPU_SWITCH = int(Inserted.VCPU_SWITCH)
 
 OK, BAD_VCPU, UNKNOWN_PAGE, OUT_OF_ORDER, NO_EXTRA, BAD_SEGMENT = range(6)
-UNKNOWN_SITE, UNKNOWN_SERVICE, BAD_ACCESS, BAD_MODE, BAD_FRAME = range(6, 11)
+UNKNOWN_SITE, UNKNOWN_SERVICE, BAD_ACCESS, BAD_MODE, BAD_FRAME, BAD_KIND = range(6, 12)
 FAULTS = {
     BAD_VCPU: "vCPU beyond the metadata's vcpus",
     UNKNOWN_PAGE: "page id used before its PAGE row",
@@ -40,6 +41,7 @@ FAULTS = {
     BAD_ACCESS: "unknown access kind",
     BAD_MODE: "unknown mode",
     BAD_FRAME: "frame beyond the metadata's memory_bytes",
+    BAD_KIND: "kind of row that no file holds",
 }
 """What the scan may find wrong with a row."""
 
@@ -103,6 +105,8 @@ def _define_site(found: Any, pending: Any, site: int, klass: int) -> Any:
 
 @inline
 def _check_event(kind: int, page: int, info: int, limits: Any, pending: Any) -> Any:
+    if kind == VCPU_SWITCH:
+        return BAD_KIND
     if kind == SENSITIVE:
         return OK if 1 <= page <= pending.seen[2] else UNKNOWN_SITE
     if kind == SERVICE_ENTER or kind == SERVICE_EXIT:

@@ -12,6 +12,7 @@ import rich.table
 from replay.shell import table
 from reports import breakdown, idle
 from reports.breakdown import Document, Part
+from reports.by_vm import by_vm
 from reports.numbers import bounds, figure, share
 
 WIDE = 100
@@ -33,6 +34,7 @@ def run_screen(document: Document, width: int) -> Screen:
         *label(document),
         _mechanisms(document, wide=width >= WIDE),
         _totals(document),
+        *by_vm(document),
         *idle.beside_bare(document),
         _services(document),
         "TLB misses are booked to the refill service, other work to whom it is done for.",

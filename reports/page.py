@@ -24,8 +24,8 @@ SCRIPTS = ("exact.js", "numbers.js", "pricing.js", "cells.js", "charts.js", "swe
 SLOT = re.compile(r"\{\{(\w+)\}\}")
 
 
-def page(results: Sequence[Result], sweep: Sweep | None = None) -> str:
-    """The page of ``results`` and of a sweep; there may be no results, or no sweep, but not neither."""
+def page(results: Sequence[Result], sweep: Sweep | None, library: str) -> str:
+    """The page of ``results``, and of a sweep if there is one; ``library`` is what ``vega`` gives."""
     names = labels(results)
     colours = palette(results)
     data = live(results, names, sweep.machines if sweep else {})
@@ -53,7 +53,7 @@ def page(results: Sequence[Result], sweep: Sweep | None = None) -> str:
             for machine, records in used.items()
         ),
         provenance=sections.provenance(results, names) if results else "",
-        vega=_harmless(_vega()),
+        vega=_harmless(library),
         scripts=_harmless("\n".join(_text(name) for name in SCRIPTS)),
         data=_packed(data),
     )
@@ -124,13 +124,6 @@ def _packed(data: Mapping[str, Any]) -> str:
     """``data`` as compressed JSON in letters."""
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode()
     return base64.b64encode(gzip.compress(text, mtime=0)).decode("ascii")
-
-
-def _vega() -> str:
-    """Vega, Vega-Lite and vega-embed in one script."""
-    import vl_convert
-
-    return str(vl_convert.javascript_bundle())  # type: ignore[call-arg]  # the stub lacks the default
 
 
 def _harmless(script: str) -> str:

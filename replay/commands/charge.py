@@ -15,6 +15,8 @@ from replay.errors import UserError
 
 if TYPE_CHECKING:
     from replay.prepare import Prepared
+    from replay.sched.consolidate import Consolidation
+    from replay.sched.schedule import Schedule
 
 RUN_EXAMPLES = shell.examples(
     "replay run radix.arrow --model disco",
@@ -22,6 +24,8 @@ RUN_EXAMPLES = shell.examples(
     "replay run radix.arrow --model disco --price monitor_entry=100 --json",
     "replay run pmake.arrow --model disco --by service",
     "replay run lmbench.arrow --model xen --by mark",
+    "replay run vm0.arrow vm1.arrow --model disco",
+    "replay run vm0.arrow vm1.arrow --model disco --cpus 1 --scheduler round-robin",
 )
 COMPARE_EXAMPLES = shell.examples(
     "replay compare radix.arrow", "replay compare radix.arrow --set tlb.entries=128 --json"
@@ -33,7 +37,44 @@ Synthesis = Annotated[
         "--synthesize", help="Let a rule stand in for what an imported trace lacks: first-touch.", metavar="RULE"
     ),
 ]
-Trace = Annotated[Path, typer.Argument(help="A trace file.", metavar="TRACE", show_default=False)]
+Traces = Annotated[
+    list[Path],
+    typer.Argument(
+        help="A trace file; several are virtual machines side by side on one machine.",
+        metavar="TRACE...",
+        show_default=False,
+    ),
+]
+Cpus = Annotated[
+    int | None,
+    typer.Option(
+        help="CPUs of the machine that several traces share.",
+        min=1,
+        max=16,
+        show_default="one for each virtual CPU",
+    ),
+]
+
+
+class Scheduler(StrEnum):
+    """How virtual CPUs share CPUs."""
+
+    PINNED = "pinned"
+    ROUND_ROBIN = "round-robin"
+
+
+Sharing = Annotated[
+    Scheduler, typer.Option(help="Let each virtual CPU have its CPU, or virtual machines take turns on fewer.")
+]
+Quantum = Annotated[
+    int | None,
+    typer.Option(
+        help="Nominal instructions of a turn; with --scheduler round-robin.",
+        min=1000,
+        metavar="INSTRUCTIONS",
+        show_default="4000000, 10 ms at 400 MHz",
+    ),
+]
 MachineName = Annotated[
     str | None,
     typer.Option(
@@ -65,7 +106,7 @@ Cache = Annotated[bool, typer.Option(help="Keep the prepared trace in the user's
 
 
 def run(
-    trace: Trace,
+    traces: Traces,
     model: Annotated[
         str, typer.Option(help="The design; see `replay models`.", autocompletion=complete_model, show_default=False)
     ],
@@ -92,6 +133,9 @@ def run(
             show_default="the whole run",
         ),
     ] = None,
+    cpus: Cpus = None,
+    scheduler: Sharing = Scheduler.PINNED,
+    quantum: Quantum = None,
     json: Json = False,
     cache: Cache = True,
 ) -> None:
@@ -102,19 +146,24 @@ def run(
     import models
     from replay import api
     from replay import document as results
+    from replay.entrants import Entrant
     from replay.price import primitives
 
     models.check(model)
-    prepared = prepare(trace, synthesis, cache=cache)
-    if by == By.MARK:
-        prepared = split_by_marks(prepared, trace)
+    schedule = schedule_of(cpus, scheduler, quantum)
+    machines = prepare_all(traces, synthesis, schedule, marks=by == By.MARK, cache=cache)
+    prepared = machines.prepared
     chosen = models.load(model, prepared.meta.architecture)
     hardware = api.hardware_for(chosen, prepared, machine)
     primitives(hardware, prepared.meta, paid)  # refuses a wrong price before anything is counted
+    entrant = Entrant(chosen, models.load(chosen.baseline), hardware)
     with shell.Progress(f"charging {chosen.name}") as progress:
-        outcome = results.outcome(
-            prepared, chosen, models.load(chosen.baseline), hardware, given, paid, progress, interval or 0
-        )
+        if len(machines.vms) > 1:
+            from replay.sched.charge import charge
+
+            outcome = charge(machines, entrant, given, paid, progress, interval or 0)
+        else:
+            outcome = results.outcome(prepared, *entrant, given, paid, progress, interval or 0)
     document = api.as_asked(outcome.document, prepared.meta.architecture)
     if output is not None:
         results.save(str(output), outcome._replace(document=document))
@@ -172,11 +221,14 @@ def _show_marks(document: dict[str, Any], *, json: bool) -> None:
 
 
 def compare(
-    trace: Trace,
+    traces: Traces,
     machine: MachineName = None,
     settings: Settings = None,
     prices: Prices = None,
     synthesis: Synthesis = None,
+    cpus: Cpus = None,
+    scheduler: Sharing = Scheduler.PINNED,
+    quantum: Quantum = None,
     json: Json = False,
     cache: Cache = True,
 ) -> None:
@@ -184,15 +236,50 @@ def compare(
     given, paid = pairs("--set", settings), pairs("--price", prices)
     from replay import api
 
-    prepared = prepare(trace, synthesis, cache=cache)
+    machines = prepare_all(traces, synthesis, schedule_of(cpus, scheduler, quantum), marks=False, cache=cache)
+    prepared = machines.prepared
     with shell.Progress("charging every model") as progress:
-        documents, left_out = api.compare(prepared, machine=machine, set=given, price=paid, progress=progress)
+        if len(machines.vms) > 1:
+            from replay.sched import charge
+
+            fit, left_out = api.entrants(prepared, machine)
+            documents, unfit = charge.compare(machines, fit, given, paid, progress)
+            documents = [api.as_asked(document, prepared.meta.architecture) for document in documents]
+            left_out += unfit
+        else:
+            documents, left_out = api.compare(prepared, machine=machine, set=given, price=paid, progress=progress)
     if json:
         shell.write_json({"models": documents, "left_out": left_out})
         return
     from reports.comparison import compare_screen
 
     shell.show(*compare_screen(documents, left_out, shell.console().width))
+
+
+def schedule_of(cpus: int | None, scheduler: Scheduler, quantum: int | None) -> Schedule:
+    """What the options say about who runs where.  Raises UserError for a quantum that nobody takes turns by."""
+    from replay.sched.schedule import ROUND_ROBIN, Schedule
+
+    if quantum is None:
+        return Schedule(cpus, scheduler)
+    if scheduler != ROUND_ROBIN:
+        raise UserError("--quantum says how long a turn is; take turns: --scheduler round-robin")
+    return Schedule(cpus, scheduler, quantum)
+
+
+def prepare_all(
+    traces: Sequence[Path], rule: str | None, schedule: Schedule, *, marks: bool, cache: bool
+) -> Consolidation:
+    """The traces as virtual machines of one machine, told apart by the regions they mark if ``marks``.
+
+    Raises UserError.
+    """
+    from replay.sched.consolidate import consolidate
+
+    found = [prepare(trace, rule, cache=cache) for trace in traces]
+    if marks:
+        found = [split_by_marks(vm, trace) for vm, trace in zip(found, traces, strict=True)]
+    return consolidate(found, schedule, [str(trace) for trace in traces])
 
 
 def prepare(trace: Path, rule: str | None = None, *, cache: bool) -> Prepared:

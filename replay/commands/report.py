@@ -51,20 +51,40 @@ def report(
 ) -> None:
     """Make a page of results that computes again at prices that you move; or text, data, a picture, a timeline."""
     chosen = form or _by_name(output)
-    from replay.commands.report_input import read
+    _refuse_unwritable(output)
+    write(output, _page(folders) if chosen == Format.HTML else _static(folders, chosen))
+    shell.say(f"saved in {output}")
 
-    results, sweep = read(folders)
-    if chosen == Format.HTML:
+
+def _page(folders: list[Path]) -> bytes:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from reports.bundle import vega
+
+    with ThreadPoolExecutor(1) as pool:
+        library = pool.submit(vega)
+        from replay.commands.report_input import read
         from reports.page import page
 
-        write(output, page(results, sweep).encode())
-    else:
-        from reports.static import FORMATS
+        return page(*read(folders), library.result()).encode()
 
-        if chosen == Format.PERFETTO and not results:
-            raise UserError("a timeline is of runs; give folders of `replay run --interval N -o`, not of a sweep")
-        write(output, FORMATS[chosen](results, sweep))
-    shell.say(f"saved in {output}")
+
+def _static(folders: list[Path], form: Format) -> bytes:
+    from replay.commands.report_input import read
+    from reports.static import FORMATS
+
+    results, sweep = read(folders)
+    if form == Format.PERFETTO and not results:
+        raise UserError("a timeline is of runs; give folders of `replay run --interval N -o`, not of a sweep")
+    return FORMATS[form](results, sweep)
+
+
+def _refuse_unwritable(output: Path) -> None:
+    """Raise UserError, before anything is computed, where no file can be."""
+    if output.is_dir():
+        raise UserError(f"{output}: is a folder; name a file")
+    if not output.parent.is_dir():
+        raise UserError(f"{output}: no folder {output.parent}; create it, or name another")
 
 
 def _by_name(output: Path) -> Format:
@@ -80,8 +100,6 @@ def _by_name(output: Path) -> Format:
 
 def write(path: Path, content: bytes) -> None:
     """Write ``content`` aside and rename it to ``path``.  Raises UserError."""
-    if path.is_dir():
-        raise UserError(f"{path}: is a folder; name a file")
     aside = path.with_name(f".{path.name}.new")
     try:
         aside.write_bytes(content)

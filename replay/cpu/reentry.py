@@ -14,6 +14,7 @@ from replay.prepare import Prepared
 from replay.trace.meta import Handler, Refill, TraceMeta
 from replay.trace.schema import Sensitive
 
+ONE = np.uint64(1)
 FULL, ABORTED, NESTED = (np.uint64(n) for n in range(3))
 """Runs: one whose loads hit; one cut off at its first load; the nested handler's."""
 
@@ -23,7 +24,8 @@ NO_PAGE = np.uint64(0)
 class Handlers(NamedTuple):
     """A kernel's refill handler and its nested one."""
 
-    code: np.ndarray  # u32[2]: page ids of their code, 0 where it is not known
+    code: np.ndarray  # u32[2 * vcpus]: page ids of their code, 0 where it is not known
+    of_vm: np.ndarray  # u32[2 * VMs]: likewise
     ticks: np.ndarray  # i64[3, counters]: what a run ticks
     lines: np.ndarray  # u64[3]: lines that a run fetches
 
@@ -76,7 +78,21 @@ def make_handlers(prepared: Prepared, model: Model, instructions: str, names: Ma
         for name, times in run.sensitive.items():
             klass = Sensitive[name]
             row[model.index(names.get(klass) or model.reaction(klass).ticks)] += times
-    return Handlers(prepared.pages.handler, table[:, :-1].copy(), lines(refill))
+    return Handlers(first_code(prepared), prepared.pages.handler, table[:, :-1].copy(), lines(refill))
+
+
+def first_code(prepared: Prepared) -> np.ndarray:
+    """By vCPU: page ids of the refill handler's and the nested handler's code, of the VM that runs there first; u32."""
+    vms = [prepared.regions[prepared.places.region[place]].vm for place in prepared.first_place]
+    table: np.ndarray = prepared.pages.handler.reshape(-1, 2)[vms or [0] * prepared.meta.vcpus]
+    return table.reshape(-1)
+
+
+@inline
+def go_on(handlers, vcpu, vm):
+    """The handlers on ``vcpu`` are those of ``vm`` from now on."""
+    for which in range(2):
+        handlers.code[(vcpu << ONE) + np.uint64(which)] = handlers.of_vm[(np.uint64(vm) << ONE) + np.uint64(which)]
 
 
 @inline
@@ -84,4 +100,4 @@ def run_handler(counts, handlers, at, run, page):
     """Tick what one run of a guest handler ticks; a full one loads the entries of the pair of ``page``."""
     for k in range(handlers.ticks.shape[1]):
         counts[at.base + np.uint64(k)] += handlers.ticks[np.uint64(run), np.uint64(k)]
-    hooks.run_handler(at.memory, at, handlers.code[run >> 1], handlers.lines[run], page)
+    hooks.run_handler(at.memory, at, handlers.code[(at.vcpu << ONE) + np.uint64(run >> 1)], handlers.lines[run], page)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from replay.columns import Inserted
 from replay.hw import first_level, geometry, second_level, walk_caches
 from replay.hw.first_level import CODE, DATA, DEVICE, FirstLevel
 from replay.hw.second_level import SecondLevel
@@ -188,6 +189,14 @@ def switch_base(paging, vcpu, space):
     paging.current[vcpu] = space
 
 
+@inline
+def go_on(paging, vcpu, row, flushed):
+    """Another VM's virtual CPU goes on: its base is in force, and of the one before nothing is left if ``flushed``."""
+    if flushed:
+        flush(paging, vcpu)
+    paging.current[vcpu] = row.payload[0]
+
+
 @helper
 def follow(paging, vcpu, row):
     """Follow an event of the guest that changes what TLBs may hold; other rows change nothing.
@@ -206,6 +215,8 @@ def follow(paging, vcpu, row):
         flush_space(paging, vcpu, row.page)
     elif row.kind == Kind.INVALIDATE_ALL:
         flush(paging, vcpu)
+    elif row.kind == Inserted.VCPU_SWITCH:
+        go_on(paging, vcpu, row, True)
 
 
 @inline

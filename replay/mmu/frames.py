@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from replay.columns import Inserted
 from replay.hw.walk_caches import WalkCaches
 from replay.jit import inline
 from replay.mmu.spaces import number_of
@@ -90,12 +91,14 @@ def is_large(f, page):
 
 @inline
 def follow(f, vcpu, row):
-    """Follow an ENTRY, TABLE_LINK or BASE_SWITCH row; other rows change nothing."""
+    """Follow an ENTRY, TABLE_LINK, BASE_SWITCH or VCPU_SWITCH row; other rows change nothing."""
     if row.kind == Kind.ENTRY:
         _note(f, row)
     elif row.kind == Kind.TABLE_LINK:
         if row.info == ROOT:
             f.root[number_of(f.spaces, row.payload[1])] = row.page
+    elif row.kind == Inserted.VCPU_SWITCH:
+        f.current[vcpu] = f.root[number_of(f.spaces, row.payload[0])]
     elif row.kind == Kind.BASE_SWITCH:
         f.current[vcpu] = f.root[number_of(f.spaces, np.uint64(row.page))]
 

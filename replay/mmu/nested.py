@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from replay.columns import Inserted
 from replay.hw import paging, sets, walk_caches
 from replay.hw.paging import Paging
 from replay.hw.sets import Sets
@@ -165,5 +166,7 @@ def follow(n, vcpu, row):
         if row.page != 0:
             page = np.uint64(row.page)
             paging.set_large(n.paging, page, n.large != 0 and frames.is_large(n.frames, page) != 0)
+    elif row.kind == Inserted.VCPU_SWITCH:
+        paging.go_on(n.paging, vcpu, row, n.tagged == 0)
     else:
         paging.follow(n.paging, vcpu, row)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from replay.columns import Inserted
 from replay.hw import paging
 from replay.jit import helper, inline
 from replay.kernel import add, tick
@@ -50,6 +51,9 @@ def change(s, at, row):
     elif row.kind == Kind.INVALIDATE_ALL:
         _synchronize(s, at, s.current[at.vcpu])
         shadow.flush(s, at.vcpu)
+    elif row.kind == Inserted.VCPU_SWITCH:
+        shadow.flush(s, at.vcpu)
+        s.current[at.vcpu] = number_of(s.guest.spaces, row.payload[0])
     elif row.kind == Kind.TABLE_LINK:
         guest_tables.link(s.guest, row)
     elif row.kind == Kind.TABLE_FREE:

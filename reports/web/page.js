@@ -103,12 +103,7 @@ const Page = (() => {
 
   function listenToTheme() {
     const theme = document.getElementById("theme");
-    const dark = window.matchMedia("(prefers-color-scheme: dark)");
-    theme.addEventListener("change", () => {
-      document.documentElement.dataset.theme = theme.value;
-      update(true);
-    });
-    dark.addEventListener("change", () => update(true));
+    theme.addEventListener("change", () => (document.documentElement.dataset.theme = theme.value));
   }
 
   async function open() {

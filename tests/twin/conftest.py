@@ -219,6 +219,8 @@ class NaiveDisco(NaiveMachine):
         elif kind == 31:
             if self.is_again(page):
                 self.event(35, info, page, kept)
+        elif kind == 62:
+            self.tick("ipi_posted")
         elif kind == 75:
             self.tick("programmed_io")
         elif kind == 79:

@@ -14,7 +14,7 @@ ROWS = {
     24: "entry", 25: "table_alloc", 26: "table_free", 27: "table_link", 30: "space_destroy",
     31: "base_switch", 33: "tlb_probe",
     34: "invalidate_page", 35: "invalidate_space", 36: "invalidate_all", 40: "sensitive", 48: "exception",
-    49: "back", 72: "request", 75: "port", 79: "idle",
+    49: "back", 62: "ipi", 72: "request", 75: "port", 79: "idle",
 }  # fmt: skip
 LINE = 64
 RENAMED = {"mmio_exit": "mmio_callout", "invlpg_exit": "invlpg_callout", "cr3_exit": "cr3_callout"}
@@ -68,6 +68,9 @@ class Guest:
         cause, how = info & 31, info >> 5 & 3
         if how and cause != 2:
             self.touch({1: 0, 2: 4, 3: 8}[how], 0, page, cause)
+
+    def ipi(self, info: int, page: int) -> None:
+        self.tick("ipi_posted")
 
     def idle(self, info: int, units: int) -> None:
         self.tick("idle", units)

@@ -195,6 +195,8 @@ class NaiveEpt(NaiveWalk):
             if payload[2] < self.memory:
                 self.table_frame[self.table(info >> 12, page)] = payload[2]
             self.map(info >> 12, page, payload[1])
+        elif kind == 62:
+            self.tick("ipi_posted")
         super().event(kind, info, page, kept)
 
     def map(self, level: int, page: int, new: int) -> None:

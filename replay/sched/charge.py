@@ -1,0 +1,137 @@
+"""What several virtual machines on one machine cost: counted together, priced each beside a bare machine of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from replay import entrants as comparison
+from replay.count import Counts, count
+from replay.document import Outcome
+from replay.entrants import Entrant
+from replay.errors import UserError
+from replay.model import Model
+from replay.prepare import Progress
+from replay.price import price
+from replay.sched.consolidate import Consolidation
+from replay.sched.split import of_all, of_vm
+
+Document = dict[str, Any]
+SUMMED = ("native", "cycles", "low", "high", "seconds", "native_seconds")
+WAITED = ("recorded", "recomputed", "low", "high", "native", "native_low", "native_high")
+OWN = ("trace", "total", "busy", "idle", "incorrect")
+"""What a result says about each VM."""
+
+
+def charge(
+    c: Consolidation,
+    entrant: Entrant,
+    settings: Mapping[str, Any],
+    prices: Mapping[str, Any],
+    progress: Progress | None = None,
+    interval: int = 0,
+    bare: Sequence[Counts] = (),
+) -> Outcome:
+    """Count the VMs of ``c`` together under a model; ``bare`` are those of ``alone``, where they are known.
+
+    Raises UserError.
+    """
+    if unfit(c, entrant.model):
+        raise UserError(unfit(c, entrant.model))
+    model, native, machine = entrant
+    counts = count(c.prepared, model, machine, settings, progress, interval)
+    own = [of_vm(c, counts, k) for k in range(len(c.vms))]
+    beside = own if model.name == native.name else bare or alone(c, entrant, settings, progress)
+    documents = [price(mine, model, machine, prices, (one, native)) for mine, one in zip(own, beside, strict=True)]
+    return Outcome(_together(c, documents), counts, of_all(c, counts, beside))
+
+
+def alone(
+    c: Consolidation, entrant: Entrant, settings: Mapping[str, Any], progress: Progress | None = None
+) -> list[Counts]:
+    """The counts of each VM by itself on a bare machine of its own."""
+    given = comparison.taken(settings, entrant.bare)
+    return [count(vm, entrant.bare, entrant.machine, given, progress) for vm in c.vms]
+
+
+def compare(
+    c: Consolidation,
+    entrants: Sequence[Entrant],
+    settings: Mapping[str, Any],
+    prices: Mapping[str, Any],
+    progress: Progress | None = None,
+) -> tuple[list[Document], list[dict[str, str]]]:
+    """The document of each of ``entrants``, which the traces fit, and who is left out, why.  Raises UserError."""
+    left_out = [{"model": e.model.name, "reason": reason} for e in entrants if (reason := unfit(c, e.model))]
+    entrants = [entrant for entrant in entrants if not unfit(c, entrant.model)]
+    entrants = comparison.check(entrants, c.prepared, settings, prices)
+    known: dict[tuple[str, str], list[Counts]] = {}
+    documents = []
+    for entrant in entrants:
+        key, mine = (entrant.bare.name, entrant.machine.name), comparison.taken(settings, entrant.model)
+        if key not in known:
+            known[key] = alone(c, entrant, settings, progress)
+        documents.append(charge(c, entrant, mine, entrant.taken(prices), progress, 0, known[key]).document)
+    return documents, left_out
+
+
+def unfit(c: Consolidation, model: Model) -> str:
+    """Why the model cannot run the VMs of ``c``; '' if it can."""
+    if c.shared and not model.vcpu_switch:
+        return f"{model.name} has no monitor, and a bare machine runs one guest; leave out --cpus"
+    return ""
+
+
+def _together(c: Consolidation, documents: Sequence[Document]) -> Document:
+    """The document about all VMs: sums, and what each is by itself.
+
+    Each VM's overhead has bounds of its own; that of all lies between the least and the greatest of them.
+    """
+    first, meta = documents[0], c.prepared.meta
+    trace = {"workload": meta.workload, "arguments": list(meta.arguments), "vcpus": meta.vcpus}
+    trace |= {"digest": c.prepared.digest, "unfinished": c.prepared.unfinished, "synthesized": c.prepared.synthesized}
+    return first | {
+        "trace": first["trace"] | trace,
+        "incorrect": _missed(documents),
+        "total": _ratio([d["total"] for d in documents], SUMMED),
+        "busy": _ratio([d["busy"] for d in documents], ("cycles", "native")),
+        "idle": first["idle"]
+        | _sums([d["idle"] for d in documents], WAITED)
+        | {"as_recorded": "; ".join(dict.fromkeys(filter(None, (d["idle"]["as_recorded"] for d in documents))))},
+        "rows": [{"vm": k} | row for k, d in enumerate(documents) for row in d["rows"]],
+        "native_rows": [{"vm": k} | row for k, d in enumerate(documents) for row in d["native_rows"]],
+        "services": _services(documents),
+        "regions": [{"vm": k} | region for k, d in enumerate(documents) for region in d["regions"]],
+        "assumptions": list({record["name"]: record for d in documents for record in d["assumptions"]}.values()),
+        "vms": [
+            {"vm": k, "cpus": list(lanes)} | {part: d[part] for part in OWN}
+            for k, (d, lanes) in enumerate(zip(documents, c.cpus, strict=True))
+        ],
+    }
+
+
+def _missed(documents: Sequence[Document]) -> dict[str, Any] | None:
+    missed = [d["incorrect"] for d in documents if d["incorrect"]]
+    return missed[0] | {"count": sum(one["count"] for one in missed)} if missed else None
+
+
+def _sums(parts: Sequence[Document], fields: Sequence[str]) -> Document:
+    return {field: sum(part[field] for part in parts) for field in fields}
+
+
+def _ratio(parts: Sequence[Document], fields: Sequence[str]) -> Document:
+    summed = _sums(parts, fields)
+    return summed | {
+        "overhead": summed["cycles"] / summed["native"] if summed["native"] else 1.0,
+        "overhead_low": min(part["overhead_low"] for part in parts),
+        "overhead_high": max(part["overhead_high"] for part in parts),
+    }
+
+
+def _services(documents: Sequence[Document]) -> list[Document]:
+    """The services of all VMs, those of one name added up."""
+    found: dict[str, Document] = {}
+    for line in (line for document in documents for line in document["services"]):
+        known = found.setdefault(line["service"], dict.fromkeys(line, 0) | {"service": line["service"]})
+        known |= {field: known[field] + n for field, n in line.items() if field != "service"}
+    return list(found.values())
