@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from replay import shell
-from replay.commands.charge import Cache, MachineName, Prices, Settings, Synthesis, Trace, pairs, prepare
-from replay.commands.lists import Json, complete_model
+from replay.commands.charge import Cache, MachineName, Prices, Settings, Synthesis, pairs, prepare
+from replay.commands.lists import Json, Trace, complete_model
 
 SENSITIVITY_EXAMPLES = shell.examples(
     "replay sensitivity pmake.arrow --model disco", "replay sensitivity pmake.arrow --model ept --samples 4096 --json"
