@@ -160,7 +160,8 @@ class Reference:
 def compare(subject: Subject, count: int) -> tuple[int, bool]:
     """Run so many instructions on both: how many were compared, and whether Unicorn got lost before an exception came.
 
-    Where Unicorn ran past the end another one a little further on has to do, and what lies before it is compared all the same.
+    Where Unicorn ran past the end another one a little further on has to do: what lies before
+    it is compared all the same.
     """
     if not subject.in_program():
         return 0, False
