@@ -51,24 +51,14 @@ from replay.trace.schema import TLB_INDEX, TLB_RANDOM, Kind, Mode, Segment, Sens
 
 # -- parameters -------------------------------------------------------------------------------------------------------
 
-PARAMETERS = (
-    *tlb.PARAMETERS,
-    *l2tlb.PARAMETERS,
-    *hal.PARAMETERS,
-    *disks.PARAMETERS,
-    *slices.PARAMETERS,
-)
+PARAMETERS = (*tlb.PARAMETERS, *l2tlb.PARAMETERS, *hal.PARAMETERS, *disks.PARAMETERS, *slices.PARAMETERS)
 
 # -- events -----------------------------------------------------------------------------------------------------------
 
 # By mechanism; where the paper's Table 2 has a column for one, it is called after that.
 EVENTS = {
     "second-level software TLB": {"l2tlb_hit": "TLB misses that the second-level software TLB serves"},
-    "TLB misses forwarded": {
-        "refill_forwarded": "TLB misses forwarded to the guest's refill handler",
-        "nested_forwarded": "misses on a page of the guest's page table, forwarded to its nested handler",
-        "refill_instruction": "instructions that the guest's refill handlers retire when re-entered",
-    },
+    "TLB misses forwarded": reentry.EVENTS,
     "exceptions re-delivered": {
         "interrupt": "interrupts re-delivered to the guest",
         "fault": "page faults re-delivered to the guest",
@@ -289,9 +279,9 @@ def happen(m, at, row):
         if at.skip != KEPT:
             tick(m.counts, at, ZEROED_PAGE_CALLS)
             disks.release(m.disks, m.pmap, np.uint64(row.page))
-        pmap.use(m.pmap, np.uint64(row.page) + ONE)  # the call's price holds the allocation
+            pmap.use(m.pmap, np.uint64(row.page) + ONE)  # the call's price holds the allocation
     elif row.kind == Kind.FREED:
-        give_back(m, np.uint64(row.page))
+        give_back(m, at, np.uint64(row.page))
     elif row.kind == Kind.FILLED:
         disks.fill(m.disks, m.pmap, at, row)
     elif row.kind == Kind.REQUEST:
@@ -313,10 +303,10 @@ def go_on(m, at, row):
 
 
 @inline
-def give_back(m, frame):
+def give_back(m, at, frame):
     """Take the machine page of a freed frame away, and with it the kernel's own mapping in any virtual CPU's TLB."""
     disks.release(m.disks, m.pmap, frame)
-    pmap.give_back(m.pmap, frame)
+    pmap.give_back(m.pmap, at, frame)
     if frame < np.uint64(m.direct.size):
         tlb.drop_everywhere(m.tlb, np.uint64(m.direct[frame]))
 
@@ -347,7 +337,13 @@ def switch(m, at):
     return m.quantum
 
 
-bind(Disco, access=reference, event=happen, slice_ended=switch)
+@inline
+def moved(m, at, frame):
+    """A frame has another machine page: no hardware TLB may hold the old one; the second level is changed in place."""
+    return pmap.shoot_down(m.pmap, m.tlb, m.probed.size, at.vcpu, frame)
+
+
+bind(Disco, access=reference, event=happen, slice_ended=switch, moved=moved)
 
 # -- costs ------------------------------------------------------------------------------------------------------------
 
@@ -397,4 +393,5 @@ MODEL = Model(
     machine={"mips64": "flash-1997", "x86-64": "flash-1997"},
     rules={"x86-64": (*reentry.RULES, *hal.RULES)},
     first_slice=slices.quantum,
+    places=True,
 )

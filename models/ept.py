@@ -33,6 +33,7 @@ from replay.mmu.nested import Nested
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared
 from replay.records import Parameter
+from replay.split import split
 from replay.trace.schema import CAUSE_MASK, Cause, Kind, Sensitive, ServiceClass
 
 # -- parameters -------------------------------------------------------------------------------------------------------
@@ -151,9 +152,22 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
 @inline
 def reference(m, at, ref):
     """A reference that the TLB holds runs directly."""
+    if lacks(m, at, ref):
+        beyond(m, at, ref)
+
+
+@inline
+def lacks(m, at, ref):
+    """Whether the first-level TLB does not hold what is referred to, or a fault cut it off."""
+    return paging.faulted(at) or not paging.hit(m.mmu.paging, at, ref)
+
+
+@inline
+def beyond(m, at, ref):
+    """What the first-level TLB lacks faults, or is a miss."""
     if paging.faulted(at):
         fault(m, at, ref)
-    elif not paging.hit(m.mmu.paging, at, ref):
+    else:
         miss(m, at, ref)
 
 
@@ -207,6 +221,15 @@ def happen(m, at, row):
 
 
 bind(Ept, access=reference, event=happen)
+SPLIT = split(
+    Ept,
+    lacks=lacks,
+    beyond=beyond,
+    event=happen,
+    parameters=nested.BEHIND,
+    holds=lambda settings: settings["tlb.vm_tagged"] == 1,  # else an exit, which a walk may make, empties the TLB
+)
+Noting, Behind = SPLIT[:2]
 
 # -- costs ------------------------------------------------------------------------------------------------------------
 
@@ -243,6 +266,7 @@ MODEL = Model(
     events=EVENTS,
     reactions=REACTIONS,
     state=state,
+    split=SPLIT,
     costs=COSTS,
     replaces=(ServiceClass.REFILL,),
     vcpu_switch="vcpu_switch",

@@ -28,6 +28,7 @@ from replay.jit import inline
 from replay.kernel import add, bind, tick
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared
+from replay.split import split
 from replay.trace.schema import Kind, Sensitive, ServiceClass
 
 # -- parameters -------------------------------------------------------------------------------------------------------
@@ -115,9 +116,22 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
 @inline
 def reference(m, at, ref):
     """A reference that the first-level TLB holds costs nothing more."""
+    if lacks(m, at, ref):
+        beyond(m, at, ref)
+
+
+@inline
+def lacks(m, at, ref):
+    """Whether the first-level TLB does not hold what is referred to, or a fault cut it off."""
+    return paging.faulted(at) or not paging.hit(m.paging, at, ref)
+
+
+@inline
+def beyond(m, at, ref):
+    """What the first-level TLB lacks faults, or is a miss."""
     if paging.faulted(at):
         fault(m, at, ref)
-    elif not paging.hit(m.paging, at, ref):
+    else:
         miss(m, at, ref)
 
 
@@ -157,6 +171,8 @@ def happen(m, at, row):
 
 
 bind(NativeWalk, access=reference, event=happen)
+SPLIT = split(NativeWalk, lacks=lacks, beyond=beyond, event=happen, parameters=("stlb.", "pwc."))
+Noting, Behind = SPLIT[:2]
 
 # -- costs ------------------------------------------------------------------------------------------------------------
 
@@ -188,6 +204,7 @@ MODEL = Model(
     events=EVENTS,
     reactions=REACTIONS,
     state=state,
+    split=SPLIT,
     costs=COSTS,
     replaces=(ServiceClass.REFILL,),
     needs=("access", "translation", "crossing"),

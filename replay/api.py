@@ -20,12 +20,14 @@ from replay import document as documents
 from replay import entrants as comparison
 from replay import grid as grids
 from replay import prepare as preparation
+from replay import sensitivity as analysis
 from replay.count import Counts
 from replay.dataset import Dataset, is_dataset, make_dataset, open_dataset
 from replay.entrants import Entrant
 from replay.errors import UserError
 from replay.grid import Grid
 from replay.machine import Machine, load_machine, load_prices
+from replay.memory.parameters import on_machine
 from replay.model import Model
 from replay.plan import Contestant, Plan, Traced, make_plan
 from replay.prepare import Prepared, Progress
@@ -46,6 +48,9 @@ class Run:
 
     document: dict[str, Any]
     counts: Counts
+    bare: Counts
+    """What was counted on bare hardware."""
+    machine: Machine
 
     def rows(self) -> pl.DataFrame:
         """One row for each service, mechanism and counter: counts, cycles with bounds, sources."""
@@ -102,8 +107,8 @@ def run(
     hardware = hardware_for(chosen, prepared, machine)
     primitives(hardware, prepared.meta, price)  # refuses a wrong price before anything is counted
     bare = models.load(chosen.baseline)
-    document, counts = documents.run(prepared, chosen, bare, hardware, set, price, progress, interval)
-    return Run(as_asked(document, prepared.meta.architecture), counts)
+    found = documents.outcome(prepared, chosen, bare, hardware, set, price, progress, interval)
+    return Run(as_asked(found.document, prepared.meta.architecture), found.counts, found.bare, hardware)
 
 
 def compare(
@@ -124,6 +129,30 @@ def compare(
         raise UserError(f"no model can be charged with the trace; {left_out[0]['reason']}")
     found = comparison.compare(prepared, fit, set or {}, price or {}, progress)
     return [as_asked(document, prepared.meta.architecture) for document in found], left_out
+
+
+def sensitivity(
+    trace: Trace,
+    model: str,
+    *,
+    machine: str | None = None,
+    set: Mapping[str, Any] | None = None,  # noqa: A002 - as the option is called
+    price: Mapping[str, Any] | None = None,
+    samples: int = analysis.SAMPLES,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Which prices the overhead's uncertainty comes from, as ``replay sensitivity`` says; see ``replay.sensitivity``.
+
+    Raises UserError for names and values that are refused, and where no price has bounds.
+    """
+    found = run(trace, model, machine=machine, set=set, price=price, progress=progress)
+    sides = [
+        (counts, on_machine(models.load(counts.model), found.machine, counts.settings))
+        for counts in (found.counts, found.bare)
+    ]
+    document = analysis.sensitivity(sides[0], sides[1], found.machine, price, samples)
+    kept = ("trace", "model", "baseline", "machine", "settings")
+    return {key: found.document[key] for key in kept} | document
 
 
 def sweep(

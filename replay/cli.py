@@ -11,7 +11,7 @@ import sys
 import typer
 
 from replay import shell
-from replay.commands import charge, explain, lists, report, study, sweep
+from replay.commands import charge, explain, lists, report, sensitivity, study, sweep
 
 ENTRY_POINTS = "vmreplay.commands"
 """Entry-point group of third parties' commands: ``name = "module:app"``, a Typer application."""
@@ -42,6 +42,9 @@ app.command("run", short_help="Charge a trace to one model.", epilog=charge.RUN_
 app.command("compare", short_help="Charge a trace to every model.", epilog=charge.COMPARE_EXAMPLES)(charge.compare)
 app.command("sweep", short_help="Charge traces at every point of a grid.", epilog=sweep.SWEEP_EXAMPLES)(sweep.sweep)
 app.command("report", short_help="Make a page of results.", epilog=report.REPORT_EXAMPLES)(report.report)
+app.command("sensitivity", short_help="Say which prices matter.", epilog=sensitivity.SENSITIVITY_EXAMPLES)(
+    sensitivity.sensitivity
+)
 app.command("info", short_help="Show what is in a trace.", epilog=lists.INFO_EXAMPLES)(lists.info)
 app.command("study", short_help="Run a published table or figure, ours beside it.", epilog=study.STUDY_EXAMPLES)(
     study.study

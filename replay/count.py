@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,10 +110,22 @@ def count(
     model = on_machine(model, machine, given or {})
     refuse_unfit(model, prepared.meta)
     settings = settle(model, machine, prepared.meta, given or {})
+    ends = interval_ends(prepared.columns, interval) if interval else np.array([prepared.columns.kind.size])
+    return tally(prepared, model, settings, ends, interval, progress, model.state)
+
+
+def tally(
+    prepared: Prepared,
+    model: Model,
+    settings: Settings,
+    ends: np.ndarray,
+    interval: int,
+    progress: Progress | None,
+    make_state: Callable[..., Any],
+) -> Counts:
+    """Count every row of ``prepared`` from an empty state; intervals end before the rows ``ends``."""
     engine = make_engine(prepared, model, settings)
-    state = model.state(prepared, settings, engine.counts)
-    rows = prepared.columns.kind.size
-    ends = interval_ends(prepared.columns, interval) if interval else np.array([rows])
+    state = make_state(prepared, settings, engine.counts)
     places = named(prepared.places, prepared.meta)
     classes, klass = np.unique([place.klass for place in places], return_inverse=True)
     watch = Watch(prepared.moments, klass, prepared.meta.vcpus, len(model.counters))

@@ -174,12 +174,13 @@ class Crowd:
 
         def advance(done: int, _total: int) -> None:
             nonlocal before
-            self._advance(done - before)
+            self.advance(done - before)
             before = done
 
         return advance
 
-    def _advance(self, rows: int) -> None:
+    def advance(self, rows: int) -> None:
+        """So many rows more are done; raises StoppedError once the crowd is stopped."""
         if self._stopped.is_set():
             raise StoppedError
         with self._lock:

@@ -16,7 +16,7 @@ import numpy as np
 from replay.columns import Inserted
 from replay.jit import by_reference, inline, kernel, types_by_hook
 from replay.memory import hooks
-from replay.memory.cached import Cached
+from replay.memory.cached import Cached, interrupted
 from replay.memory.hooks import Flat
 from replay.trace.schema import CAUSE_MASK, CTX_MODE_SHIFT, EVENT_FIRST, TOUCH_SHIFT, Cause, Kind, Mode, Touch
 
@@ -116,12 +116,19 @@ def slice_ended(state: Any, at: Any) -> Any:
     raise TypeError(f"compiled code only: {state} {at}")
 
 
+def moved(state: Any, at: Any, frame: Any) -> Any:
+    """Hook: the pages of ``frame`` lie elsewhere; returns how many other vCPUs' TLBs held a translation to forget."""
+    raise TypeError(f"compiled code only: {state} {at} {frame}")
+
+
 _access: dict[type, Callable[..., Any]] = {}
 _event: dict[type, Callable[..., Any]] = {}
 _slice_ended: dict[type, Callable[..., Any]] = {}
+_moved: dict[type, Callable[..., Any]] = {}
 types_by_hook(access, _access)
 types_by_hook(event, _event)
 types_by_hook(slice_ended, _slice_ended)
+types_by_hook(moved, _moved)
 
 
 def _reach(memory: Any, state: Any, at: Any, reference: Any) -> Any:
@@ -142,7 +149,9 @@ def _reach_flat(_memory, state, at, reference):
 @inline
 def _reach_cached(memory, state, at, reference):
     access(state, at, reference)
-    hooks.refer(memory, at, reference)
+    frame = hooks.refer(memory, at, reference)
+    if frame != 0:
+        interrupted(memory, at, moved(state, at, frame - np.uint64(1)))
 
 
 @inline
@@ -161,16 +170,27 @@ types_by_hook(_happen, {Flat: _happen_flat, Cached: _happen_cached})
 
 
 def bind(
-    state: type, *, access: Callable[..., Any], event: Callable[..., Any], slice_ended: Callable[..., Any] | None = None
+    state: type,
+    *,
+    access: Callable[..., Any],
+    event: Callable[..., Any],
+    slice_ended: Callable[..., Any] | None = None,
+    moved: Callable[..., Any] | None = None,
 ) -> None:
-    """Bind a state type to its hooks; without ``slice_ended`` the model's time has no slices."""
+    """Bind a state type to its hooks; without ``slice_ended`` its time has no slices, without ``moved`` pages stay."""
     by_reference(state)
     _access[state], _event[state], _slice_ended[state] = access, event, slice_ended or _no_slices
+    _moved[state] = moved or _stay
 
 
 @inline
 def _no_slices(_state, _at):
     return NEVER
+
+
+@inline
+def _stay(_state, _at, _frame):
+    return np.uint64(0)
 
 
 @inline

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from replay.records import Parameter
 from replay.trace.schema import EVENT_FIRST, GROUPS, Cause, Kind, Sensitive, ServiceClass
+
+if TYPE_CHECKING:
+    from replay.split import Split
 
 COMMON = {
     "instructions": "instructions retired by the guest, without those of replaced services",
@@ -182,6 +185,10 @@ class Model:
     aliases: tuple[str, ...] = ()
     first_slice: Callable[[Mapping[str, Any]], int] | None = None
     """Settings -> instructions until the slice hook first runs; None if the model's time has no slices."""
+    split: Split | None = None
+    """Where what lies behind the first-level TLB can be counted apart."""
+    places: bool = False
+    """Whether its monitor decides where machine pages lie, and moves them."""
     counters: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:

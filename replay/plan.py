@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from replay import sources
+from replay.behind import first_level_key
 from replay.count import Settings, settle
 from replay.dataset import PRICE, SET, digest, machine_document
 from replay.entrants import Entrant, refuse_untaken, taken
@@ -29,6 +30,20 @@ from replay.reprice import PricePoints
 
 MOST_RUNS = 100_000
 """Counts of a sweep; each is a file or three."""
+
+
+LEAST_SHARING = 3
+"""Counts that share a first-level TLB from which it pays to note what that lacks."""
+
+FULL, NOTING, BEHIND = "full replay", "full replay, noting first-level misses", "replay of the misses noted"
+"""Ways to count."""
+
+
+class Path(NamedTuple):
+    """How a run is counted: in which way, and after which run."""
+
+    way: str
+    after: str
 
 
 class Traced(NamedTuple):
@@ -221,6 +236,20 @@ def _job(
     settings = settle(model, machine, trace.prepared.meta, given)
     run = run_digest(trace.prepared, model.name, settings, interval)
     return jobs.setdefault(run, Job(run, trace, model, machine, given, settings, interval))
+
+
+def paths(jobs: Iterable[Job]) -> dict[str, Path]:
+    """By run: the way that each of ``jobs``, none of them counted yet, is to be counted."""
+    groups: dict[Any, list[Job]] = {}
+    for job in jobs:
+        key = first_level_key(on_machine(job.model, job.machine, job.given), job.settings)
+        groups.setdefault((job.run,) if key is None else (job.trace.prepared.digest, *key), []).append(job)
+    found = {}
+    for members in groups.values():
+        shares = len(members) >= LEAST_SHARING
+        for at, job in enumerate(members):
+            found[job.run] = Path((BEHIND if at else NOTING) if shares else FULL, members[0].run)
+    return found
 
 
 def run_digest(prepared: Prepared, model: str, settings: Settings, interval: int) -> str:

@@ -44,19 +44,18 @@ def files(run: str, counts: Counts, rates: Tariff, parameters: tuple[Parameter, 
 
 def versions() -> dict[str, str]:
     """What made the counts."""
-    import numba
-
-    try:
-        own = importlib.metadata.version("vmreplay")
-    except importlib.metadata.PackageNotFoundError:
-        own = "checkout"
     return {
-        "vmreplay": own,
+        **{package: _version(package) for package in ("vmreplay", "numpy", "numba")},
         "python": platform.python_version(),
-        "numpy": np.__version__,
-        "numba": numba.__version__,
         "sources": sources.digest("replay.count"),
     }
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def _manifest(run: str, counts: Counts, rates: Tariff, parameters: tuple[Parameter, ...]) -> dict[str, Any]:

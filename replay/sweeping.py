@@ -10,20 +10,25 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from replay.behind import Stream, count_behind, count_noting
 from replay.count import Counts, count
 from replay.dataset import PRICE, SET, Dataset, digest
 from replay.entrants import Crowd, at_once
 from replay.errors import UserError
+from replay.memory.parameters import on_machine
 from replay.model import IDLE
-from replay.plan import Group, Job, Plan
+from replay.plan import BEHIND, NOTING, Group, Job, Path, Plan, paths
 from replay.reprice import PricePoints, Repriced, Side, reprice
-from replay.tariff import tariff_of
+from replay.tariff import Tariff, tariff_of
 
 if TYPE_CHECKING:
     import polars as pl
 
 FLUSH_SECONDS = 5.0
 """Finished points are kept at least this often; what a kill takes is priced again from the counts."""
+
+BEHIND_SHARE = 8
+"""A count of the misses noted takes about so many times less work than a full one, as progress has it."""
 
 FLUSH_POINTS = 20_000
 """Points in a part, and priced at once."""
@@ -121,34 +126,47 @@ class _Work:
         self._broken: dict[str, str] = {}
         self._ready = {run for run in self._waiting if data.has_run(run)}
         self._groups = groups
+        self._paths: dict[str, Path] = {}
+        self._followers: dict[str, list[Job]] = {}
+        self._streams: dict[str, Stream] = {}
+        self._users: Counter[str] = Counter()  # of a stream, by the run that noted it
         self._done: list[tuple[Group, Repriced]] = []
         self._flushed = time.monotonic()
 
     def run(self, threads: int | None) -> None:
         """Count what is missing, and price each group as soon as its counts are there."""
         missing = [self.plan.jobs[run] for run in self._waiting if run not in self._ready]
-        rows = sum(job.trace.prepared.columns.kind.size for job in missing)
-        crowd = Crowd(self.watcher.counting if self.watcher else None, rows)
+        self._paths = paths(missing)
+        self._crowd = Crowd(self.watcher.counting if self.watcher else None, sum(map(self._rows, missing)))
         for group in self._groups:
             self._price(group)
         if not missing:
             return
         if threads is None:
             threads = min(at_once(job.trace.prepared, [job.model]) for job in missing)
+        for job in missing:
+            path = self._paths[job.run]
+            if path.way == BEHIND:
+                self._followers.setdefault(path.after, []).append(job)
         with ThreadPoolExecutor(threads) as pool:
             try:
-                self._count_all(pool, deque(missing), crowd, threads)
+                self._count_all(pool, deque(j for j in missing if self._paths[j.run].way != BEHIND), threads)
             except BaseException:
-                crowd.stop()  # the others end at their next step
+                self._crowd.stop()  # the others end at their next step
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
 
-    def _count_all(self, pool: ThreadPoolExecutor, missing: deque[Job], crowd: Crowd, threads: int) -> None:
+    def _rows(self, job: Job) -> int:
+        """Rows that it takes to count ``job``, or about as much work."""
+        rows = int(job.trace.prepared.columns.kind.size)
+        return rows // BEHIND_SHARE if self._paths[job.run].way == BEHIND else rows
+
+    def _count_all(self, pool: ThreadPoolExecutor, missing: deque[Job], threads: int) -> None:
         running: dict[Future[Counts], Job] = {}
         while missing or running:
             while missing and len(running) <= threads:
                 job = missing.popleft()
-                running[pool.submit(self._count, job, crowd)] = job
+                running[pool.submit(self._count, job)] = job
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 job = running.pop(future)
                 try:
@@ -156,16 +174,42 @@ class _Work:
                 except HardwareError as error:
                     self._broken[job.run] = str(error)
                 self._ready.add(job.run)
+                missing.extendleft(self._next(job))
                 for group in self._waiting[job.run]:
                     self._price(group)
 
-    def _count(self, job: Job, crowd: Crowd) -> Counts:
-        prepared = job.trace.prepared
+    def _next(self, job: Job) -> list[Job]:
+        """The counts that can be made now that ``job`` is done; if it could not be, another one notes the misses."""
+        followers = self._followers.pop(job.run, [])
+        if job.run in self._broken and followers:
+            leader, *rest = followers
+            self._paths[leader.run] = Path(NOTING, leader.run)
+            for follower in rest:
+                self._paths[follower.run] = Path(BEHIND, leader.run)
+            self._followers[leader.run] = rest
+            return [leader]
+        if self._paths[job.run].way == BEHIND:
+            leader_run = self._paths[job.run].after
+            self._users[leader_run] -= 1
+            if not self._users[leader_run]:
+                self._streams.pop(leader_run, None)
+        self._users[job.run] = len(followers)
+        return followers
+
+    def _count(self, job: Job) -> Counts:
+        prepared, path = job.trace.prepared, self._paths[job.run]
+        about = job.model, job.machine, job.given
         try:
-            found = count(prepared, job.model, job.machine, job.given, crowd.member(), job.interval)
+            if path.way == BEHIND:
+                found = count_behind(self._streams[path.after], *about)
+                self._crowd.advance(self._rows(job))
+            elif path.way == NOTING:
+                found, self._streams[job.run] = count_noting(prepared, *about, self._crowd.member(), job.interval)
+            else:
+                found = count(prepared, *about, self._crowd.member(), job.interval)
         except UserError as error:
             raise HardwareError(str(error)) from None
-        self.data.add_run(job.run, found, tariff_of(job.model), job.model.parameters)
+        self.data.add_run(job.run, found, _tariff(job), job.model.parameters)
         return found
 
     def _price(self, group: Group) -> None:
@@ -185,7 +229,7 @@ class _Work:
                 self._held.pop(run, None)
 
     def _price_all(self, group: Group) -> None:
-        ours, bare = ((self._counts(job), tariff_of(job.model)) for job in (group.ours, group.bare))
+        ours, bare = ((self._counts(job), _tariff(job)) for job in (group.ours, group.bare))
         for first in range(0, group.points.size, FLUSH_POINTS):
             lanes = slice(first, first + FLUSH_POINTS)
             points = PricePoints(group.points.names, group.points.values[lanes])
@@ -213,6 +257,10 @@ class _Work:
                 self.data.add_machine(machine)
             points = pl.concat([point_table(group, found) for group, found in done], how="diagonal_relaxed")
             self.data.add_points(points, pl.concat([row_table(group, found) for group, found in done]))
+
+
+def _tariff(job: Job) -> Tariff:
+    return tariff_of(on_machine(job.model, job.machine, job.settings))
 
 
 class HardwareError(Exception):

@@ -87,10 +87,10 @@ def curves(kind: str) -> Any:
         alt.Chart(alt.NamedData("curves"))
         .mark_line(point={"size": 50}, strokeWidth=2 if kind == "O" else 0)
         .encode(
-            x=alt.X(f"x:{kind}", sort=None, title=None, axis=alt.Axis(labelAngle=0 if kind == "Q" else alt.Undefined)),
+            x=alt.X(f"x:{kind}", sort=None, title=None, axis=alt.Axis(labelAngle=0)),
             y=alt.Y("overhead:Q", title="time over bare hardware's", scale=alt.Scale(zero=False)),
             color=colour,
-            shape=alt.Shape("series:N", sort=None, legend=_LEGEND, title=None),
+            shape=alt.Shape("series:N", sort=None, legend=None),
             tooltip=["point:N", alt.Tooltip("overhead:Q", format=".4f")],
         )
         .properties(width="container", height=TALL, autosize=FITTED)
@@ -104,7 +104,7 @@ def heat() -> Any:
         alt.Chart(alt.NamedData("heat"))
         .mark_rect()
         .encode(
-            x=alt.X("x:O", sort=None, title=None),
+            x=alt.X("x:O", sort=None, title=None, axis=alt.Axis(labelAngle=0)),
             y=alt.Y("y:O", sort=None, title=None),
             color=colour,
             tooltip=["point:N", alt.Tooltip("overhead:Q", format=".4f")],

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from reports.breakdown import Document, mechanism_of
-from reports.result import Columns, Result
+from reports.result import Columns, Result, given
 
 SIDES = {"model": "rows", "native": "native_rows"}
 """Side of a result -> its rows in the document."""
@@ -22,19 +22,38 @@ MOST_INTERVALS = 240
 """Points of a timeline; finer intervals are put together."""
 
 
-def live(results: Sequence[Result], names: Sequence[str]) -> dict[str, Any]:
-    """What the page's own pricing takes, as JSON: runs, price sets by machine, and device rows by trace."""
+Records = Mapping[str, Sequence[Mapping[str, Any]]]
+"""Machine -> its price records, each with the cycles in its unit."""
+
+
+def live(results: Sequence[Result], names: Sequence[str], stated: Records) -> dict[str, Any]:
+    """What the page's own pricing takes, as JSON: runs, price records by machine, and device rows by trace.
+
+    ``stated`` are records of machines as nobody changed them; others are taken from the results.
+    """
     whole = sum(_numbers(result) for result in results) <= MOST_AMOUNTS
-    machines: dict[str, Any] = {}
+    machines = {**_machines(results), **stated}
     traces: dict[str, Any] = {}
     runs = []
     for result, name in zip(results, names, strict=True):
         document, trace = result.document, result.document["trace"]["digest"]
-        machines.setdefault(document["machine"], {"records": document["bill"]["prices"]})
         if whole and result.moments and not document["idle"]["as_recorded"]:
             traces.setdefault(trace, {name: list(column) for name, column in result.moments.items()})
-        runs.append(_run(result, name, stretched=whole))
-    return {"runs": runs, "machines": machines, "traces": traces}
+        known = {record["name"]: record["value"] for record in machines[document["machine"]]}
+        own = {price: value for price, value in given(document).items() if value != known[price]}
+        runs.append(_run(result, name, stretched=whole) | {"given": own})
+    return {"runs": runs, "machines": {name: {"records": r} for name, r in machines.items()}, "traces": traces}
+
+
+def _machines(results: Sequence[Result]) -> dict[str, list[Mapping[str, Any]]]:
+    """The records of each machine's prices; of one that only some results state, as the others have it."""
+    found: dict[str, dict[str, Mapping[str, Any]]] = defaultdict(dict)
+    for result in results:
+        known = found[result.document["machine"]]
+        for record in result.document["bill"]["prices"]:
+            if record["name"] not in known or known[record["name"]]["source"] == "given":
+                known[record["name"]] = record
+    return {machine: list(records.values()) for machine, records in found.items()}
 
 
 def _numbers(result: Result) -> int:
@@ -119,18 +138,21 @@ def _terms(terms: Sequence[Sequence[Any]], klass: str) -> list[tuple[str, float]
     return [(name.replace(".@", f".{klass}"), times) for name, times in terms]
 
 
-def timeline(result: Result) -> dict[str, Any] | None:
-    """Mechanism -> primitive -> how many of it each interval spent; None for a run that was not split.
+class Spent(NamedTuple):
+    """What the intervals of a run spent: mechanism -> primitive -> how many of it by interval, idle time left out."""
 
-    Idle time is left out: it belongs to the whole run.
-    """
+    mechanisms: dict[str, dict[str, list[float]]]
+    step: int
+    """Intervals of the run that are one here."""
+    bins: int
+
+
+def amounts_by_interval(result: Result, most: int) -> Spent:
+    """What at most ``most`` intervals of a run spent."""
     document, table = result.document, result.counts
-    size = document["interval"]
-    last = max(table.get("interval", (0,)), default=0)
-    if not size or not last:
-        return None
-    step = -(-(last + 1) // MOST_INTERVALS)
-    bins = -(-(last + 1) // step)
+    number = max(table.get("interval", ()), default=0) + 1
+    step = -(-number // most)
+    bins = -(-number // step)
     mechanism = _mechanisms(document)
     costs = document["bill"]["costs"]["model"]
     found: dict[str, dict[str, list[float]]] = defaultdict(dict)
@@ -140,7 +162,20 @@ def timeline(result: Result) -> dict[str, Any] | None:
             for name, times in _terms(costs[counter], klass):
                 spent = found[mechanism[counter]].setdefault(name, [0] * bins)
                 spent[interval // step] += times * n
-    return {"instructions": size * step, "mechanisms": found}
+    return Spent(found, step, bins)
+
+
+def timeline(result: Result) -> dict[str, Any] | None:
+    """What the page's timeline shows; None for a run that was not split.  Idle time belongs to the whole run."""
+    spent = amounts_by_interval(result, MOST_INTERVALS)
+    if spent.bins == 1:
+        return None
+    return {"instructions": result.document["interval"] * spent.step, "mechanisms": spent.mechanisms}
+
+
+def cycles_by_primitive(document: Document) -> dict[str, float]:
+    """Primitive -> its price in cycles."""
+    return {record["name"]: record["value"] * record["cycles"] for record in document["bill"]["prices"]}
 
 
 def _mechanisms(document: Document) -> dict[str, str]:

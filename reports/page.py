@@ -17,18 +17,18 @@ from reports.lines import lines
 from reports.live import live
 from reports.palette import Palette, palette
 from reports.result import Result, Sweep, labels
-from reports.sweep import live_sweep
-from reports.sweep import section as sweep_section
+from reports.sweep_page import live_sweep
+from reports.sweep_page import section as sweep_section
 
 SCRIPTS = ("exact.js", "numbers.js", "pricing.js", "cells.js", "charts.js", "sweep.js", "page.js")
 SLOT = re.compile(r"\{\{(\w+)\}\}")
 
 
-def page(results: Sequence[Result], sweep: Sweep | None = None) -> str:
-    """The page of ``results`` and of a sweep; there may be no results, or no sweep, but not neither."""
+def page(results: Sequence[Result], sweep: Sweep | None, library: str) -> str:
+    """The page of ``results``, and of a sweep if there is one; ``library`` is what ``vega`` gives."""
     names = labels(results)
     colours = palette(results)
-    data = live(results, names)
+    data = live(results, names, sweep.machines if sweep else {})
     runs = [
         sections.run_section(at, result, name, lines(result, run["model"]["rows"]), opened=len(results) == 1, run=run)
         for at, (result, name, run) in enumerate(zip(results, names, data["runs"], strict=True))
@@ -36,7 +36,6 @@ def page(results: Sequence[Result], sweep: Sweep | None = None) -> str:
     parts = {"overhead": {}, "each": {"runs": "".join(runs)}} if results else {}
     if sweep:
         data["sweep"] = live_sweep(sweep)
-        data["machines"] |= {machine: {"records": records} for machine, records in sweep.machines.items()}
         parts = {"sweep": {"sweep": sweep_section(sweep)}} | parts
     used = _used(data)
     data |= {"palette": colours._asdict(), "charts": _charts(data["runs"], colours, swept=sweep is not None)}
@@ -45,7 +44,7 @@ def page(results: Sequence[Result], sweep: Sweep | None = None) -> str:
         title=escape(_title(results, sweep)),
         style=_text("page.css"),
         links=" ".join(f"<a href='#{name}'>{LINKS[name]}</a>" for name in parts),
-        summary=sections.summary(results, names) if results else "",
+        summary=sections.summary(results, names, swept=sweep is not None),
         body="".join(_fill(f"{name}.html", **slots) for name, slots in parts.items()),
         sliders="".join(sections.sliders(machine, records) for machine, records in used.items()),
         prices="".join(
@@ -54,7 +53,7 @@ def page(results: Sequence[Result], sweep: Sweep | None = None) -> str:
             for machine, records in used.items()
         ),
         provenance=sections.provenance(results, names) if results else "",
-        vega=_harmless(_vega()),
+        vega=_harmless(library),
         scripts=_harmless("\n".join(_text(name) for name in SCRIPTS)),
         data=_packed(data),
     )
@@ -66,7 +65,8 @@ LINKS = {"sweep": "Sweep", "overhead": "Overhead", "each": "Each run"}
 
 def _title(results: Sequence[Result], sweep: Sweep | None) -> str:
     guests = {trace_words(result.document) for result in results}
-    guests |= {f"{point['workload']} on a {point['architecture']} guest" for point in (sweep.points if sweep else ())}
+    if not guests and sweep:
+        guests = {f"{point['workload']} on a {point['architecture']} guest" for point in sweep.points}
     return f"{', '.join(sorted(guests))}: what virtualizing it costs"
 
 
@@ -124,13 +124,6 @@ def _packed(data: Mapping[str, Any]) -> str:
     """``data`` as compressed JSON in letters."""
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode()
     return base64.b64encode(gzip.compress(text, mtime=0)).decode("ascii")
-
-
-def _vega() -> str:
-    """Vega, Vega-Lite and vega-embed in one script."""
-    import vl_convert
-
-    return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
 
 
 def _harmless(script: str) -> str:

@@ -30,8 +30,9 @@ def palette(results: Sequence[Result]) -> Palette:
     shares: dict[str, float] = {}
     for result in results:
         whole = result.document["total"]["native"] or 1
-        for part in by_mechanism(result.document):
-            shares[part.name] = max(shares.get(part.name, 0.0), part.cycles / whole)
+        for side in ("rows", "native_rows"):
+            for part in by_mechanism({"rows": result.document[side]}):
+                shares[part.name] = max(shares.get(part.name, 0.0), part.cycles / whole)
     dearest = [name for name in sorted(shares, key=lambda name: -shares[name]) if name not in OWN]
     own = ["direct execution", *dearest[: len(HUES)]]
     colours = [OWN["direct execution"], *HUES[: len(own) - 1]]

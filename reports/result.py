@@ -43,21 +43,33 @@ class Sweep:
 
 
 def labels(results: Sequence[Result]) -> list[str]:
-    """A name for each of ``results``: its model, and what else tells it apart from the others."""
-    documents = [result.document for result in results]
-    parts = [[_word(document, what) for what in ("model", "machine", "trace", "settings")] for document in documents]
-    names = [part[0] for part in parts]
-    for k in range(1, 4):
-        twice = {name for name, n in Counter(names).items() if n > 1}
-        names = [f"{name}, {part[k]}" if name in twice else name for name, part in zip(names, parts, strict=True)]
+    """A name for each of ``results``: its model, and as much else as tells it apart from the others."""
+    facts = [_facts(result.document) for result in results]
+    names = [str(result.document["model"]) for result in results]
+    for what in dict.fromkeys(what for each in facts for what in each):
+        groups: dict[str, set[str]] = {}
+        for name, each in zip(names, facts, strict=True):
+            groups.setdefault(name, set()).add(each.get(what, ""))
+        names = [
+            f"{name}, {each[what]}" if len(groups[name]) > 1 and what in each else name
+            for name, each in zip(names, facts, strict=True)
+        ]
     twice = {name for name, n in Counter(names).items() if n > 1}
     return [f"{name}, {at}" if name in twice else name for at, name in enumerate(names, 1)]
 
 
-def _word(document: Document, what: str) -> str:
-    if what == "trace":
-        trace = document["trace"]
-        return " ".join([trace["workload"], *trace["arguments"], trace["architecture"]])
-    if what == "settings":
-        return " ".join(f"{name}={value}" for name, value in document["settings"].items())
-    return str(document[what])
+def _facts(document: Document) -> dict[str, str]:
+    """What a document is about besides its model, most telling first."""
+    trace = document["trace"]
+    found = {
+        "machine": str(document["machine"]),
+        "trace": " ".join([trace["workload"], *trace["arguments"], trace["architecture"]]),
+        "digest": trace["digest"][:8],
+    }
+    found |= {name: f"{name} = {value}" for name, value in document["settings"].items()}
+    return found | {f"price {name}": f"{name} = {value:g}" for name, value in given(document).items()}
+
+
+def given(document: Document) -> dict[str, float]:
+    """Prices that the user stated, in the price set's units."""
+    return {record["name"]: record["value"] for record in document["bill"]["prices"] if record["source"] == "given"}

@@ -16,12 +16,20 @@ MOST_SLIDERS = 8
 """Sliders of a machine that show at once; the others, which matter less, unfold."""
 
 
-def summary(results: Sequence[Result], names: Sequence[str]) -> str:
+def summary(results: Sequence[Result], names: Sequence[str], *, swept: bool) -> str:
     """What came out, in words, and a table of the runs."""
-    about = sorted({trace_words(result.document) for result in results})
+    if swept:
+        return f"<p>{live('sweep/words')}</p>{_overview(results, names) if results else ''}"
+    guests = sorted({trace_words(result.document) for result in results})
     told = "".join(
         f"<li>{live(f'{at}/words')}</li>" for at, result in enumerate(results) if not is_bare(result.document)
     )
+    about = f"<p class='about'>{escape('; '.join(guests))}</p>"
+    return f"{about}<ul class='told'>{told}</ul>{_overview(results, names)}"
+
+
+def _overview(results: Sequence[Result], names: Sequence[str]) -> str:
+    """What is wrong with any of the runs, and a table of them all."""
     warned = "".join(f"<p class='warning'>{escape(line)}</p>" for line in _warnings(results, names))
     columns = [
         Column("run", "run"),
@@ -42,8 +50,7 @@ def summary(results: Sequence[Result], names: Sequence[str]) -> str:
         }
         for at, (result, name) in enumerate(zip(results, names, strict=True))
     ]
-    overview = table("runs", "Every run beside its bare machine", columns, rows)
-    return f"<p class='about'>{escape('; '.join(about))}</p>{warned}<ul class='told'>{told}</ul>{overview}"
+    return warned + table("runs", "Every run beside its bare machine", columns, rows)
 
 
 def _warnings(results: Sequence[Result], names: Sequence[str]) -> list[str]:
@@ -56,7 +63,9 @@ def _warnings(results: Sequence[Result], names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def run_section(at: int, result: Result, name: str, lines: Sequence[Line], *, opened: bool, run: Mapping[str, Any]) -> str:
+def run_section(
+    at: int, result: Result, name: str, lines: Sequence[Line], *, opened: bool, run: Mapping[str, Any]
+) -> str:
     """One run: its settings, where its cycles go by mechanism and by service, and its phases."""
     document = result.document
     settings = ", ".join(f"{key} = {value}" for key, value in document["settings"].items())

@@ -237,7 +237,7 @@ def build(cpu: str, guest: Path = GUEST, kernel: str = "full") -> Image:
 
 
 def link(cpu: str, guest: Path, folders: tuple[str, ...], script: str, out: Path) -> bytes:
-    """Compile and link ``folders`` and files without suffix of ``guest``, and its part for ``cpu``: a kernel or program.
+    """Compile and link ``folders``, and files without suffix, of ``guest`` and its part for ``cpu``.
 
     What is compiled is kept in ``out``, so that the next link finds it.  Sources are named relative to ``guest``: no
     path gets into the ELF file that is returned.

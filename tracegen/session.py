@@ -1,8 +1,8 @@
-"""Several machines at once, joined by the switch: each runs in windows of time no longer than the link's latency.
+"""Several machines at once, joined by the switch: they run in steps of time no longer than the link's latency.
 
-A packet that one sends in a window cannot arrive before the window's end, so within it the machines need nothing of
-each other: they run one after the other, and what happens does not depend on the order.  Where all wait, the next
-window begins when the first of them goes on; a machine that waits beyond the window's end is not disturbed.
+A packet that one sends within a step cannot arrive before the step's end, so until then the machines need nothing of
+each other: they run one after the other, and what happens does not depend on the order.  A step begins when the first
+machine goes on; one that waits beyond its end is not disturbed.
 """
 
 from __future__ import annotations

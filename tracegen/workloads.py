@@ -251,6 +251,17 @@ _ALL = (
         ),
     ),
     Workload(
+        name="web",
+        summary="a server with several processes, files and pages that it makes; clients in other machines or its own",
+        paper="SPECweb99, as Xen's figure 3 runs it",
+        parameters=(
+            Parameter("workers", 4, 1, 8, "processes", "processes of the server"),
+            Parameter("clients", 4, 1, 14, "processes", "clients of a machine, each with one request at a time"),
+            Parameter("requests", 50, 1, 1_000_000, "requests", "requests of a client"),
+            Parameter("made", 30, 0, 100, "of 100", "requests for pages that are made; others get files"),
+        ),
+    ),
+    Workload(
         name="usertests",
         summary="the guest's tests of itself: processes, copy-on-write, pipes, files, faults, exhaustion",
         paper="none; after xv6's usertests",

@@ -13,6 +13,7 @@ from replay import shell
 if TYPE_CHECKING:
     from replay.machine import Machine
 
+Trace = Annotated[Path, typer.Argument(help="A trace file.", metavar="TRACE", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout; messages go to stderr.")]
 
 
@@ -38,7 +39,7 @@ def complete_machine(incomplete: str) -> list[str]:
 
 
 def info(
-    trace: Annotated[Path, typer.Argument(help="A trace file.", metavar="TRACE", show_default=False)],
+    trace: Trace,
     json: Json = False,
 ) -> None:
     """Show what is in a trace, after verifying its checksums."""

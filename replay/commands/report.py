@@ -2,55 +2,100 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from replay import shell
 from replay.errors import UserError, remedy
 
-if TYPE_CHECKING:
-    from reports.result import Result
+REPORT_EXAMPLES = shell.examples(
+    "replay run radix.arrow --model disco -o out",
+    "replay report out -o report.html",
+    "replay report disco xen -o both.html",
+)
 
-REPORT_EXAMPLES = shell.examples("replay run radix.arrow --model disco -o out", "replay report out -o report.html")
+
+class Format(StrEnum):
+    """What a report is made as."""
+
+    HTML = "html"
+    MD = "md"
+    JSON = "json"
+    CSV = "csv"
+    SVG = "svg"
+    PNG = "png"
+    PERFETTO = "perfetto"
 
 
 def report(
     folders: Annotated[
         list[Path],
         typer.Argument(
-            help="Folders that `replay run -o` wrote, shown beside each other.", metavar="FOLDER...", show_default=False
+            help="Folders that `replay run -o`, `compare -o` or `sweep -o` wrote.",
+            metavar="FOLDER...",
+            show_default=False,
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.", show_default=False)],
+    form: Annotated[
+        Format | None,
+        typer.Option(
+            "--format",
+            help="What to make: a live page, text, data, a picture, or a timeline for Perfetto.",
+            show_default="by the end of the file's name",
+        ),
+    ] = None,
 ) -> None:
-    """Make one self-contained page of a folder of results, which computes again at prices that you move."""
-    from reports.page import page
-
-    write(output, page([result for folder in folders for result in read(folder)]).encode())
+    """Make a page of results that computes again at prices that you move; or text, data, a picture, a timeline."""
+    chosen = form or _by_name(output)
+    _refuse_unwritable(output)
+    write(output, _page(folders) if chosen == Format.HTML else _static(folders, chosen))
     shell.say(f"saved in {output}")
 
 
-def read(folder: Path) -> list[Result]:
-    """The results in ``folder``, with their tables.  Raises UserError."""
-    from replay import document as results
-    from reports.result import Result
+def _page(folders: list[Path]) -> bytes:
+    from concurrent.futures import ThreadPoolExecutor
 
-    document = results.load(str(folder))
-    tables = {name: _columns(folder / file) for name, file in results.TABLE_FILES.items()}
-    return [Result(document, **tables)]
+    from reports.bundle import vega
+
+    with ThreadPoolExecutor(1) as pool:
+        library = pool.submit(vega)
+        from replay.commands.report_input import read
+        from reports.page import page
+
+        return page(*read(folders), library.result()).encode()
 
 
-def _columns(path: Path) -> dict[str, list[Any]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def _static(folders: list[Path], form: Format) -> bytes:
+    from replay.commands.report_input import read
+    from reports.static import FORMATS
 
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException):
-        raise UserError(f"{path}: missing or damaged; run `replay run -o` again") from None
-    return {name: table[name].to_pylist() for name in table.column_names}
+    results, sweep = read(folders)
+    if form == Format.PERFETTO and not results:
+        raise UserError("a timeline is of runs; give folders of `replay run --interval N -o`, not of a sweep")
+    return FORMATS[form](results, sweep)
+
+
+def _refuse_unwritable(output: Path) -> None:
+    """Raise UserError, before anything is computed, where no file can be."""
+    if output.is_dir():
+        raise UserError(f"{output}: is a folder; name a file")
+    if not output.parent.is_dir():
+        raise UserError(f"{output}: no folder {output.parent}; create it, or name another")
+
+
+def _by_name(output: Path) -> Format:
+    """The format that a file's name asks for.  Raises UserError."""
+    ending = output.suffix.removeprefix(".").lower()
+    known = [form.value for form in Format if form != Format.PERFETTO]
+    if ending not in known:
+        raise UserError(
+            f"{output}: no format is called {ending!r}; end the name in .{', .'.join(known)}, or give --format"
+        )
+    return Format(ending)
 
 
 def write(path: Path, content: bytes) -> None:

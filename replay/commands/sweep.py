@@ -119,7 +119,7 @@ def _carry_out(planned: Plan, output: str, *, json: bool) -> None:
     if json:
         shell.write_json(data.points().to_dicts())
         return
-    from reports.sweep_screen import sweep_screen
+    from reports.sweep import sweep_screen
 
     shell.show(*sweep_screen(data.points().to_dicts(), data.axes, shell.console().width))
     shell.say(f"{len(planned.digests):,} points in {output}")
@@ -127,6 +127,10 @@ def _carry_out(planned: Plan, output: str, *, json: bool) -> None:
 
 def _show_plan(planned: Plan, output: str | None, *, json: bool) -> None:
     """What would be done about each point, by the way its counts come about."""
+    from collections import Counter
+
+    from replay.plan import paths
+
     there: set[str] = set()
     runs: set[str] = set()
     if output is not None:
@@ -140,6 +144,9 @@ def _show_plan(planned: Plan, output: str | None, *, json: bool) -> None:
         "there": len(there & set(planned.digests)),
         "counts": len(planned.jobs),
         "counts_there": len(runs),
+        "ways": dict(
+            Counter(path.way for path in paths(job for run, job in planned.jobs.items() if run not in runs).values())
+        ),
         "left_out": [dict(one) for one in planned.left_out],
     }
     if json:
@@ -147,5 +154,8 @@ def _show_plan(planned: Plan, output: str | None, *, json: bool) -> None:
         return
     shell.show(
         f"{document['points']:,} points, {document['there']:,} of them there; they follow from "
-        f"{document['counts']:,} counts, {document['counts_there']:,} of them there."
+        f"{document['counts']:,} counts, {document['counts_there']:,} of them there.",
+        *(f"{many:,} counts by {way}." for way, many in document["ways"].items()),
+        f"Prices: {len(planned.groups):,} products of counts and prices.",
+        *(f"Left out: {one['model']}, {one['reason']}." for one in document["left_out"]),
     )

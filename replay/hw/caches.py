@@ -44,11 +44,24 @@ LOST_SHIFT = np.uint64(8)
 
 SHARERS, ALONE, DIRTY = np.uint64(0xFFFF), np.uint64(1 << 16), np.uint64(1 << 17)
 """A directory entry: a bit by CPU that holds the line; one CPU holds it alone; and has changed it."""
+DIRTY_SHIFT = np.uint64(17)
+CODE, DATA = np.uint64(0), np.uint64(1)
+"""Sides of the first level."""
 ZERO, ONE = np.uint64(0), np.uint64(1)
 
 
+class First(NamedTuple):
+    """The first levels of all CPUs, for code and for data."""
+
+    tags: np.ndarray  # u32: those of each side and CPU in a row
+    begin: np.ndarray  # u64[2 * cpus]: the first tag of a side and CPU
+    shift: np.ndarray  # u64[2] by side: of a byte address, to a line's number
+    mask: np.ndarray  # u64[2]: sets - 1
+    ways: np.ndarray  # u64[2]
+
+
 class Level(NamedTuple):
-    """One level of all CPUs: ``ways`` tags a set."""
+    """The second level of all CPUs: ``ways`` tags a set."""
 
     tags: np.ndarray  # u32[cpus * (mask + 1) * ways]
     shift: np.uint64  # of a byte address, to a line's number
@@ -60,8 +73,7 @@ class Level(NamedTuple):
 class Caches(NamedTuple):
     """The caches of all CPUs, and the directory of the memory behind them."""
 
-    code: Level
-    data: Level
+    first: First
     second: Level
     directory: np.ndarray  # u32 by second-level line of the machine's memory
     cpus: np.uint64
@@ -75,19 +87,21 @@ def make_caches(cpus: int, memory_bytes: int, settings: Mapping[str, Any]) -> Ca
     """
     if not 1 <= cpus <= MOST_CPUS:
         raise UserError(f"caches of {cpus} CPUs: give 1 to {MOST_CPUS}")
-    code, data, second = (_level(name, cpus, settings) for name in ("l1i", "l1d", "l2"))
-    for name, level in (("l1i", code), ("l1d", data)):
-        if level.shift > second.shift:
-            raise UserError(f"{name}.line = {1 << int(level.shift)} is longer than l2.line; choose at most that")
+    geometry = {name: _geometry(name, settings) for name in ("l1i", "l1d", "l2")}
+    for name in ("l1i", "l1d"):
+        if settings[f"{name}.line"] > settings["l2.line"]:
+            raise UserError(f"{name}.line = {settings[f'{name}.line']} is longer than l2.line; choose at most that")
         if settings[f"{name}.bytes"] > settings["l2.bytes"]:
             raise UserError(f"l2.bytes = {settings['l2.bytes']} cannot hold what {name} holds; choose a larger one")
-    lines = -(-memory_bytes >> int(second.shift))
-    if memory_bytes >> int(min(code.shift, data.shift)) >= 1 << 32:
-        raise UserError(f"memory of {memory_bytes} bytes is too large for lines of {1 << int(data.shift)} bytes")
-    return Caches(code, data, second, np.zeros(lines, np.uint32), np.uint64(cpus))
+    first = _first_levels(cpus, geometry["l1i"], geometry["l1d"])
+    shift, count, ways = geometry["l2"]
+    tags = np.zeros(cpus * count * ways, np.uint32)
+    second = Level(tags, np.uint64(shift), np.uint64(count - 1), np.uint64(ways), np.uint64(count * ways))
+    return Caches(first, second, np.zeros(-(-memory_bytes >> shift), np.uint32), np.uint64(cpus))
 
 
-def _level(name: str, cpus: int, settings: Mapping[str, Any]) -> Level:
+def _geometry(name: str, settings: Mapping[str, Any]) -> tuple[int, int, int]:
+    """(shift of a line, sets, ways) of the cache ``name``."""
     size, ways, line = (settings[f"{name}.{field}"] for field in ("bytes", "ways", "line"))
     if line & (line - 1):
         raise UserError(f"{name}.line should be a power of two, is {line}")
@@ -97,27 +111,60 @@ def _level(name: str, cpus: int, settings: Mapping[str, Any]) -> Level:
             f"{name}.bytes = {size} in {name}.ways = {ways} of {name}.line = {line} make "
             f"no power of two of sets; choose another size"
         )
-    tags = np.zeros(cpus * count * ways, np.uint32)
-    shift = np.uint64(line.bit_length() - 1)
-    return Level(tags, shift, np.uint64(count - 1), np.uint64(ways), np.uint64(count * ways))
+    return line.bit_length() - 1, count, ways
+
+
+def _first_levels(cpus: int, *sides: tuple[int, int, int]) -> First:
+    shift, count, ways = (np.array(values, np.uint64) for values in zip(*sides, strict=True))
+    held = np.repeat(count * ways, cpus)
+    return First(
+        tags=np.zeros(int(held.sum()), np.uint32),
+        begin=np.cumsum(held) - held,
+        shift=shift,
+        mask=count - ONE,
+        ways=ways,
+    )
 
 
 @inline
-def at_hand(level, cpu, address):
-    """Whether the line of machine byte ``address`` is the one last used in its set of the first level ``level``.
+def at_hand(caches, cpu, side, stores, address):
+    """1 if the line of machine byte ``address`` is the one last used in its set of the first level, and may be used so.
 
-    Then a fetch or load takes nothing and changes nothing.
+    Then the access takes nothing and changes nothing.  ``side`` is CODE or DATA; ``stores`` is 1 of a store, else 0: a
+    line that is dirty and held here nobody else holds.  Kinds of access come in no order that a processor could
+    predict, so there is no branch on them.
     """
-    line = address >> level.shift
-    return level.tags[_first(level, cpu, line)] == line + ONE
+    line = address >> caches.first.shift[side]
+    last = np.uint64(caches.first.tags[_set_of(caches, cpu, side, line)])
+    dirty = np.uint64(caches.directory[address >> caches.second.shift]) >> DIRTY_SHIFT
+    return np.uint64(last == line + ONE) & (dirty | (stores ^ ONE))
 
 
-@inline
-def writable_at_hand(caches, cpu, address):
-    """The same of a store: a line that is dirty and held here nobody else holds."""
-    if not at_hand(caches.data, cpu, address):
-        return False
-    return np.uint64(caches.directory[address >> caches.second.shift]) & DIRTY != ZERO
+@helper
+def read(caches, cpu, side, address):
+    """What fetching or loading from machine byte ``address`` took."""
+    line = address >> caches.first.shift[side]
+    begin, ways = _set_of(caches, cpu, side, line), caches.first.ways[side]
+    if sets.find_in(caches.first.tags, begin, ways, line + ONE):
+        return HIT
+    took = walk(caches, cpu, address)
+    sets.push_in(caches.first.tags, begin, ways, line + ONE)
+    return took
+
+
+@helper
+def store(caches, cpu, address):
+    """What storing to machine byte ``address`` took."""
+    line, small = address >> caches.second.shift, address >> caches.first.shift[DATA]
+    begin, ways = _set_of(caches, cpu, DATA, small), caches.first.ways[DATA]
+    near = sets.find_in(caches.first.tags, begin, ways, small + ONE)
+    if near or _find(caches.second, cpu, line):
+        took = (HIT if near else L2_HIT) | _own(caches, cpu, line)
+    else:
+        took = MEMORY | _take(caches, cpu, line) | _fill(caches, cpu, line)
+    if not near:
+        sets.push_in(caches.first.tags, begin, ways, small + ONE)
+    return took
 
 
 @helper
@@ -139,10 +186,17 @@ def purge_page(caches, address, size):
     for line in range(address >> caches.second.shift, (address + size) >> caches.second.shift):
         held = np.uint64(caches.directory[line])
         if held != ZERO:
-            written += (held & DIRTY) >> np.uint64(17)
+            written += held >> DIRTY_SHIFT
             _invalidate(caches, held & SHARERS, np.uint64(line))
             caches.directory[line] = ZERO
     return written
+
+
+@helper
+def clean_page(caches, address, size):
+    """Write the changed lines of ``size`` bytes from machine byte ``address`` back; they stay where they are held."""
+    for line in range(address >> caches.second.shift, (address + size) >> caches.second.shift):
+        caches.directory[line] &= ~np.uint32(DIRTY)
 
 
 # -- one level --------------------------------------------------------------------------------------------------------
@@ -150,7 +204,7 @@ def purge_page(caches, address, size):
 
 @inline
 def _first(level, cpu, line):
-    """The first way of a line's set."""
+    """The first way of a line's set in the second level."""
     return cpu * level.lines + (line & level.mask) * level.ways
 
 
@@ -160,51 +214,25 @@ def _find(level, cpu, line):
 
 
 @inline
-def _drop_all(level, cpu, line, shift):
-    """Drop every line of ``level`` that lies within ``line`` of the second level."""
-    finer = shift - level.shift
-    for part in range(ONE << finer):
-        small = (line << finer) + np.uint64(part)
-        sets.drop_in(level.tags, _first(level, cpu, small), level.ways, small + ONE)
-
-
-# -- both levels ------------------------------------------------------------------------------------------------------
-
-
-@helper
-def fetch(caches, cpu, address):
-    """What fetching from machine byte ``address`` took."""
-    return _read(caches, caches.code, cpu, address)
-
-
-@helper
-def load(caches, cpu, address):
-    """What loading from machine byte ``address`` took."""
-    return _read(caches, caches.data, cpu, address)
+def _set_of(caches, cpu, side, line):
+    """The first way of a line's set in the first level of ``side``."""
+    first = caches.first
+    return first.begin[side * caches.cpus + cpu] + (line & first.mask[side]) * first.ways[side]
 
 
 @inline
-def _read(caches, level, cpu, address):
-    line = address >> level.shift
-    if _find(level, cpu, line):
-        return HIT
-    took = walk(caches, cpu, address)
-    sets.push_in(level.tags, _first(level, cpu, line), level.ways, line + ONE)
-    return took
+def _drop_all(caches, cpu, line):
+    """Drop from both first levels every line that lies within ``line`` of the second."""
+    for number in range(2):
+        side = np.uint64(number)
+        finer = caches.second.shift - caches.first.shift[side]
+        for part in range(ONE << finer):
+            small = (line << finer) + np.uint64(part)
+            begin = _set_of(caches, cpu, side, small)
+            sets.drop_in(caches.first.tags, begin, caches.first.ways[side], small + ONE)
 
 
-@helper
-def store(caches, cpu, address):
-    """What storing to machine byte ``address`` took."""
-    line, small = address >> caches.second.shift, address >> caches.data.shift
-    near = _find(caches.data, cpu, small)
-    if near or _find(caches.second, cpu, line):
-        took = (HIT if near else L2_HIT) | _own(caches, cpu, line)
-    else:
-        took = MEMORY | _take(caches, cpu, line) | _fill(caches, cpu, line)
-    if not near:
-        sets.push_in(caches.data.tags, _first(caches.data, cpu, small), caches.data.ways, small + ONE)
-    return took
+# -- both levels ------------------------------------------------------------------------------------------------------
 
 
 @inline
@@ -224,8 +252,7 @@ def _fill(caches, cpu, line):
 def _evict(caches, cpu, line):
     """The second level of ``cpu`` gives ``line`` up, and so do the first levels."""
     held = np.uint64(caches.directory[line])
-    _drop_all(caches.code, cpu, line, caches.second.shift)
-    _drop_all(caches.data, cpu, line, caches.second.shift)
+    _drop_all(caches, cpu, line)
     left = held & SHARERS & ~(ONE << cpu)
     caches.directory[line] = left
     return WROTE_BACK if held & DIRTY else ZERO
@@ -277,6 +304,5 @@ def _invalidate(caches, sharers, line):
         if sharers >> cpu & ONE:
             lost += ONE
             sets.drop_in(caches.second.tags, _first(caches.second, cpu, line), caches.second.ways, line + ONE)
-            _drop_all(caches.code, cpu, line, caches.second.shift)
-            _drop_all(caches.data, cpu, line, caches.second.shift)
+            _drop_all(caches, cpu, line)
     return lost

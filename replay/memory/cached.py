@@ -16,8 +16,9 @@ import numpy as np
 from replay.hw import caches as hw
 from replay.hw.caches import Caches
 from replay.jit import helper, inline
-from replay.memory import hooks
+from replay.memory import hooks, policy
 from replay.memory.hooks import NOTHING
+from replay.memory.policy import Policy
 from replay.mmu import frames
 from replay.mmu.frames import Frames
 from replay.trace.schema import ENTRY_FRAME_SHIFT, ENTRY_VALID, PAGE_SHIFT, Kind
@@ -53,7 +54,6 @@ TABLE_MISSES = np.uint64(NAMES.index("table_local_miss"))
 FETCH, STORE1, ONE = int(Kind.FETCH), int(Kind.STORE1), np.uint64(1)
 PAGE, OFFSET, FRAME_SHIFT = np.uint64(PAGE_SHIFT), np.uint64((1 << PAGE_SHIFT) - 1), np.uint64(ENTRY_FRAME_SHIFT)
 VALID, ENTRY_SHIFT, IN_TABLE, LEVEL_BITS = np.uint64(ENTRY_VALID), np.uint64(3), np.uint64(511), np.uint64(9)
-CODE, LOAD, STORE = np.uint64(0), np.uint64(1), np.uint64(2)
 NOWHERE = 255
 """Node of a machine page that nobody missed on yet."""
 
@@ -75,10 +75,12 @@ class Cached(NamedTuple):
     nodes: np.uint64
     window: np.int64  # instructions in a window of ``served``
     windows: np.uint64
+    placed: np.uint64  # 1: where a page goes is decided when it is first missed on
     spread: np.uint64  # 1: pages go to nodes in turn; 0: to the node that misses first
     direct: np.uint64  # 1: hardware walkers look in the first-level data cache
     monitor: np.uint64  # first machine page of the monitor's structures
     room: np.uint64  # machine pages of each of them
+    policy: Policy
 
 
 @inline
@@ -89,41 +91,35 @@ def refer(m, at, ref):
         return NOTHING
     page = np.uint64(m.machine[m.lane[at.vcpu] + frame])
     address = (page << PAGE) | (np.uint64(ref.info) & OFFSET)
-    if ref.kind == FETCH:
-        if hw.at_hand(m.caches.code, at.vcpu, address):
-            return NOTHING
-        return _beyond(m, at.vcpu, at.base, at.retired, CODE, address)
-    if ref.kind < STORE1:
-        if hw.at_hand(m.caches.data, at.vcpu, address):
-            return NOTHING
-        return _beyond(m, at.vcpu, at.base, at.retired, LOAD, address)
-    if hw.writable_at_hand(m.caches, at.vcpu, address):
+    side, stores = np.uint64(ref.kind != FETCH), np.uint64(ref.kind >= STORE1)
+    if hw.at_hand(m.caches, at.vcpu, side, stores, address) != NOTHING:
         return NOTHING
-    return _beyond(m, at.vcpu, at.base, at.retired, STORE, address)
+    return _beyond(m, at.vcpu, at.base, at.retired, side, stores, frame, address)
 
 
 @helper
-def _beyond(m, cpu, base, retired, what, address):
+def _beyond(m, cpu, base, retired, side, stores, frame, address):
     """A reference whose line is not at hand."""
-    took = _look(m, cpu, what, address)
-    if took != hw.HIT:
-        _count(m, cpu, base, retired, took, address)
-    return NOTHING
-
-
-@inline
-def _look(m, cpu, what, address):
-    if what == CODE:
-        return hw.fetch(m.caches, cpu, address)
-    if what == LOAD:
-        return hw.load(m.caches, cpu, address)
-    return hw.store(m.caches, cpu, address)
+    moved = NOTHING
+    if stores == NOTHING:
+        took = hw.read(m.caches, cpu, side, address)
+    else:
+        if m.policy.frames != NOTHING and m.policy.copies[frame] != 0:
+            moved = policy.collapse(m, base, frame)
+            address = (np.uint64(m.machine[m.lane[cpu] + frame]) << PAGE) | (address & OFFSET)
+        took = hw.store(m.caches, cpu, address)
+    if took == hw.HIT:
+        return moved
+    away = _count(m, cpu, base, retired, took, address)
+    if m.policy.frames == NOTHING or took & (hw.MEMORY | hw.UPGRADE) == NOTHING or moved != NOTHING:
+        return moved
+    return policy.noted(m, cpu, base, retired, frame, stores, away)
 
 
 @inline
 def _count(m, cpu, base, retired, took, address):
-    """Count what a reference took, by the node that serves it."""
-    first = base + m.first
+    """Count what a reference took, by the node that serves it; 1 if that is another node, else 0."""
+    first, away = base + m.first, NOTHING
     if took & hw.L2_HIT:
         m.counts[first + L2_HITS] += 1
     if took & (hw.MEMORY | hw.UPGRADE):
@@ -134,6 +130,7 @@ def _count(m, cpu, base, retired, took, address):
     if took & hw.WROTE_BACK:
         m.counts[first + WRITE_BACKS] += 1
     m.counts[first + LINES_LOST] += np.int64(took >> hw.LOST_SHIFT)
+    return away
 
 
 @inline
@@ -177,7 +174,7 @@ def _read_entry(m, cpu, base, retired, frame, offset, direct):
 
 @inline
 def _table(m, cpu, base, retired, address, direct):
-    took = hw.load(m.caches, cpu, address) if direct != NOTHING else hw.walk(m.caches, cpu, address)
+    took = hw.read(m.caches, cpu, hw.DATA, address) if direct != NOTHING else hw.walk(m.caches, cpu, address)
     first = base + m.first
     m.counts[first + TABLE_REFERENCES] += 1
     if took & hw.L2_HIT:
@@ -195,8 +192,8 @@ def run_handler(m, at, code, lines, page):
     if code != 0 and frame != m.bypass:
         start = np.uint64(m.machine[m.lane[at.vcpu] + frame]) << PAGE
         for line in range(lines):
-            address = start | ((np.uint64(line) << m.caches.code.shift) & OFFSET)
-            took = hw.fetch(m.caches, at.vcpu, address)
+            address = start | ((np.uint64(line) << m.caches.first.shift[hw.CODE]) & OFFSET)
+            took = hw.read(m.caches, at.vcpu, hw.CODE, address)
             if took != hw.HIT:
                 _count(m, at.vcpu, at.base, at.retired, took, address)
     if page != 0:
@@ -230,10 +227,19 @@ def _map(m, page, entry):
 
 
 @inline
-def give_back(m, _at, frame):
+def give_back(m, at, frame):
     """The next page of a frame that the guest freed is placed by whoever misses on it first."""
-    if frame < m.frames.memory and m.spread == 0:
-        m.home[frame] = NOWHERE
+    if frame < m.frames.memory:
+        if m.policy.frames != NOTHING:
+            policy.release(m, at.base, frame)
+        if m.placed != NOTHING:
+            m.home[frame] = NOWHERE
+
+
+@inline
+def interrupted(m, at, cpus):
+    """Count the CPUs that were interrupted because a page moved."""
+    m.counts[at.base + m.policy.first + policy.SHOOTDOWNS] += np.int64(cpus)
 
 
 hooks.bind(

@@ -9,9 +9,11 @@ import numpy as np
 
 from replay.errors import UserError
 from replay.hw import caches, walk_caches
-from replay.memory.cached import NAMES, NOWHERE, Cached
+from replay.memory import cached, policy
+from replay.memory.cached import NOWHERE, Cached
 from replay.memory.hooks import Flat
 from replay.memory.parameters import BLOCKED, CACHES, FIRST_TOUCH, ROUND_ROBIN
+from replay.memory.policy import Policy
 from replay.mmu import frames
 from replay.mmu.frames import Frames
 from replay.prepare import Prepared
@@ -37,7 +39,9 @@ def make_memory(
     guest = guest_frames(prepared)
     count = -(-(frames.number_of_frames(guest) + 1) // ROUND) * ROUND
     room = max(16, count * PMAP_ENTRY // PAGE_BYTES)
-    machine_pages = count + (cpus + 1) * room
+    places = settings.get("numa.placement", settings["memory.layout"])
+    copies = count * nodes if moves_pages(settings) and nodes > 1 else 0
+    machine_pages = count + copies + (cpus + 1) * room
     if machine_pages > MOST_PAGES:
         size = machine_pages * PAGE_BYTES >> 30
         raise UserError(f"a machine with caches would need {size} GB for this trace; the most is {MOST_PAGES >> 18} GB")
@@ -49,29 +53,74 @@ def make_memory(
             f"memory.window = {settings['memory.window']} makes {windows:,} windows; give at least {least:,}"
         )
     home = np.full(machine_pages, NOWHERE, np.uint8)
-    home[:count] = layout(count, prepared.meta.memory_bytes // PAGE_BYTES, nodes, settings["memory.layout"])
-    for cpu in range(cpus):
-        home[count + cpu * room : count + (cpu + 1) * room] = node[cpu]
-    home[count + cpus * room :] = np.arange(room) % nodes
+    home[:count] = layout(count, prepared.meta.memory_bytes // PAGE_BYTES, nodes, places)
+    home[count : count + copies] = np.repeat(np.arange(copies // count), count)
+    monitor = count + copies
+    home[monitor : monitor + cpus * room] = np.repeat(node, room)
+    home[monitor + cpus * room :] = np.arange(room) % nodes
     return Cached(
         counts=counts,
         frames=guest,
         caches=caches.make_caches(cpus, machine_pages * PAGE_BYTES, settings),
-        machine=np.arange(count, dtype=np.uint32),
-        lane=np.zeros(cpus, np.uint64),
+        machine=np.tile(np.arange(count, dtype=np.uint32), nodes if copies else 1),
+        lane=node.astype(np.uint64) * np.uint64(count if copies else 0),
         node=node,
         home=home,
         turn=np.zeros(1, np.uint64),
         served=np.zeros(windows * cpus * nodes, np.int64),
-        first=np.uint64(counters.index(NAMES[0])),
+        first=np.uint64(counters.index(cached.NAMES[0])),
         bypass=np.uint64(count - 1),
         nodes=np.uint64(nodes),
         window=np.int64(settings["memory.window"]),
         windows=np.uint64(windows),
-        spread=np.uint64(settings["memory.layout"] == ROUND_ROBIN),
+        placed=np.uint64(places in (FIRST_TOUCH, ROUND_ROBIN)),
+        spread=np.uint64(places == ROUND_ROBIN),
         direct=np.uint64(settings["memory.walks"] == "first"),
-        monitor=np.uint64(count),
+        monitor=np.uint64(monitor),
         room=np.uint64(room),
+        policy=make_policy(cpus, count if copies else 0, settings, counters),
+    )
+
+
+def moves_pages(settings: Mapping[str, Any]) -> bool:
+    """Whether a monitor moves or copies pages.  Raises UserError for thresholds that contradict each other."""
+    if not (settings.get("numa.migrate") or settings.get("numa.replicate")):
+        return False
+    if settings["numa.sharing"] > settings["numa.trigger"]:
+        raise UserError(
+            f"numa.sharing = {settings['numa.sharing']} is above numa.trigger = {settings['numa.trigger']}: a "
+            "page that two nodes use alike would count as used by one; give at most numa.trigger"
+        )
+    return True
+
+
+def make_policy(cpus: int, frames_of_node: int, settings: Mapping[str, Any], counters: tuple[str, ...]) -> Policy:
+    """A monitor that saw no miss yet; ``frames_of_node`` is 0 where no page is ever moved."""
+
+    def by_frame(times: int = 1) -> np.ndarray:
+        return np.zeros(max(1, frames_of_node * times), np.uint32)
+
+    def number(name: str) -> np.uint64:
+        return np.uint64(settings.get(f"numa.{name}", 1))
+
+    return Policy(
+        misses=by_frame(cpus),
+        writes=by_frame(),
+        migrated=by_frame(),
+        interval=by_frame(),
+        moves=by_frame(),
+        master=np.arange(max(1, frames_of_node), dtype=np.uint32),
+        copies=by_frame(),
+        first=np.uint64(counters.index(policy.NAMES[0]) if policy.NAMES[0] in counters else 0),
+        frames=np.uint64(frames_of_node),
+        migrates=number("migrate"),
+        replicates=number("replicate"),
+        trigger=number("trigger"),
+        sharing=number("sharing"),
+        write=number("write"),
+        migrations=number("migrations"),
+        limit=number("moves"),
+        reset=np.int64(settings.get("numa.reset", 1)),
     )
 
 

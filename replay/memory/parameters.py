@@ -9,7 +9,7 @@ from typing import Any
 from replay.errors import UserError
 from replay.hw import caches
 from replay.machine import Machine
-from replay.memory import cached
+from replay.memory import cached, policy
 from replay.model import FREE, Access, Cost, Model, price
 from replay.records import Parameter
 
@@ -37,6 +37,24 @@ PARAMETERS = (
 )
 """Parameters of every model on a machine that says whether it has caches."""
 
+PLACING = (
+    Parameter(
+        "numa.placement", FIRST_TOUCH, "policy", 0, 0, "assumed", "which node a page is put on at first", LAYOUTS
+    ),
+    Parameter("numa.migrate", 1, "count", 0, 1, "assumed", "1: pages that one node uses are moved to it"),
+    Parameter("numa.replicate", 1, "count", 0, 1, "assumed", "1: pages that several nodes read are copied to each"),
+    Parameter(
+        "numa.trigger", 128, "count", 1, 2**31, "assumed", "misses of a CPU on a page that make it hot; recalled"
+    ),
+    Parameter("numa.sharing", 32, "count", 1, 2**31, "assumed", "misses of another node that make it shared; recalled"),
+    Parameter("numa.write", 1, "count", 1, 2**31, "assumed", "write misses that make it write-shared; recalled"),
+    Parameter("numa.migrations", 1, "count", 1, 2**31, "assumed", "of a page in an interval, at most; recalled"),
+    Parameter("numa.reset", 40_000_000, "instructions", 1000, 2**40, "assumed", "interval: 100 ms at 400 MHz, CPI 1"),
+    Parameter("numa.moves", 16, "count", 1, 2**31, "assumed", "of a page as long as it is in use, at most"),
+)
+"""Parameters besides, of a model that places pages.  The Disco paper prints no threshold; recalled are those of
+Verghese et al., ASPLOS 1996, from which its policy comes."""
+
 COSTS: dict[str, Cost] = {
     "l2_hit": price("l2_hit"),
     "local_miss": price("local_miss"),
@@ -50,6 +68,14 @@ COSTS: dict[str, Cost] = {
     "table_l2_hit": price("l2_hit"),
     "table_local_miss": price("local_miss"),
     "table_remote_miss": price("remote_miss"),
+}
+PLACING_COSTS: dict[str, Cost] = {
+    "hot_page": price("hot_page"),
+    "migration": price("page_migration"),
+    "replication": price("page_replication"),
+    "collapse": price("page_collapse"),
+    "replica_dropped": FREE,
+    "shootdown": price("shootdown"),
 }
 STALL = "stall."
 """How the primitives begin that stand for all caches where none are simulated."""
@@ -77,7 +103,8 @@ def on_machine(model: Model, machine: Machine, given: Mapping[str, Any]) -> Mode
     What is told of memory then replaces the price of a reference that stood for it.  A model that is one already is
     returned as it is.  Raises UserError for a parameter of caches on a machine that has none.
     """
-    known = {parameter.name for parameter in PARAMETERS}
+    mine = (*PARAMETERS, *(PLACING if model.places else ()))
+    known = {parameter.name for parameter in mine}
     if known & {parameter.name for parameter in model.parameters}:
         return model
     if not mentioned(machine, given):
@@ -88,16 +115,18 @@ def on_machine(model: Model, machine: Machine, given: Mapping[str, Any]) -> Mode
                     f"choose --machine flash-1997-numa or add --set {CACHES}=1"
                 )
         return model
-    parameters = (*model.parameters, *PARAMETERS)
+    parameters = (*model.parameters, *mine)
     if not turned_on(machine, given):
         return replace(model, parameters=parameters)
-    rows = [row._replace(may=(*row.may, *cached.NAMES)) if Access.HIT in row.events else row for row in model.reactions]
+    events = {**cached.EVENTS, **(policy.EVENTS if model.places else {})}
+    costs = COSTS | (PLACING_COSTS if model.places else {})
+    rows = [row._replace(may=(*row.may, *costs)) if Access.HIT in row.events else row for row in model.reactions]
     return replace(
         model,
         parameters=parameters,
-        events={**model.events, **cached.EVENTS},
+        events={**model.events, **events},
         reactions=tuple(rows),
-        costs={name: without_stalls(cost) for name, cost in model.costs.items()} | COSTS,
+        costs={name: without_stalls(cost) for name, cost in model.costs.items()} | costs,
     )
 
 

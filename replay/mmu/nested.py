@@ -52,6 +52,9 @@ PARAMETERS = (
 )
 """Parameters of every model with nested paging."""
 
+BEHIND = ("stlb.", "pwc.", "nested.tlb_", "nested.leaf_", "nested.middle_", "nested.upper_")
+"""How the names of parameters start that shape what lies behind the first-level TLB."""
+
 ONE, SHIFT = np.uint64(1), np.uint64(9)
 NOT_PRESENT, SOFT_REFERENCE = int(Cause.NOT_PRESENT), int(Cause.SOFT_REFERENCE)
 

@@ -45,23 +45,25 @@ const Charts = (() => {
     return { timeline: found };
   }
 
-  // Colours of axes and words, as the page has them now.
-  function colours() {
-    const style = getComputedStyle(document.documentElement);
-    const [ink, faint, paper] = ["--ink", "--faint", "--paper"].map((name) => style.getPropertyValue(name).trim());
-    return {
-      background: paper,
-      font: "system-ui, sans-serif",
-      axis: { labelColor: ink, titleColor: ink, gridColor: faint, domainColor: faint, tickColor: faint, labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal" },
-      legend: { labelColor: ink, titleColor: ink, labelFontSize: 12, symbolType: "square" },
-      rule: { color: ink },
-      view: { stroke: null },
-    };
-  }
+  // Colours are the page's own, so that a chart follows the theme, and the printer, by itself.
+  const [ink, faint] = ["var(--ink)", "var(--faint)"];
+  const config = {
+    background: null,
+    font: "system-ui, sans-serif",
+    axis: {
+      labelColor: ink, titleColor: ink, gridColor: faint, domainColor: faint, tickColor: faint,
+      labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal",
+    },
+    legend: { labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontWeight: "normal", symbolType: "square" },
+    rule: { color: ink },
+    title: { color: ink },
+    header: { labelColor: ink, titleColor: ink },
+    view: { stroke: null },
+  };
 
   // Shows a specification with its data in an element; the view, to be given new data.
   async function show(element, spec, data) {
-    const options = { actions: false, renderer: "svg", config: colours() };
+    const options = { actions: false, renderer: "svg", config };
     const whole = { ...spec, datasets: data };
     return (await vegaEmbed(element, whole, options)).view;
   }

@@ -13,14 +13,14 @@ const Page = (() => {
   function reprice() {
     const { data, given } = state;
     state.priced = data.runs.map((run) =>
-      Pricing.price(run, data.traces[run.trace], data.machines[run.machine].records, given[run.machine] || {}));
+      Pricing.price(run, data.traces[run.trace], data.machines[run.machine].records, { ...given[run.machine], ...run.given }));
     const texts = {};
     data.runs.forEach((run, at) => {
       for (const [key, text] of Object.entries(Cells.ofRun(run, state.priced[at]))) texts[`${at}/${key}`] = text;
     });
     if (data.sweep) {
       state.points = Sweep.price(data.sweep, data.machines, given);
-      Object.assign(texts, Sweep.texts(state.points));
+      Object.assign(texts, Sweep.texts(data.sweep, state.points));
     }
     Cells.fill(document, texts);
   }
@@ -103,12 +103,7 @@ const Page = (() => {
 
   function listenToTheme() {
     const theme = document.getElementById("theme");
-    const dark = window.matchMedia("(prefers-color-scheme: dark)");
-    theme.addEventListener("change", () => {
-      document.documentElement.dataset.theme = theme.value;
-      update(true);
-    });
-    dark.addEventListener("change", () => update(true));
+    theme.addEventListener("change", () => (document.documentElement.dataset.theme = theme.value));
   }
 
   async function open() {

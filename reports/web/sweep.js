@@ -26,18 +26,27 @@ const Sweep = (() => {
     });
   }
 
-  function texts(priced) {
-    const found = {};
-    priced.forEach(({ cycles, overhead }, at) => {
-      found[`point/${at}/overhead`] = Number(overhead.toPrecision(4)).toString();
-      found[`point/${at}/cycles`] = count(Math.round(cycles));
-    });
-    return found;
-  }
-
   const distinct = (values) => [...new Set(values)];
   const inOrder = (values) => (values.every((v) => typeof v === "number") ? [...values].sort((a, b) => a - b) : values);
-  const words = (value) => (value === null ? "as it is" : typeof value === "number" ? String(value) : value);
+  const words = (value) => (value === null ? "as it is" : String(value));
+  const title = (axis) => axis.replace(/^(set|price)\./, "");
+  const place = (sweep, point) => sweep.axes.map((axis, k) => `${title(axis)} = ${words(point.at[k])}`).join(", ");
+
+  const times = (x) => Number(x.toPrecision(4)).toString();
+
+  // Texts of the page's cells by key.
+  function texts(sweep, priced) {
+    const found = {};
+    priced.forEach(({ cycles, overhead }, at) => {
+      found[`point/${at}/overhead`] = times(overhead);
+      found[`point/${at}/cycles`] = count(Math.round(cycles));
+    });
+    const order = priced.map((_, at) => at).sort((a, b) => priced[a].overhead - priced[b].overhead);
+    const [least, most] = [order[0], order[order.length - 1]];
+    const where = (at) => `${times(priced[at].overhead)} times bare hardware's at ${place(sweep, sweep.points[at])}`;
+    found["sweep/words"] = `Over ${count(priced.length)} points, time is between ${where(least)}, and ${where(most)}.`;
+    return found;
+  }
 
   // Which axes are shown, and what the others are at.
   function chosen(sweep) {
@@ -64,7 +73,7 @@ const Sweep = (() => {
         series: series < 0 ? "" : words(point.at[series]),
         y: series < 0 ? "" : words(point.at[series]),
         overhead,
-        point: sweep.axes.map((axis, k) => `${axis} = ${words(point.at[k])}`).join(", "),
+        point: place(sweep, point),
       }));
   }
 
@@ -74,8 +83,8 @@ const Sweep = (() => {
     const rows = shown(sweep, priced, choice);
     const many = rows.every((row) => typeof row.x === "number") && distinct(rows.map((row) => row.x)).length > MOST_STEPS;
     const spec = structuredClone(specs[kind === "curves" ? (many ? "curvesQ" : "curvesO") : "heat"]);
-    spec.encoding.x.title = sweep.axes[choice.x];
-    if (kind === "heat") spec.encoding.y.title = sweep.axes[choice.series];
+    spec.encoding.x.title = title(sweep.axes[choice.x]);
+    if (kind === "heat") spec.encoding.y.title = title(sweep.axes[choice.series]);
     return [spec, { [kind]: rows }];
   }
 

@@ -6,20 +6,34 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import models
+from replay import api
 from replay import document as results
 from replay.commands import report
 from replay.document import Outcome
 from replay.handmade import Script
 from replay.machine import load_machine
 from replay.price import price
-from replay.trace.schema import REQUEST_WRITE, Cause, Kind, Sensitive, Wake
+from replay.trace.container import TraceFile
+from replay.trace.schema import COLUMNS, REQUEST_WRITE, Cause, Kind, Sensitive, Wake
 
 from . import chromium
 
 MACHINE = "flash-1997"
+ROW = ("kind", "ctx", "info", "page", "n")
+GRID = """
+traces = ["hand.arrow"]
+models = ["disco"]
+
+[set]
+"tlb.entries" = [8, 16, 32, 64]
+
+[price]
+monitor_entry = [42, 120]
+"""
 
 
 def guest() -> Script:
@@ -65,6 +79,21 @@ def page(outcome: Outcome, tmp_path_factory: pytest.TempPathFactory) -> Path:
     results.save(str(folder / "out"), outcome)
     report.report([folder / "out"], folder / "report.html")
     return folder / "report.html"
+
+
+@pytest.fixture(scope="session")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a sweep of 8 points of that guest, over a parameter and a price."""
+    folder = tmp_path_factory.mktemp("sweep")
+    script = guest()
+    file = TraceFile(folder / "hand.arrow", script.meta)
+    rows = [*script.rows, (Kind.END, 0, 0, 0, 1)]
+    file.write({name: np.array([row[ROW.index(name)] for row in rows], COLUMNS[name]) for name in COLUMNS})
+    file.commit({"complete": True, "status": 0})
+    grid = folder / "grid.toml"
+    grid.write_text(GRID)
+    api.sweep(grid, folder / "out")
+    return folder / "out"
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from selenium.webdriver.common.keys import Keys
 
 from .chromium import complaints, move, opened
 
@@ -85,3 +86,65 @@ def test_reset_takes_a_price_back(driver: Any, page: Path, run_at: Callable[...,
 
     assert lines(run_at({})["rows"]) == lines(figures(driver)["rows"])
     assert "" == driver.find_element("id", "moved").text
+
+
+@pytest.mark.parametrize("width", [320, 390, 768])
+def test_a_phone_scrolls_one_way_only(driver: Any, page: Path, width: int) -> None:
+    """On narrow screens nothing is wider than the screen; wide tables scroll in themselves."""
+    driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": width, "height": 800, "deviceScaleFactor": 2, "mobile": True}
+    )
+    opened(driver, page)
+
+    assert width == driver.execute_script("return document.documentElement.scrollWidth")
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_print_is_dark_on_light_without_sliders(driver: Any, page: Path) -> None:
+    """Paper has neither sliders nor navigation, and is white even where the screen is dark."""
+    opened(driver, page)
+    driver.execute_script("document.documentElement.dataset.theme = 'dark'")
+    colour = "return getComputedStyle(document.body).backgroundColor"
+    assert "rgb(20, 23, 27)" == driver.execute_script(colour)
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+
+    hidden = "return [...document.querySelectorAll('aside, nav, .theme')].map((one) => getComputedStyle(one).display)"
+    assert ["none"] * 3 == driver.execute_script(hidden)
+    assert "rgb(255, 255, 255)" == driver.execute_script(colour)
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_everything_has_a_name_for_those_who_listen(driver: Any, page: Path) -> None:
+    """Controls have labels, tables captions and headed rows, charts descriptions; totals are announced as they move."""
+    opened(driver, page)
+
+    nameless = driver.execute_script(
+        "const named = (one) => one.labels?.length || one.ariaLabel || one.textContent.trim();"
+        "return [...document.querySelectorAll('input, select, button')].filter((one) => !named(one)).length"
+        " + [...document.querySelectorAll('table')].filter((one) => !one.caption).length"
+        " + [...document.querySelectorAll('tbody tr')].filter((one) => !one.querySelector('th')).length"
+        " + [...document.querySelectorAll('.chart')].filter((one) => !one.ariaLabel).length"
+    )
+    assert 0 == nameless
+    assert "polite" == driver.find_element("id", "summary").get_attribute("aria-live")
+    assert ["banner", "main", "complementary", "navigation"] == [
+        driver.find_element("tag name", tag).aria_role for tag in ("header", "main", "aside", "nav")
+    ]
+
+
+def test_the_keyboard_reaches_and_moves_a_price(driver: Any, page: Path) -> None:
+    """An arrow key on a focused slider changes the figures."""
+    opened(driver, page)
+    before = driver.execute_script("return Page.state.priced[0].ours.total.cycles")
+    slider = driver.find_element("css selector", "input[type=range][data-price='monitor_entry']")
+    driver.execute_script("arguments[0].focus()", slider)
+    slider.send_keys(Keys.ARROW_RIGHT)
+    driver.execute_async_script("Page.settled().then(arguments[0])")
+
+    assert before < driver.execute_script("return Page.state.priced[0].ours.total.cycles")
+    assert "monitor_entry" in driver.find_element("id", "moved").text
+
+
+def test_a_page_is_small(page: Path) -> None:
+    """A page of one run has less than 1.5 MB, most of it the library of charts."""
+    assert 1_500_000 > page.stat().st_size

@@ -33,23 +33,21 @@ TINY = {
 
 
 @kernel
-def run(held, what, cpu, address, took):
+def run(here, what, cpu, address, took):
     """What each reference of a list took."""
-    for row in range(what.size):
+    for row in range(np.uint64(what.size)):
         who, where = np.uint64(cpu[row]), np.uint64(address[row])
-        if what[row] == FETCH:
-            if not caches.at_hand(held.code, who, where):
-                took[row] = caches.fetch(held, who, where)
-        elif what[row] == LOAD:
-            if not caches.at_hand(held.data, who, where):
-                took[row] = caches.load(held, who, where)
-        elif what[row] == STORE:
-            if not caches.writable_at_hand(held, who, where):
-                took[row] = caches.store(held, who, where)
+        if what[row] <= STORE:
+            side, stores = np.uint64(what[row] != FETCH), np.uint64(what[row] == STORE)
+            if caches.at_hand(here, who, side, stores, where) == 0:
+                if stores:
+                    took[row] = caches.store(here, who, where)
+                else:
+                    took[row] = caches.read(here, who, side, where)
         elif what[row] == WALK:
-            took[row] = caches.walk(held, who, where)
+            took[row] = caches.walk(here, who, where)
         else:
-            took[row] = caches.purge_page(held, where & ~np.uint64(1023), np.uint64(1024))
+            took[row] = caches.purge_page(here, where & ~np.uint64(1023), np.uint64(1024))
 
 
 def ours(rows: list[tuple[int, int, int]], cpus: int, geometry: dict[str, int]) -> tuple[list[int], caches.Caches]:

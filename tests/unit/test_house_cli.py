@@ -97,7 +97,7 @@ def test_every_name_is_completed(app: typer.Typer) -> None:
 def test_completion_names_come_from_the_registries() -> None:
     """Completion offers models with their summaries, and machines, that start as typed."""
     assert ["disco"] == [name for name, _ in complete_model("d")]
-    assert ["flash-1997"] == complete_machine("fl")
+    assert ["flash-1997", "flash-1997-numa", "flash-1997-uma"] == complete_machine("fl")
     assert [] == complete_machine("zz")
 
 

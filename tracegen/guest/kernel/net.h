@@ -60,6 +60,7 @@ struct socket {
     struct packet *unsent;       // the first of `sent` that waits
     u32 oldest, next, written;   // numbers: not acknowledged, not sent, not written
     u32 allowed;                 // the peer takes what is before
+    int probes;                  // one segment at a time, until the peer acknowledges something new
     u32 recover, repeats;        // acknowledgements that say the same again, beyond the latest time when that was heeded
     u32 expected, promised;      // the next byte of the peer's, and the first that it may not send
     u64 owes;                    // segments that were not acknowledged

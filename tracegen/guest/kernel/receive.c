@@ -91,6 +91,7 @@ static void advance(struct socket *s, u32 number) {
     }
     s->patience = PATIENCE;
     s->due = s->repeats = 0;
+    s->probes = 0;
     if (s->ends && number == s->written + 1 && !s->described && !s->ended)
         s->due = timer_ticks() + LONGEST_END;
     socket_changed(s);

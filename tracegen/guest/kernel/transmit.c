@@ -1,7 +1,7 @@
 // What streams send: what was written, as far as the peer has room; acknowledgements; and all of it again, when the peer
 // does not acknowledge it in time.
 //
-// After a loss all that was sent since is sent again.  A short segment waits while an earlier one is not acknowledged
+// After a loss all that was sent since is sent again, one segment first where it took long to notice.  A short segment waits while an earlier one is not acknowledged
 // (Nagle, RFC 896).  Left out of TCP: congestion control, measured round trips, options but the largest segment.
 #include "net.h"
 
@@ -52,6 +52,8 @@ void stream_begin(struct socket *s) {
 }
 
 static int may_go(const struct socket *s, const struct packet *p) {
+    if (s->probes && s->oldest != s->next)
+        return 0;
     int last = !p->next && !s->ends && p->header.bytes < s->most;
     return !before(s->allowed, p->header.sequence + p->header.bytes) && !(last && s->oldest != s->next);
 }
@@ -107,7 +109,7 @@ static void remind(struct socket *s) {
     if (s->phase != OPEN)
         stream_begin(s);
     else if (s->oldest != s->next)
-        stream_again(s);
+        s->probes = 1, stream_again(s);
     else
         segment(s, 0, s->oldest - 1, FLAG_ACKNOWLEDGES);
 }

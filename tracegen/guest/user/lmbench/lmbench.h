@@ -12,7 +12,8 @@
     O(switch_16_0, "ctx 16p/0K") O(switch_16_16, "ctx 16p/16K") O(switch_16_64, "ctx 16p/64K")                    \
     O(create_0, "0K create") O(delete_0, "0K delete") O(create_10, "10K create") O(delete_10, "10K delete") \
     O(map_latency, "mmap") O(page_fault, "page fault") O(protection_fault, "protection fault")                    \
-    O(signal_install, "signal install") O(signal_handle, "signal handle") O(select_pipes, "select 10 pipes")
+    O(signal_install, "signal install") O(signal_handle, "signal handle") O(select_pipes, "select 10 pipes")   \
+    O(select_streams, "select 100 tcp")
 
 // Does the operation `rounds` times, in a region of `mark` each; how often it went wrong.
 #define DECLARE(function, name) u64 function(u64 mark, u64 rounds);

@@ -1,7 +1,8 @@
 // Signals set up and taken, a store that a page forbids, and waiting for one of many descriptors.
 #include "lmbench.h"
 
-#define DESCRIPTORS 10 // that are waited for
+#define MOST_DESCRIPTORS 100 // that are waited for
+#define PORT 7
 
 static volatile u64 taken;
 static u64 fault_mark;
@@ -58,23 +59,40 @@ u64 protection_fault(u64 mark, u64 rounds) {
     return wrong + (on_signal(SIGNAL_SEGV, SIGNAL_DEFAULT) != (i64)allow);
 }
 
-// All of them are ready: the same pipe's end to read from, under as many numbers.
-u64 select_pipes(u64 mark, u64 rounds) {
-    i64 ends[2], ready[DESCRIPTORS];
-    u64 wrong = sys_pipe(ends) != 0, bits = 0;
-    wrong += sys_write(ends[1], "", 1) != 1;
-    for (u64 i = 0; i < DESCRIPTORS; i++) {
-        ready[i] = sys_dup(ends[0]);
-        bits |= 1UL << ready[i];
+// Waits for descriptors, all of which are ready: `from` under as many numbers.
+static u64 select_copies(u64 mark, u64 rounds, i64 from, u64 copies) {
+    struct sets wanted, none = {{0}, {0}};
+    i64 ready[MOST_DESCRIPTORS];
+    u64 wrong = 0;
+    wanted = none;
+    for (u64 i = 0; i < copies; i++) {
+        ready[i] = sys_dup(from);
+        wanted.read[ready[i] / 64] |= 1UL << ready[i] % 64;
     }
     for (u64 i = 0; i < rounds; i++) {
-        struct sets sets = {{bits}, {0}};
+        struct sets sets = wanted;
         REGION_BEGIN(mark);
         i64 n = sys_select(&sets, -1);
         REGION_END(mark);
-        wrong += n != DESCRIPTORS || sets.read[0] != bits;
+        wrong += n != (i64)copies || sets.read[0] != wanted.read[0] || sets.read[1] != wanted.read[1];
     }
-    for (u64 i = 0; i < DESCRIPTORS; i++)
-        sys_close(ready[i]);
-    return wrong + (sys_close(ends[0]) != 0) + (sys_close(ends[1]) != 0);
+    for (u64 i = 0; i < copies; i++)
+        wrong += sys_close(ready[i]) != 0;
+    return wrong + (sys_close(from) != 0);
+}
+
+u64 select_pipes(u64 mark, u64 rounds) {
+    i64 ends[2];
+    u64 wrong = sys_pipe(ends) != 0;
+    wrong += sys_write(ends[1], "", 1) != 1;
+    wrong += select_copies(mark, rounds, ends[0], 10);
+    return wrong + (sys_close(ends[1]) != 0);
+}
+
+// One connection to the own station under a hundred numbers, as lmbench's lat_select has it.
+u64 select_streams(u64 mark, u64 rounds) {
+    i64 listener = listen_at(PORT, 0, 1), out = call_server(sys_station(0), PORT, 0), in = sys_accept(listener, 0);
+    u64 wrong = sys_write(out, "", 1) != 1;
+    wrong += select_copies(mark, rounds, in, 100);
+    return wrong + (sys_close(out) != 0) + (sys_close(listener) != 0);
 }

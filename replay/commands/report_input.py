@@ -1,0 +1,123 @@
+"""What ``replay report`` reads: folders of one run, and datasets of many points."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from replay.errors import UserError
+
+if TYPE_CHECKING:
+    from replay.count import Counts
+    from replay.dataset import Dataset
+    from replay.machine import Machine
+    from replay.tariff import Tariff
+    from reports.result import Result, Sweep
+
+MOST_WHOLE = 16
+"""Points of a dataset that a report shows one by one; a dataset with more is shown as a sweep alone."""
+
+
+DATASET = "dataset.json"
+"""The file by which a dataset is known, see ``replay.dataset``: a run's folder is read without that module."""
+
+
+def read(folders: Sequence[Path]) -> tuple[list[Result], Sweep | None]:
+    """The results in ``folders``: of each run, or the sweep of the one folder that holds one.  Raises UserError."""
+    results: list[Result] = []
+    sweep = None
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such folder; give one that `replay run -o` or `replay sweep -o` wrote")
+        if not (folder / DATASET).exists():
+            results.append(_run(folder))
+            continue
+        if sweep is not None:
+            raise UserError(f"{folder}: a second sweep; give one sweep's folder, or sweep both into one")
+        more, sweep = _dataset(folder)
+        results += more
+    return results, sweep
+
+
+def _run(folder: Path) -> Result:
+    from replay import document
+    from reports.result import Result
+
+    try:
+        found = document.load(str(folder))
+    except (AttributeError, KeyError, TypeError):
+        raise UserError(f"{folder}: damaged results; run `replay run -o` again, into a new folder") from None
+    return Result(found, **{name: _columns(folder / file) for name, file in document.TABLE_FILES.items()})
+
+
+def _columns(path: Path) -> dict[str, list[Any]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException):
+        raise UserError(f"{path}: missing or damaged; run `replay run -o` again, into a new folder") from None
+    return {name: table[name].to_pylist() for name in table.column_names}
+
+
+def _dataset(folder: Path) -> tuple[list[Result], Sweep | None]:
+    from replay.dataset import open_dataset
+    from reports.result import Sweep
+
+    data = open_dataset(str(folder))
+    points = data.points().to_dicts()
+    counts = {run: data.counts(run) for run in {point[role]: 0 for point in points for role in ("run", "bare")}}
+    machines: dict[str, list[dict[str, Any]]] = {}
+    for point in points:
+        if point["machine"] not in machines:
+            machines[point["machine"]] = _records(data.machine(point["point"]), counts[point["run"]])
+    sweep = Sweep(
+        points=points,
+        axes=data.axes or ["model"],
+        spent={run: spent(counted, data.tariff(run)) for run, counted in counts.items()},
+        machines=machines,
+        missing=data.missing,
+    )
+    whole = [_point(data, point, counts) for point in points] if len(points) <= MOST_WHOLE else []
+    return whole, None if whole and set(data.axes) <= {"model"} else sweep
+
+
+def _point(data: Dataset, point: Mapping[str, Any], counts: Mapping[str, Counts]) -> Result:
+    from replay.bill import moments_table, stretches_table
+    from replay.document import count_table
+    from reports.result import Result
+
+    ours, bare = counts[point["run"]], counts[point["bare"]]
+    return Result(
+        data.document(point["point"]),
+        counts=count_table(ours).to_pydict(),
+        moments={name: column.tolist() for name, column in moments_table(ours).items()},
+        stretches={name: column.tolist() for name, column in stretches_table({"model": ours, "native": bare}).items()},
+    )
+
+
+def _records(machine: Machine, counts: Counts) -> list[dict[str, Any]]:
+    """The machine's prices as stated, each with the cycles in its unit."""
+    from replay.bill import bill
+    from replay.price import primitives, stated
+
+    found: list[dict[str, Any]] = bill({}, stated(machine), primitives(machine, counts.meta), machine)["prices"]
+    return found
+
+
+def spent(counts: Counts, tariff: Tariff) -> dict[str, dict[str, float]]:
+    """Mechanism -> primitive -> how many of it the run spent, in all but idle time."""
+    from replay.model import IDLE
+
+    found: dict[str, dict[str, float]] = defaultdict(dict)
+    by_place = counts.by_place()
+    for counter, cost in tariff.priced.items():
+        ticks = by_place[:, counts.counters.index(counter)].tolist() if counter != IDLE else []
+        for place, n in zip(counts.places, ticks, strict=False):
+            for name, times in cost.names(place.klass).items() if n else ():
+                known = found[tariff.mechanism(counter)]
+                known[name] = known.get(name, 0) + times * n
+    return dict(found)

@@ -1,0 +1,203 @@
+"""Reports that do not compute: text, tables and pictures of the results as they were made."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reports import charts, perfetto
+from reports.breakdown import by_mechanism, by_service, is_bare
+from reports.charge import incorrect, trace_words, unfinished
+from reports.numbers import bounds, figure, share
+from reports.palette import REST, Palette, palette
+from reports.result import Result, Sweep, labels
+from reports.sections import command
+
+WIDTH = 720
+"""Pixels of width of a picture's bars."""
+
+SCALE = 2
+"""Pixels of a picture for each of the page's."""
+
+COLUMNS = tuple("service work region class mechanism counter count price cycles low high source".split())
+
+
+def markdown(results: Sequence[Result], sweep: Sweep | None) -> bytes:
+    """What came out as text: the runs, each one's mechanisms and services, what is assumed, where it comes from."""
+    names = labels(results)
+    parts = ["# What virtualizing it costs", *_sweep_words(sweep)]
+    if results:
+        parts += ["## Runs", _overview(results, names)]
+    for result, name in zip(results, names, strict=True):
+        parts += _one(result, name)
+    return ("\n\n".join(parts) + "\n").encode()
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Headings that start with ``>`` are of numbers."""
+    marks = ["---:" if heading.startswith(">") else "---" for heading in headings]
+    lines = [[heading.removeprefix(">") for heading in headings], marks, *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _sweep_words(sweep: Sweep | None) -> list[str]:
+    if sweep is None:
+        return []
+    rows = [
+        [*(str(point[axis]) for axis in sweep.axes), f"{point['overhead']:.4g}", f"{point['cycles']:,}"]
+        for point in sweep.points
+    ]
+    missing = [f"{sweep.missing:,} points are not there yet."] if sweep.missing else []
+    return ["## Sweep", *missing, _table([*sweep.axes, ">times bare hardware", ">cycles"], rows)]
+
+
+def _overview(results: Sequence[Result], names: Sequence[str]) -> str:
+    rows = []
+    for result, name in zip(results, names, strict=True):
+        document, total = result.document, result.document["total"]
+        ratio = total["overhead"], total["overhead_low"], total["overhead_high"]
+        rows.append([name, document["machine"], document["fidelity"], figure(*ratio), bounds(*ratio)])
+    return _table(["run", "machine", "this pair is", ">times bare hardware", "bounds"], rows)
+
+
+def _one(result: Result, name: str) -> list[str]:
+    document = result.document
+    whole = document["total"]["cycles"]
+    mechanisms = [
+        [part.name, figure(part.cycles, part.low, part.high), share(part.cycles, whole)]
+        for part in by_mechanism(document)
+    ]
+    services = [
+        [part.name, figure(part.cycles, part.low, part.high), share(part.cycles, whole)]
+        for part, _ in by_service(document)
+    ]
+    assumed = [
+        [r["name"], f"{r['value']:g}", r["unit"], f"{r['low']:g} to {r['high']:g}", r["note"]]
+        for r in document["assumptions"]
+    ]
+    return [
+        f"## {name}",
+        f"{trace_words(document)}, trace {document['trace']['digest']}: `{command(document)}`",
+        *unfinished(document),
+        *incorrect(document),
+        _table(["mechanism", ">cycles", ">share"], mechanisms),
+        _table(["service", ">cycles", ">share"], services),
+        *([_table(["assumed", ">value", "unit", "bounds", "why"], assumed)] if assumed else []),
+    ]
+
+
+def as_json(results: Sequence[Result], sweep: Sweep | None) -> bytes:
+    """The documents by name, and the points of the sweep."""
+    runs = [{"name": name, **result.document} for name, result in zip(labels(results), results, strict=True)]
+    swept = {"axes": list(sweep.axes), "missing": sweep.missing, "points": list(sweep.points)} if sweep else None
+    return (json.dumps({"runs": runs, "sweep": swept}, indent=1, allow_nan=False) + "\n").encode()
+
+
+def as_csv(results: Sequence[Result], sweep: Sweep | None) -> bytes:
+    """The points of a sweep; of runs without one, every priced row of both sides."""
+    text = io.StringIO()
+    if sweep:
+        writer = csv.DictWriter(text, list(sweep.points[0]) if sweep.points else [])
+        writer.writeheader()
+        writer.writerows(sweep.points)
+        return text.getvalue().encode()
+    writer = csv.DictWriter(text, ["run", "side", *COLUMNS], extrasaction="ignore")
+    writer.writeheader()
+    for name, result in zip(labels(results), results, strict=True):
+        for side, rows in (("model", "rows"), ("native", "native_rows")):
+            writer.writerows({"run": name, "side": side, **row} for row in result.document[rows])
+    return text.getvalue().encode()
+
+
+def bars(results: Sequence[Result], colours: Palette) -> tuple[list[str], dict[str, list[Mapping[str, Any]]]]:
+    """The names of the bars from the top down, and the data of their chart."""
+    found: dict[str, list[Mapping[str, Any]]] = {"bars": [], "totals": [], "one": [{"at": 1}]}
+    order: list[str] = []
+    shown: set[tuple[str, str, str]] = set()
+    names = labels(results)
+    own = {_bare_key(result) for result in results if is_bare(result.document)}
+    for result, name in zip(results, names, strict=True):
+        document, total = result.document, result.document["total"]
+        native = total["native"] or 1
+        key = _bare_key(result)
+        if key not in own | shown:
+            shown.add(key)
+            order.append(f"{key[0]} on {key[1]}")
+            found["bars"] += _bar(order[-1], document["native_rows"], native, colours)
+        order.append(name)
+        found["bars"] += _bar(name, document["rows"], native, colours)
+        found["totals"].append({"run": name, "low": total["overhead_low"], "high": total["overhead_high"]})
+    return order, found
+
+
+def _bare_key(result: Result) -> tuple[str, str, str]:
+    document = result.document
+    return document["baseline"], document["machine"], document["trace"]["digest"]
+
+
+def _bar(name: str, rows: Sequence[Mapping[str, Any]], native: int, colours: Palette) -> list[dict[str, Any]]:
+    cycles: dict[str, int] = {}
+    for row in rows:
+        mechanism = row["mechanism"] if row["mechanism"] in colours.names else REST
+        cycles[mechanism] = cycles.get(mechanism, 0) + row["cycles"]
+    return [
+        {"run": name, "mechanism": mechanism, "cycles": n, "share": n / native, "rank": colours.names.index(mechanism)}
+        for mechanism, n in cycles.items()
+    ]
+
+
+def picture(results: Sequence[Result], sweep: Sweep | None) -> dict[str, Any]:
+    """The chart of all runs, or of the sweep's first axes, as a whole Vega-Lite document."""
+    if sweep and not results:
+        curves: dict[str, Any] = charts.curves("O").properties(width=WIDTH).to_dict()
+        return curves | {"datasets": {"curves": _curves(sweep)}}
+    colours = palette(results)
+    order, data = bars(results, colours)
+    found: dict[str, Any] = charts.bars(order, colours).properties(width=WIDTH).to_dict()
+    return found | {"datasets": data}
+
+
+def _curves(sweep: Sweep) -> list[dict[str, Any]]:
+    x, *others = sweep.axes
+    return [
+        {
+            "x": point[x],
+            "overhead": point["overhead"],
+            "series": ", ".join(f"{axis} = {point[axis]}" for axis in others),
+            "point": f"{x} = {point[x]}",
+        }
+        for point in sorted(sweep.points, key=lambda point: (isinstance(point[x], str), point[x]))
+    ]
+
+
+def svg(results: Sequence[Result], sweep: Sweep | None) -> bytes:
+    """``picture`` as a scalable picture."""
+    import vl_convert
+
+    return str(vl_convert.vegalite_to_svg(picture(results, sweep))).encode()
+
+
+def png(results: Sequence[Result], sweep: Sweep | None) -> bytes:
+    """``picture`` in pixels."""
+    import vl_convert
+
+    return bytes(vl_convert.vegalite_to_png(picture(results, sweep), scale=SCALE))
+
+
+def timeline(results: Sequence[Result], _sweep: Sweep | None) -> bytes:
+    """Crossings and costs over time, for Perfetto and Chrome."""
+    return perfetto.events(results, labels(results))
+
+
+FORMATS = {
+    "md": markdown,
+    "json": as_json,
+    "csv": as_csv,
+    "svg": svg,
+    "png": png,
+    "perfetto": timeline,
+}
+"""Format -> what makes it; the page is ``reports.page``'s."""

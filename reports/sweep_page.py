@@ -1,0 +1,107 @@
+"""A sweep's section of the page: curves and heat maps over its axes, and its points as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from reports.result import Sweep
+from reports.tables import Column, live, table
+
+MOST_ROWS = 200
+"""Points in the page's table; a sweep with more has them in ``--format csv``."""
+
+PRICE = "price."
+"""What the name of a column of prices starts with."""
+
+
+def live_sweep(sweep: Sweep) -> dict[str, Any]:
+    """What the page computes a sweep with: points with their runs, by number, and what runs spent."""
+    runs = {name: at for at, name in enumerate(sweep.spent)}
+    return {
+        "axes": list(sweep.axes),
+        "runs": list(sweep.spent.values()),
+        "points": [
+            {
+                "run": runs[point["run"]],
+                "bare": runs[point["bare"]],
+                "machine": point["machine"],
+                "at": [point[axis] for axis in sweep.axes],
+                "idle": [point["idle"], point["native_idle"]],
+                "given": stated(point),
+            }
+            for point in sweep.points
+        ],
+    }
+
+
+def stated(point: Mapping[str, Any]) -> dict[str, float]:
+    """Prices that a point states."""
+    return {key.removeprefix(PRICE): v for key, v in point.items() if key.startswith(PRICE) and v is not None}
+
+
+def title(axis: str) -> str:
+    """An axis as the page calls it."""
+    return axis.removeprefix("set.").removeprefix(PRICE)
+
+
+def word(value: Any) -> str:
+    """A place on an axis as the page writes it."""
+    return "as it is" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def section(sweep: Sweep) -> str:
+    """Choices of axes, their charts, and the points dearest last."""
+    axes = list(sweep.axes)
+    missing = f"<p class='warning'>{sweep.missing:,} points are not there yet; run the sweep again.</p>"
+    return (
+        f"<p>{len(sweep.points):,} points over {escape(', '.join(map(title, axes)))}. Idle time is fixed here: it is"
+        " each point's own, whatever price is moved; a price that is an axis stays as its point states it.</p>"
+        + (missing if sweep.missing else "")
+        + f"<form class='axes'>{_choice('x', 'along', axes)}{_choice('series', 'a curve each', axes[1:] or axes)}"
+        + f"{''.join(_filter(sweep, at) for at in range(len(axes)))}</form>"
+        + "<figure><div class='chart' data-chart='curves'></div><figcaption>Time over bare hardware's along one axis."
+        " The others are as chosen above.</figcaption></figure>"
+        + (
+            "<figure><div class='chart' data-chart='heat'></div><figcaption>The same over both axes: dark is dear."
+            "</figcaption></figure>"
+            if len(axes) > 1
+            else ""
+        )
+        + _points(sweep)
+    )
+
+
+def _choice(name: str, what: str, axes: list[str]) -> str:
+    options = "".join(f"<option value='{escape(axis, quote=True)}'>{escape(title(axis))}</option>" for axis in axes)
+    return f"<label>{what} <select id='sweep-{name}'>{options}</select></label>"
+
+
+def _filter(sweep: Sweep, at: int) -> str:
+    axis = sweep.axes[at]
+    values = list(dict.fromkeys(word(point[axis]) for point in sweep.points))
+    options = "".join(f"<option value='{k}'>{escape(value)}</option>" for k, value in enumerate(values))
+    label = escape(title(axis))
+    return f"<label data-filter='{at}' hidden>{label} <select aria-label='{label}'>{options}</select></label>"
+
+
+def _points(sweep: Sweep) -> str:
+    order = sorted(range(len(sweep.points)), key=lambda at: float(sweep.points[at]["overhead"]))
+    columns = [
+        Column("number", "point"),
+        *(Column(f"axis{k}", escape(title(axis))) for k, axis in enumerate(sweep.axes)),
+        Column("overhead", "times bare hardware", number=True),
+        Column("cycles", "cycles", number=True),
+    ]
+    rows = [
+        {
+            "number": f"{at + 1}",
+            **{f"axis{k}": escape(word(sweep.points[at][axis])) for k, axis in enumerate(sweep.axes)},
+            "overhead": live(f"point/{at}/overhead"),
+            "cycles": live(f"point/{at}/cycles"),
+        }
+        for at in order[:MOST_ROWS]
+    ]
+    rest = f"; the first {MOST_ROWS} of {len(order):,}" if len(order) > MOST_ROWS else ""
+    return table("points", f"Points, cheapest first at the stated prices{rest}", columns, rows)

@@ -1,0 +1,61 @@
+"""The page of a sweep in a real browser: its points cost what the sweep says, and follow the sliders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from replay.commands import report
+from replay.dataset import open_dataset
+
+from .chromium import complaints, move, opened
+
+
+@pytest.fixture(scope="module")
+def page(swept: Path) -> Path:
+    """The page of the sweep."""
+    report.report([swept], swept.parent / "sweep.html")
+    return swept.parent / "sweep.html"
+
+
+def points(driver: Any) -> list[dict[str, float]]:
+    """What the page has computed of each point."""
+    found: list[dict[str, float]] = driver.execute_script("return Page.state.points")
+    return found
+
+
+def test_points_cost_what_the_sweep_says(driver: Any, page: Path, swept: Path) -> None:
+    """At the stated prices each point has the cycles of the sweep, but for the rounding of its rows."""
+    opened(driver, page)
+
+    rows = open_dataset(str(swept)).points().to_dicts()
+    found = points(driver)
+    assert [row["cycles"] for row in rows] == pytest.approx([point["cycles"] for point in found], abs=20)
+    assert [row["native"] for row in rows] == pytest.approx([point["native"] for point in found], abs=20)
+    assert [] == complaints(driver)
+
+
+def test_a_price_that_is_an_axis_stays_and_others_move(driver: Any, page: Path) -> None:
+    """A slider changes every point but along its own axis."""
+    opened(driver, page)
+    before = points(driver)
+    move(driver, "flash-1997", "monitor_entry", 60)
+    assert before == points(driver)
+    move(driver, "flash-1997", "monitor_exit", 100)
+
+    assert all(new["cycles"] > old["cycles"] for new, old in zip(points(driver), before, strict=True))
+
+
+def test_curves_follow_the_choice_of_axes(driver: Any, page: Path) -> None:
+    """The chart has a curve for each value of the second axis; with axes exchanged, for each of the first."""
+    opened(driver, page)
+    shown = "return [...Page.state.views].find(([e]) => e.dataset.chart === 'curves')[1].data('curves')"
+    assert {"42", "120"} == {row["series"] for row in driver.execute_script(shown)}
+
+    driver.execute_async_script(
+        "const x = document.getElementById('sweep-x');"
+        "x.value = 'price.monitor_entry'; x.dispatchEvent(new Event('change')); Page.settled().then(arguments[0]);"
+    )
+    assert {"8", "16", "32", "64"} == {row["series"] for row in driver.execute_script(shown)}

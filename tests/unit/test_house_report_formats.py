@@ -1,0 +1,181 @@
+"""``replay report``: what it makes of a run's folder besides the page, and what it says of folders that are none."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import models
+from replay import document as results
+from replay.commands.report import Format, report
+from replay.commands.report_input import read
+from replay.document import Outcome
+from replay.errors import UserError
+from replay.handmade import Script
+from replay.machine import load_machine
+from replay.trace.schema import Cause, Kind, Sensitive
+from reports.result import labels
+from reports.static import FORMATS
+
+
+@pytest.fixture(scope="module")
+def outcome() -> Outcome:
+    """Some work and traps under Disco, in intervals of 1,000 instructions."""
+    script = Script()
+    for at in range(60):
+        script.row(Kind.LOAD8, script.user(4 + at % 9), n=90)
+        script.exception(Cause.SYSCALL)
+        script.sensitive(Sensitive.MTC0)
+    machine = load_machine("flash-1997")
+    return results.outcome(script.prepared(), models.load("disco"), models.load("native"), machine, interval=1000)
+
+
+@pytest.fixture
+def folder(outcome: Outcome, tmp_path: Path) -> Path:
+    """The run's folder."""
+    results.save(str(tmp_path / "out"), outcome)
+    return tmp_path / "out"
+
+
+def made(folder: Path, form: Format) -> bytes:
+    """What ``replay report --format`` writes."""
+    target = folder.parent / f"report.{form.value}"
+    report([folder], target, form)
+    return target.read_bytes()
+
+
+def test_json_holds_the_documents(folder: Path, outcome: Outcome) -> None:
+    """As JSON a report is each run's document, with its name."""
+    found = json.loads(made(folder, Format.JSON))
+
+    assert [{"name": "disco", **outcome.document}] == found["runs"]
+
+
+def test_csv_holds_every_priced_row(folder: Path, outcome: Outcome) -> None:
+    """As CSV a report has a line for each row of both sides, and their cycles add up to the totals."""
+    rows = list(csv.DictReader(io.StringIO(made(folder, Format.CSV).decode())))
+
+    for side, total in (("model", "cycles"), ("native", "native")):
+        assert outcome.document["total"][total] == sum(int(row["cycles"]) for row in rows if row["side"] == side)
+
+
+def test_text_names_what_is_assumed(folder: Path, outcome: Outcome) -> None:
+    """As text a report has a line for each mechanism and each assumed value, and the command that repeats it."""
+    text = made(folder, Format.MD).decode()
+
+    names = {row["mechanism"] for row in outcome.document["rows"] if row["cycles"]}
+    names |= {record["name"] for record in outcome.document["assumptions"]}
+    assert [] == [name for name in sorted(names) if f"\n| {name} | " not in text]
+    assert "`replay run by hand.arrow --model disco --machine flash-1997 --set " in text
+
+
+def test_pictures_are_pictures(folder: Path) -> None:
+    """The chart comes as SVG, with its mechanisms in the legend, and as PNG."""
+    assert "other privileged" in made(folder, Format.SVG).decode()
+    assert b"\x89PNG\r\n\x1a\n" == made(folder, Format.PNG)[:8]
+
+
+def test_a_timeline_is_chrome_s_format(folder: Path, outcome: Outcome) -> None:
+    """Slices follow each other without a gap and last as long as their cycles; every counter has a track."""
+    events = json.loads(made(folder, Format.PERFETTO))["traceEvents"]
+    slices = [event for event in events if event["ph"] == "X"]
+    clock = outcome.document["bill"]["clock_hz"]
+    busy = sum(row["cycles"] for row in outcome.document["rows"])
+
+    assert {"M", "C", "X"} == {event["ph"] for event in events}
+    assert pytest.approx(busy, abs=len(slices)) == sum(event["args"]["cycles"] for event in slices)
+    assert pytest.approx(busy / clock * 1e6, abs=0.01) == slices[-1]["ts"] + slices[-1]["dur"]
+    ends = [event["ts"] + event["dur"] for event in slices[:-1]]
+    assert pytest.approx(ends, abs=0.002) == [event["ts"] for event in slices[1:]]
+    ticks = sum(event["args"]["n"] for event in events if event["ph"] == "C" and event["name"] == "system_call")
+    assert 60 == ticks
+
+
+def test_runs_are_named_by_what_tells_them_apart(outcome: Outcome, folder: Path) -> None:
+    """Names are as short as can be: the model, and what differs, a number where nothing does."""
+    (first,), _ = read([folder])
+    other = {**outcome.document, "settings": {**outcome.document["settings"], "tlb.entries": 8}}
+    results.save(str(folder.parent / "other"), outcome._replace(document=other))
+    (second,), _ = read([folder.parent / "other"])
+
+    assert ["disco"] == labels([first])
+    assert ["disco, tlb.entries = 64", "disco, tlb.entries = 8"] == labels([first, second])
+    assert ["disco, 1", "disco, 2"] == labels([first, first])
+
+
+def test_every_format_has_a_maker() -> None:
+    """What the option takes and what reports can make are the same; the page is made apart."""
+    assert sorted(form.value for form in Format) == sorted(["html", *FORMATS])
+
+
+def broken(folder: Path, how: str) -> Path:
+    """The folder with a fault in it."""
+    manifest = folder / results.MANIFEST
+    if how == "missing":
+        shutil.rmtree(folder)
+    elif how == "empty":
+        for file in folder.iterdir():
+            file.unlink()
+    elif how == "a table gone":
+        (folder / results.STRETCHES).unlink()
+    elif how == "a table cut":
+        (folder / results.COUNTS).write_bytes(b"PAR1")
+    elif how == "another version":
+        document: dict[str, Any] = json.loads(manifest.read_text())
+        manifest.write_text(json.dumps(document | {"version": 1}))
+    elif how == "no manifest inside":
+        manifest.write_text("[]")
+    else:
+        manifest.write_text(manifest.read_text()[:100])
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("missing", "no such folder; give one that `replay run -o` or `replay sweep -o` wrote"),
+        ("empty", "give a folder that `replay run -o` wrote"),
+        ("a table gone", "missing or damaged; run `replay run -o` again, into a new folder"),
+        ("a table cut", "missing or damaged; run `replay run -o` again, into a new folder"),
+        ("another version", "results of another version; run `replay run` again"),
+        ("no manifest inside", "damaged results; run `replay run -o` again, into a new folder"),
+        ("half a manifest", "give a folder that `replay run -o` wrote"),
+    ],
+)
+def test_folders_that_are_no_results(folder: Path, how: str, message: str) -> None:
+    """A folder that is missing, empty, of another version or half deleted is one line, and no file is written."""
+    output = folder.parent / "report.html"
+    with pytest.raises(UserError) as caught:
+        report([broken(folder, how)], output)
+
+    assert str(folder) in str(caught.value)
+    assert str(caught.value).endswith(message)
+    assert "\n" not in str(caught.value)
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "report.pdf",
+            "no format is called 'pdf'; end the name in .html, .md, .json, .csv, .svg, .png, or give --format",
+        ),
+        ("report", "no format is called ''; end the name in .html, .md, .json, .csv, .svg, .png, or give --format"),
+        ("out/../nowhere/report.html", "create it, or name another"),
+        ("folder.html", "is a folder; name a file"),
+    ],
+)
+def test_files_that_cannot_be_written(folder: Path, name: str, message: str) -> None:
+    """A file of unknown format, in no folder, or that is a folder is refused before anything is read."""
+    (folder.parent / "folder.html").mkdir()
+    with pytest.raises(UserError) as caught:
+        report([folder], folder.parent / name)
+
+    assert str(caught.value).endswith(message)
