@@ -42,6 +42,7 @@ from replay.jit import inline
 from replay.kernel import INVOCATIONS, KEPT, add, bind, in_refill, tick
 from replay.memory import disks
 from replay.memory.disks import Disks
+from replay.memory.footprint import Footprint
 from replay.mmu import l2tlb, levels, pmap
 from replay.mmu.pmap import Pmap
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
@@ -278,7 +279,7 @@ def happen(m, at, row):
     elif row.kind == Kind.ZEROED:
         if at.skip != KEPT:
             tick(m.counts, at, ZEROED_PAGE_CALLS)
-            disks.release(m.disks, m.pmap, np.uint64(row.page))
+            disks.forget(m.disks, m.pmap, np.uint64(row.page))
             pmap.use(m.pmap, np.uint64(row.page) + ONE)  # the call's price holds the allocation
     elif row.kind == Kind.FREED:
         give_back(m, at, np.uint64(row.page))
@@ -305,7 +306,7 @@ def go_on(m, at, row):
 @inline
 def give_back(m, at, frame):
     """Take the machine page of a freed frame away, and with it the kernel's own mapping in any virtual CPU's TLB."""
-    disks.release(m.disks, m.pmap, frame)
+    disks.forget(m.disks, m.pmap, frame)
     pmap.give_back(m.pmap, at, frame)
     if frame < np.uint64(m.direct.size):
         tlb.drop_everywhere(m.tlb, np.uint64(m.direct[frame]))
@@ -394,4 +395,5 @@ MODEL = Model(
     rules={"x86-64": (*reentry.RULES, *hal.RULES)},
     first_slice=slices.quantum,
     places=True,
+    footprint=Footprint,
 )

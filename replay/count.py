@@ -64,10 +64,18 @@ class Counts:
     classes: tuple[ServiceClass, ...]
     """Those that the places belong to, in the order of the timeline's."""
     timeline: Timeline
+    footprints: tuple[list[dict[str, Any]], ...] = ()
+    """Pages by VM and class at the end of each interval, see ``replay.memory.footprint``; none where nobody looked."""
     unfinished: str = ""
     """Why the recorded guest did not finish; empty where it did."""
     synthesized: str = ""
     """The rule that stands in for events that the trace lacks; empty where none does."""
+
+    @property
+    def footprint(self) -> dict[str, Any]:
+        """What a document says of ``footprints``: rows by interval, VM and class; nothing where nobody looked."""
+        rows = [{"interval": at} | row for at, rows in enumerate(self.footprints) for row in rows]
+        return {"footprint": rows} if rows else {}
 
     def total(self, counter: str) -> int:
         """``counter`` summed over vCPUs and places."""
@@ -130,7 +138,8 @@ def tally(
     classes, klass = np.unique([place.klass for place in places], return_inverse=True)
     watch = Watch(prepared.moments, klass, prepared.meta.vcpus, len(model.counters))
     moments, finished = set((watch.moments.row + 1).tolist()), set(ends.tolist())
-    before, intervals = current(prepared, model, engine), []
+    before, intervals, footprints = current(prepared, model, engine), list[Interval](), list[list[dict[str, Any]]]()
+    watched = model.footprint(prepared, settings) if model.footprint and (interval or prepared.frames_of_vm) else None
     opening = count_opening(prepared, state, engine)
     for _ in range(np.count_nonzero(watch.moments.row < opening)):
         watch.take(before)
@@ -141,6 +150,7 @@ def tally(
         if stop in finished:
             intervals.append(interval_of(now - before))
             before = now
+            footprints.append(watched.look(state.pmap, state.disks) if watched else [])
     return Counts(
         n=before,
         model=model.name,
@@ -152,6 +162,7 @@ def tally(
         interval=interval,
         intervals=tuple(intervals),
         regions=prepared.regions,
+        footprints=tuple(footprints) if watched else (),
         classes=tuple(ServiceClass(k) for k in classes),
         timeline=watch.timeline,
         unfinished=prepared.unfinished,
