@@ -43,12 +43,12 @@ from replay.kernel import INVOCATIONS, KEPT, add, bind, in_refill, tick
 from replay.memory import disks
 from replay.memory.disks import Disks
 from replay.memory.footprint import Footprint
-from replay.mmu import l2tlb, levels, pmap
+from replay.mmu import l2tlb, levels, pmap, software_tlb
 from replay.mmu.pmap import Pmap
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared
 from replay.sched import slices
-from replay.trace.schema import TLB_INDEX, TLB_RANDOM, Kind, Mode, Segment, Sensitive, ServiceClass
+from replay.trace.schema import Kind, Mode, Segment, Sensitive, ServiceClass
 
 # -- parameters -------------------------------------------------------------------------------------------------------
 
@@ -234,7 +234,7 @@ def forward(m, at, pair):
         kernel_code(m, at, m.handlers.code[(at.vcpu << ONE) + ONE])
         run, written = NESTED, table
     reentry.run_handler(m.counts, m.handlers, at, run, pair << ONE if run == FULL else NO_PAGE)
-    write_tlb(m, at, written)
+    add(m.counts, at, PAGE_ALLOCATIONS, software_tlb.write(m, at, written))
 
 
 @inline
@@ -254,15 +254,6 @@ def kernel_tlb_fault(m, at, pair):
 
 
 @inline
-def write_tlb(m, at, pair):
-    """Emulate a TLB write: both halves through the pmap, then both levels hold the pair."""
-    add(m.counts, at, PAGE_ALLOCATIONS, pmap.map_pair(m.pmap, pair))
-    sets.insert(m.l2tlb, at.vcpu, pair)
-    if not tlb.touch(m.tlb, at, pair):
-        tlb.insert(m.tlb, at, pair)
-
-
-@inline
 def happen(m, at, row):
     """Events that the monitor's structures take part in; the reaction table counts the others."""
     if row.kind == Kind.ENTRY:
@@ -271,7 +262,7 @@ def happen(m, at, row):
         if at.mode != USER:  # what user mode may execute is no business of the monitor's
             tick(m.counts, at, m.site_tick[np.uint64(row.page)])
     elif row.kind == Kind.TLB_WRITE:
-        emulate_write(m, at, row)
+        add(m.counts, at, PAGE_ALLOCATIONS, software_tlb.emulate_write(m, at, row))
     elif row.kind == Kind.TLB_PROBE:
         m.probed[at.vcpu] = tlb.pair_of(row.page) if row.info != 0 else np.uint64(0)
         if row.info == 0:  # the guest changed an entry that only the second level may still hold
@@ -282,7 +273,8 @@ def happen(m, at, row):
             disks.forget(m.disks, m.pmap, np.uint64(row.page))
             pmap.use(m.pmap, np.uint64(row.page) + ONE)  # the call's price holds the allocation
     elif row.kind == Kind.FREED:
-        give_back(m, at, np.uint64(row.page))
+        disks.forget(m.disks, m.pmap, np.uint64(row.page))
+        software_tlb.give_back(m, at, np.uint64(row.page))
     elif row.kind == Kind.FILLED:
         disks.fill(m.disks, m.pmap, at, row)
     elif row.kind == Kind.REQUEST:
@@ -304,33 +296,6 @@ def go_on(m, at, row):
 
 
 @inline
-def give_back(m, at, frame):
-    """Take the machine page of a freed frame away, and with it the kernel's own mapping in any virtual CPU's TLB."""
-    disks.forget(m.disks, m.pmap, frame)
-    pmap.give_back(m.pmap, at, frame)
-    if frame < np.uint64(m.direct.size):
-        tlb.drop_everywhere(m.tlb, np.uint64(m.direct[frame]))
-
-
-@inline
-def emulate_write(m, at, row):
-    """A TLB write by the guest itself, outside its refill handlers; an unmapped address clears an entry."""
-    pair, index = tlb.pair_of(row.page), np.uint64(row.info & TLB_INDEX)
-    probed = m.probed[at.vcpu]
-    m.probed[at.vcpu] = 0
-    if pair != 0 and m.segment[np.uint64(row.page)] == MAPPED:
-        pmap.set_entry(m.pmap, pair << ONE, row.payload[0])
-        pmap.set_entry(m.pmap, (pair << ONE) + ONE, row.payload[1])
-        if index < m.tlb.wired and row.info & TLB_RANDOM == 0:
-            tlb.place(m.tlb, at, pair, index)
-        write_tlb(m, at, pair)
-    elif probed != 0:
-        levels.drop(m.tlb, m.l2tlb, at.vcpu, probed)
-    elif index < m.tlb.entries and row.info & TLB_RANDOM == 0:
-        tlb.drop_index(m.tlb, at.vcpu, index)
-
-
-@inline
 def switch(m, at):
     """Another virtual CPU had its turn: the hardware TLB is empty when this one continues."""
     tick(m.counts, at, VCPU_SWITCHES)
@@ -338,13 +303,7 @@ def switch(m, at):
     return m.quantum
 
 
-@inline
-def moved(m, at, frame):
-    """A frame has another machine page: no hardware TLB may hold the old one; the second level is changed in place."""
-    return pmap.shoot_down(m.pmap, m.tlb, m.probed.size, at.vcpu, frame)
-
-
-bind(Disco, access=reference, event=happen, slice_ended=switch, moved=moved)
+bind(Disco, access=reference, event=happen, slice_ended=switch, moved=software_tlb.shoot_down)
 
 # -- costs ------------------------------------------------------------------------------------------------------------
 

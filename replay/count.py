@@ -13,7 +13,8 @@ from replay.errors import UserError, unknown
 from replay.idle import Timeline, Watch
 from replay.kernel import KEPT, NEVER, PAYLOADS, REPLACED, REPLACED_REFILL, Engine, count_rows
 from replay.machine import Machine
-from replay.memory.make import make_memory
+from replay.memory.contention import NO_REQUESTS, Requests
+from replay.memory.make import make_memory, requests
 from replay.memory.parameters import on_machine
 from replay.model import NO_REACTION, Model
 from replay.pieces import Interval, count_pieces, interval_ends, interval_of
@@ -66,6 +67,8 @@ class Counts:
     timeline: Timeline
     footprints: tuple[list[dict[str, Any]], ...] = ()
     """Pages by VM and class at the end of each interval, see ``replay.memory.footprint``; none where nobody looked."""
+    requests: Requests = NO_REQUESTS
+    """What CPUs asked of the nodes of the machine's memory, where they wait for it."""
     unfinished: str = ""
     """Why the recorded guest did not finish; empty where it did."""
     synthesized: str = ""
@@ -139,7 +142,7 @@ def tally(
     watch = Watch(prepared.moments, klass, prepared.meta.vcpus, len(model.counters))
     moments, finished = set((watch.moments.row + 1).tolist()), set(ends.tolist())
     before, intervals, footprints = current(prepared, model, engine), list[Interval](), list[list[dict[str, Any]]]()
-    watched = model.footprint(prepared, settings) if model.footprint and (interval or prepared.frames_of_vm) else None
+    watched = _footprint(prepared, model, settings, make_state, interval)
     opening = count_opening(prepared, state, engine)
     for _ in range(np.count_nonzero(watch.moments.row < opening)):
         watch.take(before)
@@ -165,9 +168,18 @@ def tally(
         footprints=tuple(footprints) if watched else (),
         classes=tuple(ServiceClass(k) for k in classes),
         timeline=watch.timeline,
+        requests=requests(engine.memory, settings),
         unfinished=prepared.unfinished,
         synthesized=prepared.synthesized,
     )
+
+
+def _footprint(
+    prepared: Prepared, model: Model, settings: Settings, make_state: Callable[..., Any], interval: int
+) -> Any:
+    """Who looks at the memory that VMs take, where somebody does: over time, or of several VMs."""
+    wanted = make_state is model.state and (interval or prepared.frames_of_vm)
+    return model.footprint(prepared, settings) if model.footprint and wanted else None
 
 
 def count_opening(prepared: Prepared, state: Any, engine: Engine) -> int:

@@ -1,8 +1,8 @@
 """Footprints: pages that virtual machines take for theirs, and machine pages behind them, by what they hold.
 
 *Virtual* pages are frames that have a machine page; *machine* pages count once, whoever shares them, for the first VM
-that does.  A frame belongs to the buffer cache from when a block was read into it until it is freed or zeroed; else to the
-kernel's text, if it is fetched from through an unmapped segment; else to user pages, if one maps it; else to the
+that does.  A frame belongs to the buffer cache from when a block was read into it until it is freed or zeroed; else to
+the kernel's text, if it is fetched from through an unmapped segment; else to user pages, if one maps it; else to the
 kernel's data.  The monitor's own pages follow from its structures: its code on every node (72 KB, Bugnion et al., SOSP
 1997, section 4.2), 16 bytes for each frame, machine page and entry of a second-level TLB (assumed).
 """
