@@ -122,11 +122,12 @@ REACTIONS = (
     Row((Kind.TLB_PROBE, *model.INVALIDATIONS), Reaction.TRAPPED),
     Row((*model.TABLE_CHANGES, *model.SPACES), Reaction.DIRECT),
     Row((Kind.ZEROED,), Reaction.HYPERCALL, may=("zeroed_page_call",)),
-    Row((Kind.FREED,), Reaction.HYPERCALL, "freed_page_call"),
+    Row((Kind.FREED, Kind.BALLOON_OUT), Reaction.HYPERCALL, "freed_page_call"),
     Row((Kind.IPI_SEND,), Reaction.TRAPPED, "ipi_posted"),
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
     Row((Kind.PORT,), Reaction.TRAPPED, "programmed_io"),
-    Row((*model.DEVICES, *model.SERVICES, *model.THREADS, Kind.HASHED, *model.MARKS), Reaction.DIRECT),
+    Row((*model.DEVICES, *model.SERVICES, *model.THREADS, *model.MARKS), Reaction.DIRECT),
+    Row((Kind.HASHED, Kind.BALLOON_IN), Reaction.DIRECT),
     Row((Kind.FILLED,), Reaction.TRAPPED, may=("mapped_block",)),
 )
 
@@ -272,7 +273,7 @@ def happen(m, at, row):
             tick(m.counts, at, ZEROED_PAGE_CALLS)
             disks.forget(m.disks, m.pmap, np.uint64(row.page))
             pmap.use(m.pmap, np.uint64(row.page) + ONE)  # the call's price holds the allocation
-    elif row.kind == Kind.FREED:
+    elif row.kind == Kind.FREED or row.kind == Kind.BALLOON_OUT:
         disks.forget(m.disks, m.pmap, np.uint64(row.page))
         software_tlb.give_back(m, at, np.uint64(row.page))
     elif row.kind == Kind.FILLED:
