@@ -42,7 +42,11 @@ def make_memory(
     room = max(16, count * PMAP_ENTRY // PAGE_BYTES)
     places = settings.get("numa.placement", settings["memory.layout"])
     copies = count * nodes if moves_pages(settings) and nodes > 1 else 0
-    machine_pages = count + copies + (cpus + 1) * room
+    monitor = count + copies
+    shadow = monitor + (cpus + 1) * room
+    sizes = [guest.table.size + cpus, *((count >> 9 * level) + 1 for level in (1, 2, 3, 4))]
+    tables = shadow + np.cumsum([0, *sizes])
+    machine_pages = int(tables[-1])
     if machine_pages > MOST_PAGES:
         size = machine_pages * PAGE_BYTES >> 30
         raise UserError(f"a machine with caches would need {size} GB for this trace; the most is {MOST_PAGES >> 18} GB")
@@ -56,9 +60,8 @@ def make_memory(
     home = np.full(machine_pages, NOWHERE, np.uint8)
     home[:count] = layout(count, prepared.meta.memory_bytes // PAGE_BYTES, nodes, places)
     home[count : count + copies] = np.repeat(np.arange(copies // count), count)
-    monitor = count + copies
     home[monitor : monitor + cpus * room] = np.repeat(node, room)
-    home[monitor + cpus * room :] = np.arange(room) % nodes
+    home[monitor + cpus * room : shadow] = np.arange(room) % nodes
     return Cached(
         counts=counts,
         frames=guest,
@@ -79,6 +82,8 @@ def make_memory(
         direct=np.uint64(settings["memory.walks"] == "first"),
         monitor=np.uint64(monitor),
         room=np.uint64(room),
+        shadow=np.uint64(shadow),
+        nested=tables[1:5].astype(np.uint64),
         policy=make_policy(cpus, count if copies else 0, settings, counters),
     )
 
