@@ -21,7 +21,7 @@ from replay import document as documents
 from replay import entrants as comparison
 from replay import grid as grids
 from replay import prepare as preparation
-from replay import sensitivity as analysis
+from replay import uncertainty as analysis
 from replay.cluster import crew_at
 from replay.count import Counts
 from replay.dataset import Dataset, is_dataset, make_dataset, open_dataset
@@ -143,7 +143,7 @@ def sensitivity(
     samples: int = analysis.SAMPLES,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Which prices the overhead's uncertainty comes from, as ``replay sensitivity`` says; see ``replay.sensitivity``.
+    """Which prices the overhead's uncertainty comes from, as ``replay sensitivity`` says; see ``replay.uncertainty``.
 
     Raises UserError for names and values that are refused, and where no price has bounds.
     """
