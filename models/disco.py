@@ -42,6 +42,7 @@ from replay.jit import inline
 from replay.kernel import INVOCATIONS, KEPT, add, bind, in_refill, tick
 from replay.memory import disks
 from replay.memory.disks import Disks
+from replay.memory.footprint import Footprint
 from replay.mmu import l2tlb, levels, pmap, software_tlb
 from replay.mmu.pmap import Pmap
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
@@ -51,24 +52,14 @@ from replay.trace.schema import Kind, Mode, Segment, Sensitive, ServiceClass
 
 # -- parameters -------------------------------------------------------------------------------------------------------
 
-PARAMETERS = (
-    *tlb.PARAMETERS,
-    *l2tlb.PARAMETERS,
-    *hal.PARAMETERS,
-    *disks.PARAMETERS,
-    *slices.PARAMETERS,
-)
+PARAMETERS = (*tlb.PARAMETERS, *l2tlb.PARAMETERS, *hal.PARAMETERS, *disks.PARAMETERS, *slices.PARAMETERS)
 
 # -- events -----------------------------------------------------------------------------------------------------------
 
 # By mechanism; where the paper's Table 2 has a column for one, it is called after that.
 EVENTS = {
     "second-level software TLB": {"l2tlb_hit": "TLB misses that the second-level software TLB serves"},
-    "TLB misses forwarded": {
-        "refill_forwarded": "TLB misses forwarded to the guest's refill handler",
-        "nested_forwarded": "misses on a page of the guest's page table, forwarded to its nested handler",
-        "refill_instruction": "instructions that the guest's refill handlers retire when re-entered",
-    },
+    "TLB misses forwarded": reentry.EVENTS,
     "exceptions re-delivered": {
         "interrupt": "interrupts re-delivered to the guest",
         "fault": "page faults re-delivered to the guest",
@@ -131,11 +122,12 @@ REACTIONS = (
     Row((Kind.TLB_PROBE, *model.INVALIDATIONS), Reaction.TRAPPED),
     Row((*model.TABLE_CHANGES, *model.SPACES), Reaction.DIRECT),
     Row((Kind.ZEROED,), Reaction.HYPERCALL, may=("zeroed_page_call",)),
-    Row((Kind.FREED,), Reaction.HYPERCALL, "freed_page_call"),
+    Row((Kind.FREED, Kind.BALLOON_OUT), Reaction.HYPERCALL, "freed_page_call"),
     Row((Kind.IPI_SEND,), Reaction.TRAPPED, "ipi_posted"),
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
     Row((Kind.PORT,), Reaction.TRAPPED, "programmed_io"),
-    Row((*model.DEVICES, *model.SERVICES, *model.THREADS, Kind.HASHED, *model.MARKS), Reaction.DIRECT),
+    Row((*model.DEVICES, *model.SERVICES, *model.THREADS, *model.MARKS), Reaction.DIRECT),
+    Row((Kind.HASHED, Kind.BALLOON_IN), Reaction.DIRECT),
     Row((Kind.FILLED,), Reaction.TRAPPED, may=("mapped_block",)),
 )
 
@@ -279,10 +271,10 @@ def happen(m, at, row):
     elif row.kind == Kind.ZEROED:
         if at.skip != KEPT:
             tick(m.counts, at, ZEROED_PAGE_CALLS)
-            disks.release(m.disks, m.pmap, np.uint64(row.page))
-        pmap.use(m.pmap, np.uint64(row.page) + ONE)  # the call's price holds the allocation
-    elif row.kind == Kind.FREED:
-        disks.release(m.disks, m.pmap, np.uint64(row.page))
+            disks.forget(m.disks, m.pmap, np.uint64(row.page))
+            pmap.use(m.pmap, np.uint64(row.page) + ONE)  # the call's price holds the allocation
+    elif row.kind == Kind.FREED or row.kind == Kind.BALLOON_OUT:
+        disks.forget(m.disks, m.pmap, np.uint64(row.page))
         software_tlb.give_back(m, at, np.uint64(row.page))
     elif row.kind == Kind.FILLED:
         disks.fill(m.disks, m.pmap, at, row)
@@ -363,4 +355,5 @@ MODEL = Model(
     rules={"x86-64": (*reentry.RULES, *hal.RULES)},
     first_slice=slices.quantum,
     places=True,
+    footprint=Footprint,
 )

@@ -70,6 +70,8 @@ TEMPLATES = {
     Kind.FILLED: "frame {page:#x} was filled by a device",
     Kind.HASHED: "the contents of frame {page:#x} are known",
     Kind.FREED: "nobody holds frame {page:#x} any more",
+    Kind.BALLOON_OUT: "the guest gives frame {page:#x} to its host",
+    Kind.BALLOON_IN: "the guest has frame {page:#x} again",
     Kind.MARK_BEGIN: "region {page} of the workload begins",
     Kind.MARK_END: "region {page} of the workload ends",
 }

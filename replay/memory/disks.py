@@ -60,6 +60,7 @@ class Disks(NamedTuple):
     counts: np.ndarray
     first: np.uint64  # place of the mechanism's counters among the model's
     group: np.ndarray  # u32 by frame: the slot that its machine page holds, plus one; 0 where the page is its own
+    cache: np.ndarray  # u8 by frame: 1 where a block was read into it and it was neither freed nor zeroed since
     members: np.ndarray  # u32 by slot: frames that map its page
     page: np.ndarray  # u32 by slot: the machine page
     image: np.ndarray  # u32 by VM and block: number of the image that the VM's block is of, plus one; 0 for its own
@@ -87,6 +88,7 @@ def make_disks(prepared: Prepared, settings: Mapping[str, Any], pmap: Pmap, coun
         counts=counts,
         first=np.uint64(first),
         group=np.zeros(pmap.machine.size, np.uint32),
+        cache=np.zeros(pmap.machine.size, np.uint8),
         members=np.zeros(slots, np.uint32),
         page=np.zeros(slots, np.uint32),
         image=np.zeros(vms * blocks, np.uint32),
@@ -127,9 +129,10 @@ def _text_frames(prepared: Prepared) -> list[np.ndarray]:
 
 
 def fetched_frames(prepared: Prepared) -> np.ndarray:
-    """Frames that are fetched from through an unmapped segment."""
+    """Frames that are fetched from through an unmapped segment, refill handlers' among them."""
     pages, rows = prepared.pages, prepared.columns
     fetched = np.zeros(pages.vpn.size, bool)
+    fetched[pages.handler] = True
     for first in range(0, rows.kind.size, CHUNK):
         part = slice(first, first + CHUNK)
         fetched[rows.page[part][rows.kind[part] == Kind.FETCH]] = True
@@ -181,7 +184,10 @@ def _number(d, image):
 def fill(d, pmap, at, row):
     """A FILLED row: a block was read into a frame, or mapped there because some VM holds it unmodified."""
     frame, block = np.uint64(row.page), row.payload[0]
-    if d.on == 0 or block >= d.blocks or frame >= np.uint64(d.group.size):
+    if frame >= np.uint64(d.group.size):
+        return
+    d.cache[frame] = 1
+    if d.on == 0 or block >= d.blocks:
         return
     release(d, pmap, frame)
     image = np.uint64(d.image[np.uint64(d.vm[at.vcpu]) * d.blocks + block])
@@ -196,6 +202,14 @@ def fill(d, pmap, at, row):
     pmap.machine[frame] = d.page[slot]
     d.group[frame] = np.uint32(slot + ONE)
     d.members[slot] += np.uint32(1)
+
+
+@inline
+def forget(d, pmap, frame):
+    """``frame`` holds no block any more: it was freed or zeroed."""
+    if frame < np.uint64(d.cache.size):
+        d.cache[frame] = 0
+        release(d, pmap, frame)
 
 
 @inline

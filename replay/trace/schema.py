@@ -147,7 +147,7 @@ PAGE_ID_KINDS = (Kind.ENTRY, Kind.TLB_WRITE, Kind.TLB_PROBE, Kind.INVALIDATE_PAG
 
 FRAME_KINDS = (
     *(Kind.TABLE_ALLOC, Kind.TABLE_FREE, Kind.TABLE_LINK, Kind.TABLE_UNLINK),
-    *(Kind.ZEROED, Kind.FILLED, Kind.HASHED, Kind.FREED),
+    *(Kind.ZEROED, Kind.FILLED, Kind.HASHED, Kind.FREED, Kind.BALLOON_OUT, Kind.BALLOON_IN),
 )
 """Events whose ``page`` column is a frame of the guest's memory."""
 

@@ -129,6 +129,32 @@ def test_one_machine_alone_shares_nothing() -> None:
     assert ticked(charge(c)[0]) == ticked(charge(c, "private")[0]) == [0, 0, 0]
 
 
+def pages(counts: Counts, name: str) -> list[tuple[int, int]]:
+    """Virtual and machine pages of the class ``name`` at the end, by VM."""
+    return [(row["virtual"], row["machine"]) for row in counts.footprints[-1] if row["class"] == name]
+
+
+def test_footprints_tell_what_pages_hold() -> None:
+    """Each VM's buffer cache, user and kernel pages count; a shared page is one machine page, of its first sharer."""
+    counts, _ = charge(machines([("read", 5, 7), ("load", 9)], [WAIT, ("read", 6, 7), ("read", 8, 9), ("free", 8)]))
+
+    assert [(1, 1), (1, 0)] == pages(counts, "buffer cache")
+    assert [(3, 3), (3, 3)] == pages(counts, "kernel data")  # both halves of a pair, the handler's other half
+    assert [(1, 1), (1, 1)] == pages(counts, "kernel text")  # the refill handler's
+
+
+def test_footprints_over_time() -> None:
+    """With intervals there is a footprint at the end of each; what is read stays, what is freed goes."""
+    c = machines([("read", 5, 7), WAIT, WAIT, ("free", 5), WAIT], [WAIT] * 5)
+
+    counts = count(c.prepared, DISCO, FLASH, {}, interval=2 * STEP)
+
+    cache = [sum(row["machine"] for row in rows if row["class"] == "buffer cache") for rows in counts.footprints]
+    assert len(counts.intervals) == len(cache)
+    assert 1 == max(cache)
+    assert 0 == cache[-1]
+
+
 class Twin:
     """The same once more, with a set of sharers for each block."""
 
@@ -186,3 +212,6 @@ def test_sharing_equals_its_twin(seed: int) -> None:
         map(sorted, (frames for frames in held.values() if len(frames) > 1))
     )
     assert state.disks.members.sum() == np.count_nonzero(state.disks.group)
+    own = [row for row in counts.footprints[-1] if row["vm"] is not None]
+    assert sum(row["virtual"] for row in own) == np.count_nonzero(state.pmap.machine)
+    assert sum(row["machine"] for row in own) == len(held)
