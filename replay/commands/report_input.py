@@ -109,13 +109,14 @@ def _dataset(folder: Path) -> tuple[list[Result], Sweep | None]:
 
 
 def _point(data: Dataset, point: Mapping[str, Any], counts: Mapping[str, Counts]) -> Result:
+    from replay import api
     from replay.bill import moments_table, stretches_table
     from replay.document import count_table
     from reports.result import Result
 
     ours, bare = counts[point["run"]], counts[point["bare"]]
     return Result(
-        data.document(point["point"]),
+        api.as_asked(data.document(point["point"]), point["architecture"]),
         counts=count_table(ours).to_pydict(),
         moments={name: column.tolist() for name, column in moments_table(ours).items()},
         stretches={name: column.tolist() for name, column in stretches_table({"model": ours, "native": bare}).items()},
