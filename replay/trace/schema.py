@@ -98,6 +98,8 @@ class Kind(IntEnum):
     ZEROED = 88  # page = frame
     FILLED = 89  # page = frame; EXTRA: block
     HASHED = 90  # page = frame; EXTRA: content hash (low 48 bits)
+    BALLOON_OUT = 92  # page = frame that the guest gave its host, which may use it elsewhere (since 1.3)
+    BALLOON_IN = 93  # page = frame that it has again, of unknown content (since 1.3)
     FREED = 91  # page = frame that nobody holds any more (since 1.1)
     # -- mark
     MARK_BEGIN = 96  # page = mark id of the workload
