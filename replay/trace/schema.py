@@ -127,6 +127,12 @@ FOUND_TO_BE = 2
 REQUEST_WRITE = 1 << 8
 """Flag in REQUEST's ``info``: from memory to the device (since 1.1)."""
 
+PACKET_STATION_SHIFT = 26
+"""In a packet's id: where its sender's station starts, above a number that counts from 1 (since 1.3)."""
+
+PAYLOAD_BYTES_SHIFT, OTHER_STATION_SHIFT = 16, 32
+"""In the second payload of a packet's row: its payload's bytes, above its place in the frame; the other station."""
+
 TOUCH_SHIFT, CAUSE_MASK, DELAY_SLOT = 5, 31, 1 << 7
 
 GROUPS = {
