@@ -1,7 +1,7 @@
 """Charge one recorded guest to virtualization designs.
 
-``load``, ``run``, ``compare``, ``sweep`` and ``results`` are the Python API, see ``replay.api``; nothing heavy is
-imported before one of them is used.
+``load``, ``run``, ``compare``, ``sweep``, ``sensitivity`` and ``results`` are the Python API, see ``replay.api``; nothing
+heavy is imported before one of them is used.  No module of this package may be called like one of them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-__all__ = ["compare", "load", "results", "run", "sweep"]
+__all__ = ["compare", "load", "results", "run", "sensitivity", "sweep"]
 
 API = "replay.api"
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,8 @@ from replay import document as documents
 from replay import entrants as comparison
 from replay import grid as grids
 from replay import prepare as preparation
-from replay import sensitivity as analysis
+from replay import uncertainty as analysis
+from replay.cluster import crew_at
 from replay.count import Counts
 from replay.dataset import Dataset, is_dataset, make_dataset, open_dataset
 from replay.entrants import Entrant
@@ -141,7 +143,7 @@ def sensitivity(
     samples: int = analysis.SAMPLES,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Which prices the overhead's uncertainty comes from, as ``replay sensitivity`` says; see ``replay.sensitivity``.
+    """Which prices the overhead's uncertainty comes from, as ``replay sensitivity`` says; see ``replay.uncertainty``.
 
     Raises UserError for names and values that are refused, and where no price has bounds.
     """
@@ -161,15 +163,19 @@ def sweep(
     *,
     watcher: Watcher | None = None,
     threads: int | None = None,
+    cluster: str | None = None,
 ) -> Dataset:
     """Charge every point of ``grid`` (or of the file that states it) and keep the results in ``output``.
 
-    What is there already is not done again.  Raises UserError for a grid that is refused, before anything is counted.
+    ``output`` is a folder or a URI.  What is there already is not done again.  ``cluster`` is the address of a Dask
+    scheduler whose workers count; else as many ``threads`` do, by default as many as pay.  Raises UserError for a grid
+    that is refused, before anything is counted.
     """
     found = grid if isinstance(grid, Grid) else grids.read_grid(os.fspath(grid))
     planned = plan(found)
     data = make_dataset(os.fspath(output))
-    carry_out(planned, data, watcher, threads)
+    with crew_at(cluster) if cluster else nullcontext() as crew:
+        carry_out(planned, data, watcher, threads, crew)
     return data
 
 
@@ -204,7 +210,8 @@ def _traces(grid: Grid, *, cache: bool, progress: Progress | None) -> Iterable[T
         label = Path(trace).stem
         labels[label] = labels.get(label, 0) + 1
         prepared = load(trace, synthesize=grid.synthesize, cache=cache, progress=progress)
-        yield Traced(label if labels[label] == 1 else f"{label} {labels[label]}", prepared)
+        name = label if labels[label] == 1 else f"{label} {labels[label]}"
+        yield Traced(name, prepared, os.path.abspath(trace), grid.synthesize)
 
 
 def _chosen(grid: Grid, traced: Traced, machine: str | None) -> tuple[list[Entrant], list[dict[str, str]]]:

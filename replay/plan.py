@@ -51,6 +51,10 @@ class Traced(NamedTuple):
 
     label: str
     prepared: Prepared
+    path: str = ""
+    """Where others open it."""
+    rule: str = ""
+    """What was synthesized by, '' for nothing."""
 
 
 class Contestant(NamedTuple):

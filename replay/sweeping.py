@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from replay.behind import Stream, count_behind, count_noting
+from replay.cluster import Crew, count_apart, task_of
 from replay.count import Counts, count
 from replay.dataset import PRICE, SET, Dataset, digest
 from replay.entrants import Crowd, at_once
 from replay.errors import UserError
 from replay.memory.parameters import on_machine
 from replay.model import IDLE
-from replay.plan import BEHIND, NOTING, Group, Job, Path, Plan, paths
+from replay.plan import BEHIND, FULL, NOTING, Group, Job, Path, Plan, paths
 from replay.reprice import PricePoints, Repriced, Side, reprice
 from replay.tariff import Tariff, tariff_of
 
@@ -48,12 +49,17 @@ class Watcher(Protocol):
 
 
 def carry_out(
-    plan: Plan, data: Dataset, watcher: Watcher | None = None, threads: int | None = None
+    plan: Plan,
+    data: Dataset,
+    watcher: Watcher | None = None,
+    threads: int | None = None,
+    crew: Crew | None = None,
 ) -> list[dict[str, Any]]:
     """Do what ``plan`` asks for and ``data`` lacks.  Returns what was left out: {points, reason}.
 
     A point whose hardware cannot be (ways that do not divide) is left out.  Raises UserError where nothing is left, or
-    files cannot be written; what was finished stays, and the same call goes on from there.
+    files cannot be written; what was finished stays, and the same call goes on from there.  ``threads`` of this process
+    count, or a ``crew`` elsewhere does.
     """
     data.add_grid(grid_document(plan, plan.digests))
     there = data.finished()
@@ -62,19 +68,19 @@ def carry_out(
     if watcher:
         watcher.begin(len(plan.digests), len(plan.digests) - sum(len(group.digests) for group in groups))
     try:
-        work.run(threads)
+        work.run(threads, crew)
     finally:
         work.flush()
     lost = {point for group in work.failed for point in group.digests}
     if lost:
-        data.add_grid(grid_document(plan, [point for point in plan.digests if point not in lost]))
+        data.add_grid(grid_document(plan, [point for point in plan.digests if point not in lost], work.reasons))
     if lost and len(lost) == len(plan.digests):
         raise UserError(work.reasons[0]["reason"])
     return work.reasons
 
 
-def grid_document(plan: Plan, points: list[str]) -> dict[str, Any]:
-    """What a dataset keeps of a plan's grid."""
+def grid_document(plan: Plan, points: list[str], left_out: Iterable[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """What a dataset keeps of a plan's grid: its ``points``, and of what was ``left_out`` how much and why."""
     grid = plan.grid
     contestants = list(
         dict.fromkeys(
@@ -97,7 +103,7 @@ def grid_document(plan: Plan, points: list[str]) -> dict[str, Any]:
         "axes": axes,
         "points": points,
         "runs": len(plan.jobs),
-        "left_out": [dict(one) for one in plan.left_out],
+        "left_out": [dict(one) for one in (*plan.left_out, *left_out)],
     }
 
 
@@ -133,24 +139,28 @@ class _Work:
         self._done: list[tuple[Group, Repriced]] = []
         self._flushed = time.monotonic()
 
-    def run(self, threads: int | None) -> None:
+    def run(self, threads: int | None, crew: Crew | None) -> None:
         """Count what is missing, and price each group as soon as its counts are there."""
         missing = [self.plan.jobs[run] for run in self._waiting if run not in self._ready]
-        self._paths = paths(missing)
+        self._paths = {job.run: Path(FULL, job.run) for job in missing} if crew else paths(missing)
         self._crowd = Crowd(self.watcher.counting if self.watcher else None, sum(map(self._rows, missing)))
         for group in self._groups:
             self._price(group)
         if not missing:
             return
-        if threads is None:
-            threads = min(at_once(job.trace.prepared, [job.model]) for job in missing)
         for job in missing:
             path = self._paths[job.run]
             if path.way == BEHIND:
                 self._followers.setdefault(path.after, []).append(job)
+        first = deque(job for job in missing if self._paths[job.run].way != BEHIND)
+        if crew:
+            self._count_all(lambda job: crew.executor.submit(count_apart, task_of(job)), first, crew.size)
+            return
+        if threads is None:
+            threads = min(at_once(job.trace.prepared, [job.model]) for job in missing)
         with ThreadPoolExecutor(threads) as pool:
             try:
-                self._count_all(pool, deque(j for j in missing if self._paths[j.run].way != BEHIND), threads)
+                self._count_all(lambda job: pool.submit(self._count, job), first, threads + 1)
             except BaseException:
                 self._crowd.stop()  # the others end at their next step
                 pool.shutdown(wait=True, cancel_futures=True)
@@ -161,18 +171,20 @@ class _Work:
         rows = int(job.trace.prepared.columns.kind.size)
         return rows // BEHIND_SHARE if self._paths[job.run].way == BEHIND else rows
 
-    def _count_all(self, pool: ThreadPoolExecutor, missing: deque[Job], threads: int) -> None:
+    def _count_all(self, submit: Callable[[Job], Future[Counts]], missing: deque[Job], most: int) -> None:
         running: dict[Future[Counts], Job] = {}
         while missing or running:
-            while missing and len(running) <= threads:
+            while missing and len(running) < most:
                 job = missing.popleft()
-                running[pool.submit(self._count, job)] = job
+                running[submit(job)] = job
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 job = running.pop(future)
                 try:
-                    self._held[job.run] = future.result()
-                except HardwareError as error:
+                    found = future.result()
+                except UserError as error:  # hardware that cannot be, as the model says when it is made
                     self._broken[job.run] = str(error)
+                else:
+                    self._keep(job, found)
                 self._ready.add(job.run)
                 missing.extendleft(self._next(job))
                 for group in self._waiting[job.run]:
@@ -199,18 +211,18 @@ class _Work:
     def _count(self, job: Job) -> Counts:
         prepared, path = job.trace.prepared, self._paths[job.run]
         about = job.model, job.machine, job.given
-        try:
-            if path.way == BEHIND:
-                found = count_behind(self._streams[path.after], *about)
-                self._crowd.advance(self._rows(job))
-            elif path.way == NOTING:
-                found, self._streams[job.run] = count_noting(prepared, *about, self._crowd.member(), job.interval)
-            else:
-                found = count(prepared, *about, self._crowd.member(), job.interval)
-        except UserError as error:
-            raise HardwareError(str(error)) from None
-        self.data.add_run(job.run, found, _tariff(job), job.model.parameters)
+        if path.way == BEHIND:
+            found = count_behind(self._streams[path.after], *about)
+            self._crowd.advance(self._rows(job))
+        elif path.way == NOTING:
+            found, self._streams[job.run] = count_noting(prepared, *about, self._crowd.member(), job.interval)
+        else:
+            found = count(prepared, *about, self._crowd.member(), job.interval)
         return found
+
+    def _keep(self, job: Job, found: Counts) -> None:
+        self._held[job.run] = found
+        self.data.add_run(job.run, found, _tariff(job), job.model.parameters)
 
     def _price(self, group: Group) -> None:
         """Price ``group`` if its counts are there."""
@@ -261,10 +273,6 @@ class _Work:
 
 def _tariff(job: Job) -> Tariff:
     return tariff_of(on_machine(job.model, job.machine, job.settings))
-
-
-class HardwareError(Exception):
-    """Hardware that cannot be, as the model says when it is made."""
 
 
 def point_table(group: Group, found: Repriced) -> pl.DataFrame:

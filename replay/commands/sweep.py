@@ -54,6 +54,10 @@ def sweep(
         list[str] | None,
         typer.Option("--price", help="Vary a price: a list, or a range 500:2000:+50.", metavar="NAME=VALUES"),
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(help="Count on the workers of the Dask cluster whose scheduler is there.", metavar="ADDRESS"),
+    ] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Print what would be done, and do nothing.")] = False,
     json: Json = False,
     cache: Cache = True,
@@ -70,7 +74,7 @@ def sweep(
         _show_plan(planned, output, json=json)
         return
     assert output is not None
-    _carry_out(planned, output, json=json)
+    _carry_out(planned, output, cluster, json=json)
 
 
 def _grid(
@@ -99,15 +103,18 @@ def _grid(
     return with_axes(with_axes(grid, "set", pairs("--set", settings)), "price", pairs("--price", prices))
 
 
-def _carry_out(planned: Plan, output: str, *, json: bool) -> None:
+def _carry_out(planned: Plan, output: str, cluster: str | None, *, json: bool) -> None:
+    from contextlib import nullcontext
+
+    from replay.cluster import crew_at
     from replay.commands.status import Status
     from replay.dataset import make_dataset
     from replay.sweeping import carry_out, reasons
 
     data = make_dataset(output)
     try:
-        with Status() as status:
-            left_out = carry_out(planned, data, status)
+        with crew_at(cluster) if cluster else nullcontext() as crew, Status() as status:
+            left_out = carry_out(planned, data, status, crew=crew)
     except KeyboardInterrupt:
         kept = len(planned.digests) - data.missing
         raise shell.GuestFailureError(

@@ -56,8 +56,7 @@ def give_back(m, at, frame):
     hooks.give_back(at.memory, at, frame)
     pmap.give_back(m.pmap, frame)
     if frame < np.uint64(m.direct.size):
-        for vcpu in range(m.probed.size):
-            tlb.drop(m.tlb, np.uint64(vcpu), np.uint64(m.direct[frame]))
+        tlb.drop_everywhere(m.tlb, np.uint64(m.direct[frame]))
 
 
 @helper

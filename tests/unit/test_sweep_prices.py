@@ -17,9 +17,9 @@ from replay.idle import steps_of, wait
 from replay.machine import load_machine
 from replay.price import price
 from replay.reprice import PricePoints, reprice
-from replay.sensitivity import sensitivity
 from replay.tariff import of_document, tariff_of, to_document
 from replay.trace.schema import REQUEST_WRITE, Cause, Kind, Touch, Wake
+from replay.uncertainty import sensitivity
 from replay.waiting import LANES, add_rounded, make_lanes, wait_lanes
 
 

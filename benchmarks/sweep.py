@@ -1,0 +1,122 @@
+"""Sweeps: prices on one count, geometries behind one first-level TLB, two threads against one, what planning takes."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import models
+from benchmarks.result import Result
+from replay.behind import count_behind, count_noting
+from replay.count import count
+from replay.dataset import make_dataset
+from replay.entrants import Entrant
+from replay.grid import Block, Grid
+from replay.machine import load_machine
+from replay.plan import Contestant, Traced, make_plan
+from replay.prepare import Prepared, prepare
+from replay.reprice import PricePoints, reprice
+from replay.sweeping import carry_out
+from tracegen.record import record
+
+ROUNDS = 5
+POINTS = 10_000
+SIZES = [{"stlb.entries": 12 << n} for n in range(16)]
+"""Second-level TLBs of twelve ways."""
+
+
+def results(trace: Path | None = None) -> list[Result]:
+    """Medians of ROUNDS runs on x86-64 pmake, or on ``trace``; what is compared runs in turns."""
+    with tempfile.TemporaryDirectory() as folder:
+        if trace is None:
+            trace = record("pmake", cpu="x86-64", output=Path(folder) / "pmake.arrow").path
+        prepared = prepare(str(trace), use_cache=False)
+        return [_prices(prepared), *_behind(prepared), *_threads(prepared, Path(folder))]
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def _prices(prepared: Prepared) -> Result:
+    """Points that differ in three prices, idle time recomputed at each, both sides, with bounds."""
+    model, machine = models.load("ept"), load_machine("skylake-2017")
+    bare = models.load(model.baseline)
+    ours, beside = ((count(prepared, one, machine), one) for one in (model, bare))
+    names = ("interrupt_delivery", "vm_exit", "walk_reference")
+    names = tuple(name for name in names if name in machine.prices)
+    chance = np.random.default_rng(1)
+    values = chance.uniform(0.5, 2, (POINTS, len(names))) * [machine.prices[name].value for name in names]
+    points = PricePoints(names, values)
+    reprice(ours, beside, machine, PricePoints(names, values[:1]))
+    took = statistics.median(_seconds(lambda: reprice(ours, beside, machine, points)) for _ in range(ROUNDS))
+    return Result(f"{POINTS:,} price points on one count", took, "s", most=0.2)
+
+
+def _behind(prepared: Prepared) -> list[Result]:
+    """Point-records a second of a sweep of second-level TLBs, the count that notes the misses included."""
+    found = []
+    for name in ("native-walk", "ept"):
+        model, machine = models.load(name), load_machine("skylake-2017")
+
+        def separate(model: Any = model, machine: Any = machine) -> None:
+            for given in SIZES:
+                count(prepared, model, machine, given)
+
+        def shared(model: Any = model, machine: Any = machine) -> None:
+            _, stream = count_noting(prepared, model, machine, SIZES[0])
+            for given in SIZES[1:]:
+                count_behind(stream, model, machine, given)
+
+        shared()
+        work = len(SIZES) * prepared.columns.kind.size / 1e9
+        times = [(_seconds(shared), _seconds(separate)) for _ in range(ROUNDS)]
+        reuse, alone = (work / statistics.median(side) for side in zip(*times, strict=True))
+        what = f"{len(SIZES)} second-level TLBs, {name}"
+        found.append(Result(what, reuse, "G point-records/s", "separate replays", alone, least=5.0))
+    return found
+
+
+def _threads(prepared: Prepared, folder: Path) -> list[Result]:
+    """Full replays of a whole sweep, files included, on two threads and on one; and what is not counting."""
+    model, machine = models.load("ept"), load_machine("skylake-2017")
+    entrant = Entrant(model, models.load(model.baseline), machine)
+    sizes = Block(("set.dtlb.entries",), tuple((16 << n,) for n in range(8)))
+    grid = Grid("threads", (), (), blocks=(sizes,))
+    made = 0
+
+    def sweep(threads: int) -> float:
+        nonlocal made
+        made += 1
+        plan = make_plan(grid, [Contestant(Traced("pmake", prepared), entrant)])
+        data = make_dataset(str(folder / f"out{made}"))
+        return _seconds(lambda: carry_out(plan, data, threads=threads))
+
+    times = [(sweep(2), sweep(1)) for _ in range(ROUNDS)]
+    two, one = (statistics.median(side) for side in zip(*times, strict=True))
+    counting = statistics.median(_counting(prepared, entrant, _given(sizes)) for _ in range(ROUNDS))
+    return [
+        Result("16 full replays on two threads, sweeps/s", 1 / two, "1/s", "one thread", 1 / one, least=1.9),
+        Result("of a sweep of full replays on one thread, not counting", max(0.0, 1 - counting / one), "", most=0.05),
+    ]
+
+
+def _counting(prepared: Prepared, entrant: Entrant, points: list[dict[str, Any]]) -> float:
+    """Seconds that the counts of a sweep take by themselves."""
+    return sum(
+        _seconds(lambda g=given, m=model: count(prepared, m, entrant.machine, g))
+        for given in points
+        for model in (entrant.model, entrant.bare)
+    )
+
+
+def _given(block: Block) -> list[dict[str, Any]]:
+    return [{block.names[0].removeprefix("set."): value} for (value,) in block.rows]
