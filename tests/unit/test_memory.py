@@ -75,15 +75,15 @@ def served(counts: Counts) -> int:
         (
             CACHED | {"memory.nodes": 1},
             (
-                "memory.nodes = 1 of memory.cpus_per_node = 1 make 1 CPUs, and the trace has 2 virtual CPUs; give more of "
-                "either"
+                "memory.nodes = 1 of memory.cpus_per_node = 1 make 1 CPUs, and the trace has 2 virtual CPUs; "
+                "give more of either"
             ),
         ),
         (
             CACHED | {"numa.sharing": 200},
             (
-                "numa.sharing = 200 is above numa.trigger = 128: a page that two nodes use alike would count as used by "
-                "one; give at most numa.trigger"
+                "numa.sharing = 200 is above numa.trigger = 128: a page that two nodes use alike would count as "
+                "used by one; give at most numa.trigger"
             ),
         ),
         (
