@@ -13,6 +13,7 @@ from replay.shell import table
 from reports import breakdown, idle
 from reports.breakdown import Document, Part
 from reports.by_vm import by_vm
+from reports.memory import memory
 from reports.numbers import bounds, figure, share
 
 WIDE = 100
@@ -36,6 +37,7 @@ def run_screen(document: Document, width: int) -> Screen:
         _totals(document),
         *by_vm(document),
         *idle.beside_bare(document),
+        *memory(document),
         _services(document),
         "TLB misses are booked to the refill service, other work to whom it is done for.",
         f"What each counter counts, and why it costs that: replay explain {document['model']}",

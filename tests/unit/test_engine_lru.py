@@ -40,7 +40,7 @@ def first_level_misses(held, pairs):
     for row in range(pairs.size):
         now = np.uint64(row) << NOW_SHIFT
         zero = np.uint64(0)
-        at = At(zero, zero, zero, zero, now, zero, np.uint8(0), False, COMPLETED, np.int64(0))
+        at = At(zero, zero, zero, zero, now, zero, np.uint8(0), False, COMPLETED, np.int64(0), zero)
         pair = np.uint64(pairs[row])
         if not tlb.hit(held, at, pair):
             misses += 1
