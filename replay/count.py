@@ -13,7 +13,8 @@ from replay.errors import UserError, unknown
 from replay.idle import Timeline, Watch
 from replay.kernel import KEPT, NEVER, PAYLOADS, REPLACED, REPLACED_REFILL, Engine, count_rows
 from replay.machine import Machine
-from replay.memory.make import make_memory
+from replay.memory.contention import NO_REQUESTS, Requests
+from replay.memory.make import make_memory, requests
 from replay.memory.parameters import on_machine
 from replay.model import NO_REACTION, Model
 from replay.pieces import Interval, count_pieces, interval_ends, interval_of
@@ -64,6 +65,8 @@ class Counts:
     classes: tuple[ServiceClass, ...]
     """Those that the places belong to, in the order of the timeline's."""
     timeline: Timeline
+    requests: Requests = NO_REQUESTS
+    """What CPUs asked of the nodes of the machine's memory, where they wait for it."""
     unfinished: str = ""
     """Why the recorded guest did not finish; empty where it did."""
     synthesized: str = ""
@@ -154,6 +157,7 @@ def tally(
         regions=prepared.regions,
         classes=tuple(ServiceClass(k) for k in classes),
         timeline=watch.timeline,
+        requests=requests(engine.memory, settings),
         unfinished=prepared.unfinished,
         synthesized=prepared.synthesized,
     )

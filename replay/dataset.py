@@ -103,6 +103,11 @@ class Dataset:
         return list(dict.fromkeys(axis for grid in self.grids for axis in grid["axes"]))
 
     @property
+    def left_out(self) -> list[dict[str, Any]]:
+        """What the grids ask for and cannot be: {model, reason} or {points, reason}."""
+        return [one for grid in self.grids for one in grid["left_out"]]
+
+    @property
     def missing(self) -> int:
         """Points that were asked for and are not there yet."""
         return len(self._asked() - self.finished())
@@ -123,7 +128,8 @@ class Dataset:
         order = pl.DataFrame(
             {"point": asked, "order": range(len(asked))}, schema={"point": pl.String, "order": pl.Int64}
         )
-        return found.unique("point").join(order, on="point", how="inner").sort("order").drop("order")
+        here = found.unique("point").join(order, on="point", how="inner").sort("order").drop("order")
+        return here.select(_in_order(here))
 
     def rows(self) -> pl.DataFrame:
         """What each point's cycles are made of: point, side, mechanism, counter, count, cycles, low, high."""
@@ -255,6 +261,18 @@ class Dataset:
     def _damaged(self, name: str, error: Exception) -> UserError:
         what = " ".join(str(error).split())[:100]
         return UserError(f"{self.store.where}/{name}: is damaged ({what}); delete it and {AGAIN}")
+
+
+def _in_order(points: pl.DataFrame) -> list[str]:
+    """Columns of ``points``: what it is, parameters, prices and results; those that no point states are left out."""
+    stated = [name for name in points.columns if name.startswith((SET, PRICE))]
+    others = [name for name in points.columns if name not in stated]
+    first = others.index("fidelity") + 1
+    kept = sorted(
+        (name for name in stated if points[name].null_count() < points.height),
+        key=lambda name: (name.startswith(PRICE), name),
+    )
+    return [*others[:first], *kept, *others[first:]]
 
 
 def machine_document(machine: Machine) -> dict[str, Any]:

@@ -67,14 +67,14 @@ def carry_out(
         work.flush()
     lost = {point for group in work.failed for point in group.digests}
     if lost:
-        data.add_grid(grid_document(plan, [point for point in plan.digests if point not in lost]))
+        data.add_grid(grid_document(plan, [point for point in plan.digests if point not in lost], work.reasons))
     if lost and len(lost) == len(plan.digests):
         raise UserError(work.reasons[0]["reason"])
     return work.reasons
 
 
-def grid_document(plan: Plan, points: list[str]) -> dict[str, Any]:
-    """What a dataset keeps of a plan's grid."""
+def grid_document(plan: Plan, points: list[str], left_out: Iterable[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """What a dataset keeps of a plan's grid: its ``points``, and of what was ``left_out`` how much and why."""
     grid = plan.grid
     contestants = list(
         dict.fromkeys(
@@ -97,7 +97,7 @@ def grid_document(plan: Plan, points: list[str]) -> dict[str, Any]:
         "axes": axes,
         "points": points,
         "runs": len(plan.jobs),
-        "left_out": [dict(one) for one in plan.left_out],
+        "left_out": [dict(one) for one in (*plan.left_out, *left_out)],
     }
 
 

@@ -55,13 +55,13 @@ def tariff_of(model: Model) -> Tariff:
 
 
 def to_document(tariff: Tariff) -> dict[str, Any]:
-    """``tariff`` as JSON holds it: costs as primitive -> how many times."""
+    """``tariff`` as JSON holds it: costs as pairs of a primitive and how many times, in the order they are added up."""
     return {
         **{field: getattr(tariff, field) for field in ("name", "baseline", "incorrect")},
         "counters": list(tariff.counters),
         "mechanisms": dict(tariff.mechanisms),
         "meanings": dict(tariff.meanings),
-        "costs": {counter: dict(cost.terms) for counter, cost in tariff.costs.items()},
+        "costs": {counter: [list(term) for term in cost.terms] for counter, cost in tariff.costs.items()},
         "fidelity": dict(tariff.fidelity),
         "rules": {architecture: list(rules) for architecture, rules in tariff.rules.items()},
     }
@@ -75,7 +75,9 @@ def of_document(document: Mapping[str, Any]) -> Tariff:
         counters=tuple(document["counters"]),
         mechanisms=document["mechanisms"],
         meanings=document["meanings"],
-        costs={counter: Cost(tuple(terms.items())) for counter, terms in document["costs"].items()},
+        costs={
+            counter: Cost(tuple((name, times) for name, times in terms)) for counter, terms in document["costs"].items()
+        },
         fidelity=document["fidelity"],
         rules={architecture: tuple(rules) for architecture, rules in document["rules"].items()},
         incorrect=document["incorrect"],

@@ -106,6 +106,7 @@ SHARED = {
             "graph",
             "kv",
             "lmbench",
+            "nfs",
             "pointer-chase",
             "raytrace",
             "ttcp",

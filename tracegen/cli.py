@@ -145,7 +145,7 @@ SkipToMark = Annotated[
         "tracegen run gups --pages large --cpu x86-64",
         "tracegen run my.elf 1000",
         "tracegen run ttcp --vms 2 --latency 20us -o session",
-        'tracegen run --vm "background=yes vcpus=2 web role=server" --vm "web role=client" -o session',
+        'tracegen run --vm "vcpus=2 web" --vm "memory=32M web" -o session',
         "tracegen run gups --skip-to-mark measured --window 1000000",
         "tracegen run --from booted.snap -o radix.arrow",
     ),

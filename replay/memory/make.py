@@ -11,8 +11,9 @@ from replay.errors import UserError
 from replay.hw import caches, walk_caches
 from replay.memory import cached, policy
 from replay.memory.cached import NOWHERE, Cached
+from replay.memory.contention import NO_REQUESTS, Requests
 from replay.memory.hooks import Flat
-from replay.memory.parameters import BLOCKED, CACHES, FIRST_TOUCH, ROUND_ROBIN
+from replay.memory.parameters import BLOCKED, CACHES, CONTENTION, FIRST_TOUCH, ROUND_ROBIN
 from replay.memory.policy import Policy
 from replay.mmu import frames
 from replay.mmu.frames import Frames
@@ -155,3 +156,11 @@ def layout(count: int, memory: int, nodes: int, how: str) -> np.ndarray:
         np.uint8
     )
     return held
+
+
+def requests(memory: Flat | Cached, settings: Mapping[str, Any]) -> Requests:
+    """What CPUs asked of nodes by now, where ``settings`` let them wait for it."""
+    if not isinstance(memory, Cached) or not settings[CONTENTION]:
+        return NO_REQUESTS
+    shape = int(memory.windows), memory.node.size, int(memory.nodes)
+    return Requests(memory.served.reshape(shape), memory.node, int(memory.window))

@@ -20,6 +20,9 @@ from replay.errors import UserError
 from replay.handmade import Script
 from replay.machine import load_machine
 from replay.trace.schema import Cause, Kind, Sensitive
+from reports import bars
+from reports.catalogue import catalogue
+from reports.page import page
 from reports.result import labels
 from reports.static import FORMATS
 
@@ -99,14 +102,32 @@ def test_a_timeline_is_chrome_s_format(folder: Path, outcome: Outcome) -> None:
 
 def test_runs_are_named_by_what_tells_them_apart(outcome: Outcome, folder: Path) -> None:
     """Names are as short as can be: the model, and what differs, a number where nothing does."""
-    (first,), _ = read([folder])
+    (first,) = read([folder]).results
     other = {**outcome.document, "settings": {**outcome.document["settings"], "tlb.entries": 8}}
     results.save(str(folder.parent / "other"), outcome._replace(document=other))
-    (second,), _ = read([folder.parent / "other"])
+    (second,) = read([folder.parent / "other"]).results
 
     assert ["disco"] == labels([first])
     assert ["disco, tlb.entries = 64", "disco, tlb.entries = 8"] == labels([first, second])
     assert ["disco, 1", "disco, 2"] == labels([first, first])
+
+
+def test_a_study_is_a_section(folder: Path, outcome: Outcome) -> None:
+    """Every published value of a study's folder stands in the text beside ours, and in the page, which draws it."""
+    figure = bars.read(catalogue()["disco-fig5"])
+    values = bars.figure_table(figure, [outcome.document] * len(figure.bars))
+    studies = folder.parent / "studies"
+    studies.mkdir()
+    (studies / "disco-fig5.json").write_text(json.dumps(values))
+    text = made(studies, Format.MD).decode()
+    shown = page(read([studies]), "").replace("\n", "")
+
+    published = sum(len(bar.published) + 1 for bar in figure.bars)
+    assert published == sum(text.count(f"\n| {bar.group}, {bar.title} |") for bar in figure.bars)
+    assert published == sum(shown.count(f">{bar.group}, {bar.title}</th>") for bar in figure.bars)
+    assert "data-chart='study-0'" in shown
+    with pytest.raises(UserError, match="holds studies, which --format csv does not show"):
+        made(studies, Format.CSV)
 
 
 def test_every_format_has_a_maker() -> None:

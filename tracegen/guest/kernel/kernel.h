@@ -122,6 +122,7 @@ i64 file_select(u64 at, i64 ticks);
 
 // net.c
 void net_init(void);
+void net_finish(void);
 void net_interrupt(void);
 void net_tick(u64 tick);
 int net_may_wake(void);

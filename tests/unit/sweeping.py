@@ -1,0 +1,87 @@
+"""A small trace in a file, a grid over it, and a process that is killed while it sweeps."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from replay.behind import count_behind, count_noting
+from replay.dataset import make_dataset
+from replay.grid import Block, Grid
+from replay.handmade import DIRECT_MAP, Script, handmade_meta
+from replay.plan import Plan
+from replay.sweeping import carry_out
+from replay.trace.container import TraceFile
+from replay.trace.schema import COLUMNS, Kind, Segment
+
+SIZES = tuple((12 << n,) for n in range(8))
+GRID = (
+    Block(("set.stlb.entries",), SIZES),
+    Block(("set.tlb.tagged",), ((0,), (1,))),
+    Block(("price.stlb_hit", "price.walk_reference"), ((7, 20), (9, 30))),
+)
+
+
+def trace_file(path: Path) -> Path:
+    """A guest of two spaces, written to ``path``."""
+    chance, script = random.Random(1), Script(handmade_meta(architecture="x86-64"))
+    pages = [script.page(vpn, space) for space in (1, 2) for vpn in range(90)]
+    pages += [script.page(DIRECT_MAP + frame, 0, Segment.MAPPED) for frame in range(20)]
+    for _ in range(40):
+        script.row(Kind.BASE_SWITCH, chance.choice((1, 2)))
+        for _ in range(200):
+            script.row(Kind.LOAD8, chance.choice(pages), n=3)
+    table = np.array([tuple(row) for row in [*script.rows, (Kind.END, 0, 0, 0, 0)]], np.int64)
+    file = TraceFile(path, script.meta)
+    columns = enumerate(("kind", "ctx", "info", "page", "n"))
+    file.write({name: table[:, at].astype(COLUMNS[name]) for at, name in columns})
+    file.commit({"complete": True})
+    return path
+
+
+def grid_over(trace: Path, models: tuple[str, ...] = ("ept",)) -> Grid:
+    """Second-level TLBs with and without tags, at two prices each."""
+    return Grid("small", (str(trace),), models, blocks=GRID)
+
+
+def load_kernels(plan: Plan) -> None:
+    """Compile or load what counting takes, and nothing that does not survive a fork."""
+    for model in {group.ours.model.name: group.ours for group in plan.groups} | {
+        group.bare.model.name: group.bare for group in plan.groups
+    }:
+        job = next(job for job in plan.jobs.values() if job.model.name == model)
+        _, stream = count_noting(job.trace.prepared, job.model, job.machine, job.given)
+        count_behind(stream, job.model, job.machine, job.given)
+
+
+def kill_at_random(plan: Plan, folder: str, kills: int, longest: float) -> int:
+    """Sweep into ``folder`` in a process that is killed, ``kills`` times; how many ended before they were."""
+    chance, early = random.Random(7), 0
+    for _ in range(kills):
+        child = os.fork()
+        if child == 0:
+            carry_out(plan, make_dataset(folder), threads=2)
+            os._exit(0)
+        time.sleep(chance.uniform(0, longest))
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+        early += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    return early
+
+
+if __name__ == "__main__":
+    from replay import api
+
+    trace, folder, kills = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    planned = api.plan(grid_over(trace))
+    load_kernels(planned)
+    began = time.monotonic()
+    kill_at_random(planned, folder, kills, 0.4)
+    print(time.monotonic() - began)
