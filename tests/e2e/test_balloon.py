@@ -22,14 +22,14 @@ USES = {Kind.ZEROED, Kind.FILLED, Kind.FREED, Kind.TABLE_ALLOC}
 def boot(cpu: str, vcpus: int, balloon: str) -> Any:
     """A guest of 8 MB with a few clients of a file server, whose host asks for pages as ``balloon`` says."""
     words = options(balloon=balloon)
-    sizes = {"clients": 3, "requests": 60}
+    sizes = {"clients": 3, "requests": 90}
     return workload_boot("dbench", sizes, cpu, vcpus=vcpus, options=words, memory_bytes=8 * MEBI)
 
 
 @pytest.fixture(scope="module", params=[("mips64", 1), ("mips64", 8), ("x86-64", 1), ("x86-64", 8)], ids=str)
 def recorded(request: pytest.FixtureRequest) -> Recorded:
     """The events of a run whose host wants 1200 pages for a while, and 100 from then on."""
-    return record_events(boot(*request.param, "2:1200,12:100").machine())
+    return record_events(boot(*request.param, "1:1200,6:100").machine())
 
 
 def test_the_host_gets_what_it_asks_for(recorded: Recorded) -> None:
@@ -69,7 +69,7 @@ def test_what_the_host_has_is_not_used(recorded: Recorded) -> None:
 @pytest.mark.parametrize("cpu", build.CPUS)
 def test_the_answer_is_the_same(cpu: str) -> None:
     """A workload says with a balloon what it says without one."""
-    with_balloon, without = (boot(cpu, 1, balloon).machine().run() for balloon in ("2:1200,12:100", ""))
+    with_balloon, without = (boot(cpu, 1, balloon).machine().run() for balloon in ("1:1200,6:100", ""))
 
     assert (0, without.console) == (with_balloon.status, with_balloon.console)
     assert with_balloon.instructions != without.instructions
