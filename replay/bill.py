@@ -32,13 +32,13 @@ def bill(
 ) -> dict[str, Any]:
     """Each of ``priced`` in the unit it is ``stated`` in, with the cycles in one of that, and costs on both ``sides``.
 
-    A primitive that no price set states is in cycles.
+    A primitive that no price set states follows from others and from counts, and is in cycles.
     """
     records = [(stated.get(name, record), name in stated) for name, record in priced.items()]
     return {
         "clock_hz": machine.clock_hz,
         "price_set": machine.price_set,
-        "prices": [asdict(r) | {"cycles": machine.factor(r.unit) if own else 1.0} for r, own in records],
+        "prices": [asdict(r) | {"cycles": machine.factor(r.unit) if own else 1.0, "stated": own} for r, own in records],
         "costs": {
             side: {counter: [list(term) for term in cost.terms] for counter, cost in model.priced.items()}
             for side, model in sides.items()

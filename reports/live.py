@@ -32,12 +32,15 @@ def live(results: Sequence[Result], names: Sequence[str], stated: Records) -> di
     ``stated`` are records of machines as nobody changed them; others are taken from the results.
     """
     whole = sum(_numbers(result) for result in results) <= MOST_AMOUNTS
-    machines = {**_machines(results), **stated}
+    machines = _machines(results)
+    for machine, records in stated.items():
+        there = {record["name"] for record in records}
+        machines[machine] = [*records, *(r for r in machines.get(machine, ()) if r["name"] not in there)]
     traces: dict[str, Any] = {}
     runs = []
     for result, name in zip(results, names, strict=True):
         document, trace = result.document, result.document["trace"]["digest"]
-        if whole and result.moments and not document["idle"]["as_recorded"]:
+        if whole and result.moments and not document["idle"]["as_recorded"] and "vms" not in document:
             traces.setdefault(trace, {name: list(column) for name, column in result.moments.items()})
         known = {record["name"]: record["value"] for record in machines[document["machine"]]}
         own = {price: value for price, value in given(document).items() if value != known[price]}
@@ -74,13 +77,13 @@ def _run(result: Result, name: str, *, stretched: bool) -> dict[str, Any]:
         side: {
             "rows": [_row(row) for row in document[rows]],
             "costs": document["bill"]["costs"][side],
-            "idle": waits[side] | {"low": waits[side]["value"], "high": waits[side]["value"]},
+            "idle": None if "vms" in document else waits[side] | dict.fromkeys(("low", "high"), waits[side]["value"]),
             "amounts": amounts(result, side, stretched=stretched),
         }
         for side, rows in SIDES.items()
     }
     for side in sides.values():
-        side["rows"] += _without_idle(side)
+        side["rows"] += _without_idle(side) if side["idle"] else []
     return {
         "name": name,
         "model_name": document["model"],
@@ -97,6 +100,16 @@ def _run(result: Result, name: str, *, stretched: bool) -> dict[str, Any]:
         "timeline": timeline(result),
         **sides,
     }
+
+
+def fixed(document: Document) -> list[str]:
+    """What of a run stays as it was, whatever price is moved."""
+    costs = document["bill"]["costs"]["model"]
+    used = {term[0] for terms in costs.values() for term in terms}
+    follow = [r["name"] for r in document["bill"]["prices"] if not r["stated"] and r["name"] in used]
+    waits = ["idle time of its virtual machines"] if "vms" in document else []
+    waits += [f"idle time ({document['idle']['as_recorded']})"] if document["idle"]["as_recorded"] else []
+    return waits + [name for name in follow if name != "device_unit"]
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:

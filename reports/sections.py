@@ -9,6 +9,7 @@ from typing import Any
 from reports.breakdown import Document, is_bare
 from reports.charge import trace_words
 from reports.lines import Line
+from reports.live import fixed
 from reports.result import Result
 from reports.tables import Column, live, table
 
@@ -83,10 +84,12 @@ def run_section(
         f"<details class='run' id='run-{at}'{' open' if opened else ''}><summary><h3>{escape(name)}</h3>"
         f"<span class='inline'>{live(f'{at}/overhead')} times bare hardware</span></summary>"
         f"<p class='settings'>{escape(settings)}</p>"
+        + (f"<p>Fixed, whatever price is moved: {escape(', '.join(fixed(document)))}.</p>" if fixed(document) else "")
         + (f"<p>{escape(document['fidelity'])}, by these rules:</p><ul>{rules}</ul>" if rules else "")
         + chart
         + _mechanisms(at, name, lines)
         + _services(at, name, document)
+        + _footprint(at, name, document)
         + _unpriced(at, name, result)
         + "</details>"
     )
@@ -135,6 +138,26 @@ def _services(at: int, name: str, document: Document) -> str:
         for line in sorted(document["services"], key=lambda line: -line["cycles"])
     ]
     return table(f"services-{at}", f"Services of the guest under {name}, idle time left out", columns, rows)
+
+
+def _footprint(at: int, name: str, document: Document) -> str:
+    """Pages at the end by virtual machine and by what they hold, and the machine pages behind them."""
+    rows = document.get("footprint", [])
+    last = [row for row in rows if row["interval"] == rows[-1]["interval"]]
+    if not last:
+        return ""
+    columns = [
+        Column("class", "pages"),
+        Column("vm", "VM", number=True),
+        Column("virtual", "virtual", number=True),
+        Column("machine", "machine", number=True),
+    ]
+    made = [
+        {"class": escape(str(row["class"])), "vm": "" if row["vm"] is None else str(row["vm"])}
+        | {field: f"{row[field]:,}" for field in ("virtual", "machine")}
+        for row in last
+    ]
+    return table(f"footprint-{at}", f"Footprint under {name} at the end, in pages", columns, made)
 
 
 def _unpriced(at: int, name: str, result: Result) -> str:

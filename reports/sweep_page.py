@@ -28,12 +28,24 @@ def live_sweep(sweep: Sweep) -> dict[str, Any]:
                 "bare": runs[point["bare"]],
                 "machine": point["machine"],
                 "at": [point[axis] for axis in sweep.axes],
-                "idle": [point["idle"], point["native_idle"]],
+                "fixed": _fixed(sweep, point),
                 "given": stated(point),
             }
             for point in sweep.points
         ],
     }
+
+
+def _fixed(sweep: Sweep, point: Mapping[str, Any]) -> list[float]:
+    """Cycles of a point, and of its bare machine, that no price moves: idle time and what follows from counts."""
+    records = {record["name"]: record for record in sweep.machines[point["machine"]] if record["stated"]}
+    prices = {name: stated(point).get(name, r["value"]) * r["cycles"] for name, r in records.items()}
+    found = []
+    for cycles, run in (("cycles", "run"), ("native", "bare")):
+        parts = (part for part in sweep.spent[point[run]].values())
+        moved = sum(n * prices[name] for part in parts for name, n in part.items() if name in prices)
+        found.append(point[cycles] - moved)
+    return found
 
 
 def stated(point: Mapping[str, Any]) -> dict[str, float]:

@@ -243,7 +243,6 @@ class Syscall(IntEnum):
     RECVFROM = 56  # (descriptor, message) -> bytes that came, of which the buffer has as many as it takes
     SHUTDOWN = 57  # (descriptor) -> 0; the peer reads what was written, then the end; reading goes on
     STATION = 58  # (0) -> this machine's number in the network, from 1; (1) -> how many machines there are
-    MOUNT = 59  # (station, port): names that begin with /net are those of the server there
 
 
 SELECT_WORDS = 2

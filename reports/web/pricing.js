@@ -60,8 +60,9 @@ const Pricing = (() => {
   }
 
   // Idle time of one side in device-time units: at the value, low and high of each price, and its extremes.
+  // That of several virtual machines is each one's own, and null here.
   function idleOf(side, moments, prices, unit) {
-    if (!moments || !side.amounts) return side.idle;
+    if (!moments || !side.idle) return side.idle;
     const busy = KINDS.map(() => new Float64Array(moments.kind.length));
     for (const [name, spent] of Object.entries(side.amounts)) {
       for (let k = 0; k < 3; k++) {
@@ -83,14 +84,15 @@ const Pricing = (() => {
     for (const row of side.rows) {
       const waits = row.counter === "idle";
       const cost = costOf(side.costs[row.counter], row.class, prices);
-      const ticks = waits ? [idle.value, idle.low, idle.high] : [row.count, row.count, row.count];
+      const ticks = waits && idle ? [idle.value, idle.low, idle.high] : [row.count, row.count, row.count];
       if (!ticks.some((n) => n)) continue;
       const [cycles, low, high] = ticks.map((n, k) => Exact.product(n, cost[k]));
       rows.push({ ...row, count: ticks[0], price: cost[0], cycles, low, high });
     }
     settle(rows);
-    const spending = { amounts: side.amounts, waited: [idle.least * unit, idle.most * unit], vcpus };
-    return { rows, idle, spending, total: total(rows), busy: total(rows.filter((row) => row.counter !== "idle")) };
+    const [all, busy] = [total(rows), total(rows.filter((row) => row.counter !== "idle"))];
+    const waited = idle ? [idle.least * unit, idle.most * unit] : [all.cycles - busy.cycles, all.cycles - busy.cycles];
+    return { rows, idle, spending: { amounts: side.amounts, waited, vcpus }, total: all, busy };
   }
 
   function total(rows) {

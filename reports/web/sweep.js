@@ -7,21 +7,21 @@ const Sweep = (() => {
 
   const sum = (spent, prices) => {
     let cycles = 0;
-    for (const [name, n] of Object.entries(spent)) cycles += n * prices[name][0];
+    for (const [name, n] of Object.entries(spent)) cycles += name in prices ? n * prices[name][0] : 0;
     return cycles;
   };
 
-  // Cycles and ratio of each point; idle time is the point's own.
+  // Cycles and ratio of each point; what no price moves is the point's own.
   function price(sweep, machines, given) {
     const tables = new Map();
     return sweep.points.map((point) => {
       const own = { ...given[point.machine], ...point.given };
       const key = point.machine + JSON.stringify(own);
-      if (!tables.has(key)) tables.set(key, Pricing.inCycles(machines[point.machine].records, own));
+      const movable = machines[point.machine].records.filter((record) => record.stated);
+      if (!tables.has(key)) tables.set(key, Pricing.inCycles(movable, own));
       const prices = tables.get(key);
-      const unit = prices.device_unit[0];
       const [cycles, native] = [point.run, point.bare].map((run, side) =>
-        Object.values(sweep.runs[run]).reduce((all, spent) => all + sum(spent, prices), point.idle[side] * unit));
+        Object.values(sweep.runs[run]).reduce((all, spent) => all + sum(spent, prices), point.fixed[side]));
       return { cycles, native, overhead: native ? cycles / native : 1 };
     });
   }

@@ -27,13 +27,13 @@ def points(driver: Any) -> list[dict[str, float]]:
 
 
 def test_points_cost_what_the_sweep_says(driver: Any, page: Path, swept: Path) -> None:
-    """At the stated prices each point has the cycles of the sweep, but for the rounding of its rows."""
+    """At the stated prices each point has the cycles of the sweep."""
     opened(driver, page)
 
     rows = open_dataset(str(swept)).points().to_dicts()
     found = points(driver)
-    assert [row["cycles"] for row in rows] == pytest.approx([point["cycles"] for point in found], abs=20)
-    assert [row["native"] for row in rows] == pytest.approx([point["native"] for point in found], abs=20)
+    assert [row["cycles"] for row in rows] == pytest.approx([point["cycles"] for point in found], rel=1e-12)
+    assert [row["native"] for row in rows] == pytest.approx([point["native"] for point in found], rel=1e-12)
     assert [] == complaints(driver)
 
 

@@ -23,7 +23,6 @@ LEVEL_SHIFT = 12
 """Of an ENTRY row's ``info``."""
 CROSSINGS = (Kind.SERVICE_ENTER, Kind.SERVICE_EXIT, Kind.RETURN, Kind.THREAD_SWITCH, Kind.THREAD_SPACE)
 
-
 Boot = Callable[..., Any]
 Run = Any
 

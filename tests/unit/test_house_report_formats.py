@@ -210,8 +210,8 @@ def test_files_that_cannot_be_written(folder: Path, name: str, message: str) -> 
 def test_a_comparison_that_is_kept_is_the_one_that_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`replay compare -o` prints the documents that it prints without, and a report shows every model as a run."""
     script = Script()
-    for page in range(5):
-        script.row(Kind.LOAD8, script.user(4 + page), n=100)
+    for number in range(5):
+        script.row(Kind.LOAD8, script.user(4 + number), n=100)
     rows = [*script.rows, (Kind.END, 0, 0, 0, 1)]
     file = TraceFile(tmp_path / "t.arrow", script.meta)
     file.write({name: np.array([row[at] for row in rows], COLUMNS[name]) for at, name in enumerate(ROW)})
