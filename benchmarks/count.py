@@ -26,6 +26,7 @@ from replay.count import make_engine, settle
 from replay.errors import UserError
 from replay.kernel import count_rows
 from replay.machine import load_machine
+from replay.memory.parameters import on_machine
 from replay.prepare import Prepared, prepare
 from tracegen.record import record
 
@@ -35,6 +36,8 @@ TRACES = (("pmake", "mips64"), ("radix", "mips64"), ("gups", "mips64"), ("pmake"
 """Workloads and the CPUs that they are recorded on."""
 LEAST = {"pmake": 0.9, "radix": 0.9}
 """Workload -> speed over C's that the kernel is to reach; hostile-locality traces are reported, not bounded."""
+CACHED = ("flash-1997", "flash-1997-numa")
+"""The same machine, without caches and with them."""
 WALKERS = ("ept", "native-walk", "shadow")
 """Twins whose hardware walks page tables: those that an x86-64 trace is counted under."""
 
@@ -82,10 +85,11 @@ def lengths(name: str, state: Any) -> tuple[int, ...]:
     return (state.mmu.frames.spaces.size,) if name == "ept" else ()
 
 
-def twins(name: str, prepared: Prepared, functions: dict[str, Any]) -> dict[str, Run]:
+def twins(name: str, prepared: Prepared, functions: dict[str, Any], machine: str = "") -> dict[str, Run]:
     """Ways to count by name, numba's first: each makes a fresh state, walks the trace, returns (seconds, counts)."""
-    model = models.load(name)
-    settings = settle(model, load_machine(model.machine[prepared.meta.architecture]), prepared.meta, {})
+    hardware = load_machine(machine or models.load(name).machine[prepared.meta.architecture])
+    model = on_machine(models.load(name), hardware, {})
+    settings = settle(model, hardware, prepared.meta, {})
     rows = prepared.columns.kind.size
 
     def fresh() -> tuple[Any, Any]:
@@ -149,6 +153,20 @@ def against_hardware(workload: str, cpu: str, prepared: Prepared) -> Iterator[Re
             yield Result(what, speed[name] / 1e6, "M rows/s", peer, speed[peer] / 1e6)
 
 
+def against_flat(prepared: Prepared) -> Iterator[Result]:
+    """Rows per second with caches, beside the same model without."""
+    for name in ("native", "disco"):
+        seconds: dict[str, list[float]] = {machine: [] for machine in CACHED}
+        ways = {machine: twins(name, prepared, {}, machine)["numba"] for machine in CACHED}
+        for _ in range(ROUNDS + 1):
+            for machine, run in ways.items():
+                seconds[machine].append(run()[0])
+        flat, cached = (
+            prepared.columns.kind.size / statistics.median(seconds[machine][1:]) / 1e6 for machine in CACHED
+        )
+        yield Result(f"count pmake under {name} with caches", cached, "M rows/s", "without caches", flat)
+
+
 def results() -> list[Result]:
     """Rows per second of models on each trace, beside C's and, on the x86-64 one, beside the bare machine's."""
     found: list[Result] = []
@@ -158,6 +176,8 @@ def results() -> list[Result]:
             trace = record(workload, cpu=cpu, output=folder / f"{workload}-{cpu}.arrow").path
             prepared = prepare(str(trace), use_cache=False)
             found += against_c(workload, cpu, prepared, folder)
+            if (workload, cpu) == ("pmake", "mips64"):
+                found += against_flat(prepared)
             if cpu == "x86-64":
                 found += against_hardware(workload, cpu, prepared)
     return found
