@@ -1,7 +1,7 @@
 """Charge one recorded guest to virtualization designs.
 
-``load``, ``run``, ``compare``, ``sweep``, ``sensitivity`` and ``results`` are the Python API, see ``replay.api``; nothing
-heavy is imported before one of them is used.  No module of this package may be called like one of them.
+``load``, ``run``, ``compare``, ``sweep``, ``sensitivity`` and ``results`` are the Python API, see ``replay.api``;
+nothing heavy is imported before one of them is used.  No module of this package may be called like one of them.
 """
 
 from __future__ import annotations
