@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DEMO   := build/demo
 JOBS   ?= 2# test files that run side by side, each whole in one process of up to 5 GB
 
-.PHONY: help demo test soak lint bench docs workloads studies oracles lock clean
+.PHONY: help demo report test soak lint bench docs workloads studies oracles lock clean
 .DELETE_ON_ERROR:
 
 help: ## say what can be made
@@ -19,6 +19,15 @@ demo: $(VENV)/.project ## run pmake on the emulated machine, then put Disco's co
 	$(BIN)/replay info $(DEMO)/pmake.arrow
 	$(BIN)/replay compare $(DEMO)/pmake.arrow
 	$(BIN)/replay run $(DEMO)/pmake.arrow --model disco --by service
+
+report: $(VENV)/.project ## make an example page: pmake under three models, which its sliders charge again
+	@mkdir -p $(DEMO)
+	test -e $(DEMO)/pmake.arrow || $(BIN)/tracegen run pmake -o $(DEMO)/pmake.arrow
+	rm -rf $(DEMO)/runs
+	for model in native disco trap-emulate; do \
+		$(BIN)/replay run $(DEMO)/pmake.arrow --model $$model --interval 1000000 -o $(DEMO)/runs/$$model >$(DEMO)/$$model.txt || exit 1; \
+	done
+	$(BIN)/replay report $(DEMO)/runs/* -o $(DEMO)/report.html
 
 test: $(VENV)/.tools $(VENV)/.project ## run the tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)

@@ -1,4 +1,4 @@
-"""Disco, uniprocessor core: trap and emulate below an almost unmodified MIPS kernel, software TLB over a pmap.
+"""Disco: trap and emulate below an almost unmodified MIPS kernel, software TLB over a pmap.
 
 Mechanism     User code runs in user mode, the guest kernel in supervisor mode, the monitor in kernel mode.  Every
               exception of the guest enters the monitor, which re-delivers it; every privileged instruction traps and
@@ -13,12 +13,12 @@ Mechanism     User code runs in user mode, the guest kernel in supervisor mode, 
               paper's IRIX was, the kernel is patched: accesses to privileged registers that have no other effect are
               loads and stores of a special page (``hal``); it asks the monitor for zeroed pages instead of zeroing
               them, tells it which pages it freed, so that their machine pages are given back, and idles with ``wait``.
+              Disks are copy-on-write: VMs share what they read of one base image (``replay.memory.disks``).
 Not modelled  A TLB entry for the special page: it is taken to lie beside the exception vectors, whose entry every
-              access to it needs anyway.  Special device drivers; copy-on-write disks and memory sharing; placement,
-              migration and replication; several virtual CPUs at once (how many share a CPU changes nothing beyond
-              whether any do, and one that waits keeps its turn).  The root of the page table is not looked up.  A guest
-              that empties its TLB entry by entry leaves the second level as it is, whose spaces are never renamed.
-              Waits for the timer are the recording's.
+              access to it needs anyway.  Special device drivers; the virtual subnet's remapping; the time that a mapped
+              block saves its reader.  A CPU's second-level TLB is all its VCPUs'; one with ``vcpus_per_cpu`` waits
+              without giving its turn away.  The root of the page table is not looked up.  A guest that empties its TLB
+              entry by entry leaves the second level as it is, whose spaces are never renamed.
 Also called   world switch, VM exit (a trap into the monitor); shadow TLB, L2TLB (second-level software TLB).
 References    Bugnion, Devine, Rosenblum, "Disco: running commodity operating systems on scalable multiprocessors",
               SOSP 1997: sections 4.2.1 (CPU), 4.2.2 (pmap, second-level TLB, flush), 4.3 (HAL, monitor calls), Table 2.
@@ -39,38 +39,27 @@ from replay.hw import sets, tlb
 from replay.hw.sets import Sets
 from replay.hw.tlb import Tlb
 from replay.jit import inline
-from replay.kernel import INVOCATIONS, KEPT, NEVER, add, bind, in_refill, tick
-from replay.mmu import l2tlb, levels, pmap
+from replay.kernel import INVOCATIONS, KEPT, add, bind, in_refill, tick
+from replay.memory import disks
+from replay.memory.disks import Disks
+from replay.memory.footprint import Footprint
+from replay.mmu import l2tlb, levels, pmap, software_tlb
 from replay.mmu.pmap import Pmap
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared
-from replay.records import Parameter
-from replay.trace.schema import TLB_INDEX, TLB_RANDOM, Kind, Mode, Segment, Sensitive, ServiceClass
+from replay.sched import slices
+from replay.trace.schema import Kind, Mode, Segment, Sensitive, ServiceClass
 
 # -- parameters -------------------------------------------------------------------------------------------------------
 
-PARAMETERS = (
-    *tlb.PARAMETERS,
-    *l2tlb.PARAMETERS,
-    Parameter("hal", 1, "count", 0, 1, "assumed", "1: privileged registers in a special page; 0: every access traps"),
-    Parameter(
-        "vcpus_per_cpu", 1, "count", 1, 64, "assumed", "virtual CPUs that share the CPU; the TLB is flushed if > 1"
-    ),
-    Parameter(
-        "quantum", 4_000_000, "instructions", 1000, 2**40, "assumed", "between VCPU switches; 10 ms at 400 MHz, CPI 1"
-    ),
-)
+PARAMETERS = (*tlb.PARAMETERS, *l2tlb.PARAMETERS, *hal.PARAMETERS, *disks.PARAMETERS, *slices.PARAMETERS)
 
 # -- events -----------------------------------------------------------------------------------------------------------
 
 # By mechanism; where the paper's Table 2 has a column for one, it is called after that.
 EVENTS = {
     "second-level software TLB": {"l2tlb_hit": "TLB misses that the second-level software TLB serves"},
-    "TLB misses forwarded": {
-        "refill_forwarded": "TLB misses forwarded to the guest's refill handler",
-        "nested_forwarded": "misses on a page of the guest's page table, forwarded to its nested handler",
-        "refill_instruction": "instructions that the guest's refill handlers retire when re-entered",
-    },
+    "TLB misses forwarded": reentry.EVENTS,
     "exceptions re-delivered": {
         "interrupt": "interrupts re-delivered to the guest",
         "fault": "page faults re-delivered to the guest",
@@ -82,20 +71,13 @@ EVENTS = {
         "tlb_probe_emulation": "TLB probes emulated",
         "tlb_read_emulation": "TLB reads emulated",
     },
-    "other privileged": {
-        "mfc0_emulation": "reads of coprocessor 0 registers trapped and emulated",
-        "mtc0_emulation": "writes of coprocessor 0 registers trapped and emulated",
-        "eret_emulation": "returns from exception emulated",
-        "wait_emulation": "waits for an interrupt emulated",
-        "cache_emulation": "cache instructions emulated",
-        "other_emulation": "other privileged instructions emulated",
-    },
-    "registers in memory": {"hal_access": "loads and stores of the special page, in place of privileged accesses"},
+    **hal.EVENTS,
     "monitor calls and pages": {
         "zeroed_page_call": "monitor calls for a zeroed page",
         "freed_page_call": "monitor calls that free a page",
         "page_allocation": "machine pages allocated at a frame's first mapping",
     },
+    **disks.EVENTS,
     "kernel TLB faults": {"kernel_tlb_fault": "misses on the guest kernel's unmapped segments, served from the pmap"},
     "device emulation": {"programmed_io": "loads and stores to device registers trapped"},
     "interrupts of virtual CPUs": {"ipi_posted": "interrupts to another virtual CPU, posted to it"},
@@ -115,7 +97,7 @@ RETURNS, WAITS = (Sensitive.ERET, Sensitive.IRET, Sensitive.SYSRET), (Sensitive.
 NAMED = (*hal.READS, *hal.WRITES, *TLB_WRITES, *RETURNS, *WAITS, *model.PORT_INSTRUCTIONS)
 
 REACTIONS = (
-    Row((Access.HIT,), Reaction.DIRECT, may=("vcpu_switch",)),
+    Row((Access.HIT,), Reaction.DIRECT, may=("vcpu_switch", "copy_on_write", "page_claimed")),
     Row((Access.MISS,), Reaction.TRAPPED, may=REFILLING),
     Row((Access.UNMAPPED,), Reaction.TRAPPED, may=("kernel_tlb_fault", "page_allocation")),
     Row((Access.DEVICE,), Reaction.TRAPPED, may=("programmed_io",)),
@@ -140,11 +122,13 @@ REACTIONS = (
     Row((Kind.TLB_PROBE, *model.INVALIDATIONS), Reaction.TRAPPED),
     Row((*model.TABLE_CHANGES, *model.SPACES), Reaction.DIRECT),
     Row((Kind.ZEROED,), Reaction.HYPERCALL, may=("zeroed_page_call",)),
-    Row((Kind.FREED,), Reaction.HYPERCALL, "freed_page_call"),
+    Row((Kind.FREED, Kind.BALLOON_OUT), Reaction.HYPERCALL, "freed_page_call"),
     Row((Kind.IPI_SEND,), Reaction.TRAPPED, "ipi_posted"),
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
     Row((Kind.PORT,), Reaction.TRAPPED, "programmed_io"),
-    Row((*model.DEVICES, *model.SERVICES, *model.THREADS, Kind.FILLED, Kind.HASHED, *model.MARKS), Reaction.DIRECT),
+    Row((*model.DEVICES, *model.SERVICES, *model.THREADS, *model.MARKS), Reaction.DIRECT),
+    Row((Kind.HASHED, Kind.BALLOON_IN), Reaction.DIRECT),
+    Row((Kind.FILLED,), Reaction.TRAPPED, may=("mapped_block",)),
 )
 
 # -- state and hooks --------------------------------------------------------------------------------------------------
@@ -155,7 +139,8 @@ REFILLS_FORWARDED, NESTED_REFILLS_FORWARDED = counter(EVENTS, "refill_forwarded"
 PAGE_ALLOCATIONS, ZEROED_PAGE_CALLS = counter(EVENTS, "page_allocation"), counter(EVENTS, "zeroed_page_call")
 PROGRAMMED_IOS, VCPU_SWITCHES, IDLE_UNITS = (counter(EVENTS, c) for c in ("programmed_io", "vcpu_switch", "idle"))
 REGISTER_TRAPS = dict.fromkeys(hal.READS, "mfc0_emulation") | dict.fromkeys(hal.WRITES, "mtc0_emulation")
-ONE, USER = np.uint64(1), np.uint64(Mode.USER)
+FIRST_OF_DISKS = counter(EVENTS, "mapped_block")
+ONE, USER, FIRST_STORE = np.uint64(1), np.uint64(Mode.USER), np.uint8(Kind.STORE1)
 
 
 class Disco(NamedTuple):
@@ -165,6 +150,7 @@ class Disco(NamedTuple):
     tlb: Tlb
     l2tlb: Sets
     pmap: Pmap
+    disks: Disks
     table: np.ndarray  # u32 by pair: the pair of the table page that holds its entries
     segment: np.ndarray  # u8 by page id
     space: np.ndarray  # u32 by page id
@@ -176,21 +162,18 @@ class Disco(NamedTuple):
     quantum: np.int64
 
 
-def quantum(settings: Mapping[str, Any]) -> int:
-    """Instructions between VCPU switches."""
-    return settings["quantum"] if settings["vcpus_per_cpu"] > 1 else int(NEVER)
-
-
 def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -> Disco:
     """A VM that has not run yet: both TLBs and the pmap are empty."""
     meta, pages = prepared.meta, prepared.pages
     # The registers of a refill handler (Cause, BadVAddr, Context, EntryLo0, EntryLo1) all fit the special page.
     names = dict.fromkeys(REGISTER_TRAPS, "hal_access") if settings["hal"] else REGISTER_TRAPS
+    frames = pmap.make_pmap(meta.memory_bytes, pages)
     return Disco(
         counts=counts,
         tlb=tlb.make_tlb(meta.vcpus, pages.segment, settings, ()),
         l2tlb=l2tlb.make_l2tlb(meta.vcpus, pages.vpn, pages.space, settings),
-        pmap=pmap.make_pmap(meta.memory_bytes, pages),
+        pmap=frames,
+        disks=disks.make_disks(prepared, settings, frames, counts, FIRST_OF_DISKS),
         table=pages.table,
         segment=pages.segment,
         space=pages.space,
@@ -199,7 +182,7 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
         handlers=reentry.make_handlers(prepared, MODEL, "refill_instruction", names),
         probed=np.zeros(meta.vcpus, np.uint64),
         base=np.zeros(meta.vcpus, np.uint32),
-        quantum=np.int64(quantum(settings)),
+        quantum=np.int64(slices.quantum(settings)),
     )
 
 
@@ -209,6 +192,8 @@ def reference(m, at, ref):
     pair = tlb.pair_of(ref.page)
     if not tlb.hit(m.tlb, at, pair):
         miss(m, at, ref.page, pair)
+    if ref.kind >= FIRST_STORE and m.disks.on != 0:
+        disks.write(m.disks, m.pmap, at, m.pmap.entry[np.uint64(ref.page)])
 
 
 @inline
@@ -250,7 +235,7 @@ def forward(m, at, pair):
         kernel_code(m, at, m.handlers.code[(at.vcpu << ONE) + ONE])
         run, written = NESTED, table
     reentry.run_handler(m.counts, m.handlers, at, run, pair << ONE if run == FULL else NO_PAGE)
-    write_tlb(m, at, written)
+    add(m.counts, at, PAGE_ALLOCATIONS, software_tlb.write(m, at, written))
 
 
 @inline
@@ -270,15 +255,6 @@ def kernel_tlb_fault(m, at, pair):
 
 
 @inline
-def write_tlb(m, at, pair):
-    """Emulate a TLB write: both halves through the pmap, then both levels hold the pair."""
-    add(m.counts, at, PAGE_ALLOCATIONS, pmap.map_pair(m.pmap, pair))
-    sets.insert(m.l2tlb, at.vcpu, pair)
-    if not tlb.touch(m.tlb, at, pair):
-        tlb.insert(m.tlb, at, pair)
-
-
-@inline
 def happen(m, at, row):
     """Events that the monitor's structures take part in; the reaction table counts the others."""
     if row.kind == Kind.ENTRY:
@@ -287,7 +263,7 @@ def happen(m, at, row):
         if at.mode != USER:  # what user mode may execute is no business of the monitor's
             tick(m.counts, at, m.site_tick[np.uint64(row.page)])
     elif row.kind == Kind.TLB_WRITE:
-        emulate_write(m, at, row)
+        add(m.counts, at, PAGE_ALLOCATIONS, software_tlb.emulate_write(m, at, row))
     elif row.kind == Kind.TLB_PROBE:
         m.probed[at.vcpu] = tlb.pair_of(row.page) if row.info != 0 else np.uint64(0)
         if row.info == 0:  # the guest changed an entry that only the second level may still hold
@@ -295,9 +271,15 @@ def happen(m, at, row):
     elif row.kind == Kind.ZEROED:
         if at.skip != KEPT:
             tick(m.counts, at, ZEROED_PAGE_CALLS)
+            disks.forget(m.disks, m.pmap, np.uint64(row.page))
             pmap.use(m.pmap, np.uint64(row.page) + ONE)  # the call's price holds the allocation
-    elif row.kind == Kind.FREED:
-        give_back(m, at, np.uint64(row.page))
+    elif row.kind == Kind.FREED or row.kind == Kind.BALLOON_OUT:
+        disks.forget(m.disks, m.pmap, np.uint64(row.page))
+        software_tlb.give_back(m, at, np.uint64(row.page))
+    elif row.kind == Kind.FILLED:
+        disks.fill(m.disks, m.pmap, at, row)
+    elif row.kind == Kind.REQUEST:
+        disks.request(m.disks, at.vcpu, row)
     elif row.kind == Inserted.VCPU_SWITCH:
         go_on(m, at, row)
     elif row.kind == Kind.IDLE:
@@ -310,35 +292,8 @@ def happen(m, at, row):
 def go_on(m, at, row):
     """Another VM's virtual CPU goes on: the TLB is empty, its space is current, its kernel handles refills."""
     tlb.flush(m.tlb, at.vcpu)
-    m.base[at.vcpu], m.probed[at.vcpu] = row.payload[0], 0
+    m.base[at.vcpu], m.probed[at.vcpu], m.disks.vm[at.vcpu] = row.payload[0], 0, row.info
     reentry.go_on(m.handlers, at.vcpu, row.info)
-
-
-@inline
-def give_back(m, at, frame):
-    """Take the machine page of a freed frame away, and with it the kernel's own mapping in any virtual CPU's TLB."""
-    pmap.give_back(m.pmap, at, frame)
-    if frame < np.uint64(m.direct.size):
-        for vcpu in range(m.probed.size):
-            tlb.drop(m.tlb, np.uint64(vcpu), np.uint64(m.direct[frame]))
-
-
-@inline
-def emulate_write(m, at, row):
-    """A TLB write by the guest itself, outside its refill handlers; an unmapped address clears an entry."""
-    pair, index = tlb.pair_of(row.page), np.uint64(row.info & TLB_INDEX)
-    probed = m.probed[at.vcpu]
-    m.probed[at.vcpu] = 0
-    if pair != 0 and m.segment[np.uint64(row.page)] == MAPPED:
-        pmap.set_entry(m.pmap, pair << ONE, row.payload[0])
-        pmap.set_entry(m.pmap, (pair << ONE) + ONE, row.payload[1])
-        if index < m.tlb.wired and row.info & TLB_RANDOM == 0:
-            tlb.place(m.tlb, at, pair, index)
-        write_tlb(m, at, pair)
-    elif probed != 0:
-        levels.drop(m.tlb, m.l2tlb, at.vcpu, probed)
-    elif index < m.tlb.entries and row.info & TLB_RANDOM == 0:
-        tlb.drop_index(m.tlb, at.vcpu, index)
 
 
 @inline
@@ -349,13 +304,7 @@ def switch(m, at):
     return m.quantum
 
 
-@inline
-def moved(m, at, frame):
-    """A frame has another machine page: no hardware TLB may hold the old one; the second level is changed in place."""
-    return pmap.shoot_down(m.pmap, m.tlb, m.probed.size, at.vcpu, frame)
-
-
-bind(Disco, access=reference, event=happen, slice_ended=switch, moved=moved)
+bind(Disco, access=reference, event=happen, slice_ended=switch, moved=software_tlb.shoot_down)
 
 # -- costs ------------------------------------------------------------------------------------------------------------
 
@@ -374,23 +323,16 @@ COSTS = {
     "refill_instruction": price("cpi"),
     "kernel_tlb_fault": price("kernel_tlb_fault"),
     "page_allocation": price("page_allocation"),
-    "interrupt": REDELIVER,
-    "fault": REDELIVER,
-    "system_call": REDELIVER,
-    "other_exception": REDELIVER,
-    "mfc0_emulation": EMULATE,
-    "mtc0_emulation": EMULATE,
-    "tlb_write_emulation": TRAP + price("tlb_write"),
-    "tlb_probe_emulation": TRAP + price("tlb_write"),
-    "tlb_read_emulation": EMULATE,
-    "eret_emulation": EMULATE,
-    "wait_emulation": EMULATE,
-    "cache_emulation": EMULATE,
-    "other_emulation": EMULATE,
+    **dict.fromkeys(EVENTS["exceptions re-delivered"], REDELIVER),
+    **dict.fromkeys((*hal.EVENTS["other privileged"], "tlb_read_emulation"), EMULATE),
+    **dict.fromkeys(("tlb_write_emulation", "tlb_probe_emulation"), TRAP + price("tlb_write")),
     "hal_access": price("stall.@"),
     "programmed_io": TRAP + price("device_emulation"),
     "zeroed_page_call": TRAP + price("page_zero"),
     "freed_page_call": TRAP + price("page_free"),
+    "mapped_block": price("page_allocation"),
+    "copy_on_write": TRAP + price("page_copy"),
+    "page_claimed": TRAP + price("page_allocation"),
     "ipi_posted": price("ipi_post"),
     "vcpu_switch": TRAP + price("vcpu_switch") + price("tlb_flush"),
     "idle": price("device_unit"),
@@ -411,6 +353,7 @@ MODEL = Model(
     fidelity={"mips64": "faithful", "x86-64": "hypothetical"},
     machine={"mips64": "flash-1997", "x86-64": "flash-1997"},
     rules={"x86-64": (*reentry.RULES, *hal.RULES)},
-    first_slice=quantum,
+    first_slice=slices.quantum,
     places=True,
+    footprint=Footprint,
 )

@@ -13,7 +13,8 @@ from replay.errors import UserError, unknown
 from replay.idle import Timeline, Watch
 from replay.kernel import KEPT, NEVER, PAYLOADS, REPLACED, REPLACED_REFILL, Engine, count_rows
 from replay.machine import Machine
-from replay.memory.make import make_memory
+from replay.memory.contention import NO_REQUESTS, Requests
+from replay.memory.make import make_memory, requests
 from replay.memory.parameters import on_machine
 from replay.model import NO_REACTION, Model
 from replay.pieces import Interval, count_pieces, interval_ends, interval_of
@@ -64,10 +65,20 @@ class Counts:
     classes: tuple[ServiceClass, ...]
     """Those that the places belong to, in the order of the timeline's."""
     timeline: Timeline
+    footprints: tuple[list[dict[str, Any]], ...] = ()
+    """Pages by VM and class at the end of each interval, see ``replay.memory.footprint``; none where nobody looked."""
+    requests: Requests = NO_REQUESTS
+    """What CPUs asked of the nodes of the machine's memory, where they wait for it."""
     unfinished: str = ""
     """Why the recorded guest did not finish; empty where it did."""
     synthesized: str = ""
     """The rule that stands in for events that the trace lacks; empty where none does."""
+
+    @property
+    def footprint(self) -> dict[str, Any]:
+        """What a document says of ``footprints``: rows by interval, VM and class; nothing where nobody looked."""
+        rows = [{"interval": at} | row for at, rows in enumerate(self.footprints) for row in rows]
+        return {"footprint": rows} if rows else {}
 
     def total(self, counter: str) -> int:
         """``counter`` summed over vCPUs and places."""
@@ -130,7 +141,8 @@ def tally(
     classes, klass = np.unique([place.klass for place in places], return_inverse=True)
     watch = Watch(prepared.moments, klass, prepared.meta.vcpus, len(model.counters))
     moments, finished = set((watch.moments.row + 1).tolist()), set(ends.tolist())
-    before, intervals = current(prepared, model, engine), []
+    before, intervals, footprints = current(prepared, model, engine), list[Interval](), list[list[dict[str, Any]]]()
+    watched = _footprint(prepared, model, settings, make_state, interval)
     opening = count_opening(prepared, state, engine)
     for _ in range(np.count_nonzero(watch.moments.row < opening)):
         watch.take(before)
@@ -141,6 +153,7 @@ def tally(
         if stop in finished:
             intervals.append(interval_of(now - before))
             before = now
+            footprints.append(watched.look(state.pmap, state.disks) if watched else [])
     return Counts(
         n=before,
         model=model.name,
@@ -152,11 +165,21 @@ def tally(
         interval=interval,
         intervals=tuple(intervals),
         regions=prepared.regions,
+        footprints=tuple(footprints) if watched else (),
         classes=tuple(ServiceClass(k) for k in classes),
         timeline=watch.timeline,
+        requests=requests(engine.memory, settings),
         unfinished=prepared.unfinished,
         synthesized=prepared.synthesized,
     )
+
+
+def _footprint(
+    prepared: Prepared, model: Model, settings: Settings, make_state: Callable[..., Any], interval: int
+) -> Any:
+    """Who looks at the memory that VMs take, where somebody does: over time, or of several VMs."""
+    wanted = make_state is model.state and (interval or prepared.frames_of_vm)
+    return model.footprint(prepared, settings) if model.footprint and wanted else None
 
 
 def count_opening(prepared: Prepared, state: Any, engine: Engine) -> int:

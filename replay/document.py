@@ -73,7 +73,7 @@ def outcome(
     bare = counts
     if native.name != model.name:
         bare = count(prepared, native, machine, taken(settings, native), progress)
-    return Outcome(price(counts, model, machine, prices, (bare, native)), counts, bare)
+    return Outcome(price(counts, model, machine, prices, (bare, native)) | counts.footprint, counts, bare)
 
 
 def save(folder: str, outcome: Outcome) -> None:

@@ -44,6 +44,7 @@ def describe(path: str) -> dict[str, Any]:
         "image_digest": meta.image_digest,
         "pages": kinds.get(Kind.PAGE, 0),
         "sites": kinds.get(Kind.SITE, 0),
+        "network": None if meta.network is None else vars(meta.network),
         "marks": [{"id": mark, "name": name} for mark, name in meta.marks],
         "services": [{"id": s.id, "name": s.name, "class": s.klass.name} for s in meta.services],
         "groups_recorded": list(meta.groups),

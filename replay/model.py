@@ -83,7 +83,8 @@ SPACES = (Kind.SPACE_CREATE, Kind.SPACE_DESTROY, Kind.BASE_SWITCH)
 SERVICES = (Kind.SERVICE_ENTER, Kind.SERVICE_EXIT)
 THREADS = tuple(Kind(k) for k in GROUPS["thread"] if k in Kind.__members__.values() and k != Kind.IPI_SEND)
 DEVICES = tuple(Kind(k) for k in GROUPS["device"] if k in Kind.__members__.values() and k not in (Kind.PORT, Kind.IDLE))
-CONTENT = (Kind.ZEROED, Kind.FILLED, Kind.HASHED, Kind.FREED)
+BALLOON = (Kind.BALLOON_OUT, Kind.BALLOON_IN)
+CONTENT = (Kind.ZEROED, Kind.FILLED, Kind.HASHED, Kind.FREED, *BALLOON)
 MARKS = (Kind.MARK_BEGIN, Kind.MARK_END)
 NO_REACTION = (*range(EVENT_FIRST), *GROUPS["structure"], Kind.EXCEPTION, Kind.SENSITIVE)
 """Kinds that stand for no guest event of their own: accesses, definitions, and rows told apart by cause or class."""
@@ -182,6 +183,8 @@ class Model:
     """The counter of sensitive instructions that should have trapped and did not; if it ticks, guests go wrong."""
     vcpu_switch: str = ""
     """The counter of CPUs that go on with another virtual CPU; '' for a bare machine, which runs one guest."""
+    footprint: Callable[..., Any] | None = None
+    """``footprint(prepared, settings).look(state.pmap, state.disks)`` says what memory VMs take, if anything does."""
     aliases: tuple[str, ...] = ()
     first_slice: Callable[[Mapping[str, Any]], int] | None = None
     """Settings -> instructions until the slice hook first runs; None if the model's time has no slices."""

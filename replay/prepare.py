@@ -82,6 +82,10 @@ class Prepared(NamedTuple):
     """The rule that stands in for events that the trace lacks, and what it says; empty where none does."""
     regions: tuple[Region, ...] = (Region((), 0),)
     """What ``places.region`` numbers: none, but where ``replay.marks`` told regions apart."""
+    frames_of_vm: tuple[int, ...] = ()
+    """Of several virtual machines, the frames of each; they follow each other."""
+    image_of_vm: tuple[int, ...] = ()
+    """The number of the guest image that each booted from."""
     first_place: tuple[int, ...] = ()
     """By vCPU: the place that it is in before the first row; place 0 where nothing is said."""
 

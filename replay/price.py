@@ -20,7 +20,8 @@ from replay.count import Counts
 from replay.errors import UserError, unknown
 from replay.idle import Idle, Moments, recompute
 from replay.machine import Machine
-from replay.memory.parameters import on_machine
+from replay.memory.contention import wait_prices
+from replay.memory.parameters import on_machine, wait_names
 from replay.model import IDLE, Cost, Model
 from replay.records import Record, parse_price
 from replay.tariff import Tariff
@@ -210,6 +211,8 @@ def price(
     prices = primitives(machine, counts.meta, given)
     bare_counts, bare_model = native or (counts, model)
     model, bare_model = (_there(m, machine, c) for m, c in ((model, counts), (bare_model, bare_counts)))
+    for side in ((counts, model), (bare_counts, bare_model)):
+        prices |= _waits(*side, prices)
     ours, bare = charge(counts, model, prices), charge(bare_counts, bare_model, prices)
     ranges = price_ranges(prices)
     return {
@@ -232,6 +235,22 @@ def price(
         "bill": bill({"model": model, "native": bare_model}, stated(machine, given), prices, machine),
         "assumptions": _assumptions((ours.spending, bare.spending), prices, machine),
     }
+
+
+def _waits(counts: Counts, model: Charged, prices: Prices) -> Prices:
+    """What a request to a node's memory waits for it under ``model``; nothing where nobody waits."""
+    if not counts.requests.n.size:
+        return {}
+    costs = cost_table(counts.classes, model, prices)
+    names = wait_names(model.name == model.baseline)
+    told = {counter for counter, cost in model.costs.items() if set(names) & {term for term, _ in cost.terms}}
+    busy = sum(
+        int(ticks[counts.counters.index(counter)]) * cost.value
+        for place, ticks in zip(counts.places, counts.by_place(), strict=True)
+        for (klass, counter), cost in costs.items()
+        if klass == place.klass and counter not in (IDLE, *told)
+    )
+    return wait_prices(counts.requests, prices, names, busy / max(1, counts.total("instructions")))
 
 
 def _there(model: Charged, machine: Machine, counts: Counts) -> Charged:

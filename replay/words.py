@@ -21,6 +21,8 @@ from replay.trace.schema import (
     EVENT_FIRST,
     INFO_FLAG_SHIFT,
     OFFSET_MASK,
+    OTHER_STATION_SHIFT,
+    PACKET_STATION_SHIFT,
     PAGE_SHIFT,
     REQUEST_WRITE,
     TLB_INDEX,
@@ -63,13 +65,13 @@ TEMPLATES = {
     Kind.IPI_RECEIVE: "interrupt {page} came from vCPU {info}",
     Kind.COMPLETE: "request {page} is complete",
     Kind.INTERRUPT: "a device raises interrupt {info}",
-    Kind.DOORBELL: "device {page} is rung with {info}",
-    Kind.PACKET_SENT: "packet {page} of {info} bytes is sent",
-    Kind.PACKET_RECEIVED: "packet {page} of {info} bytes is received",
+    Kind.DOORBELL: "ring {page} of the network card is rung with {info}",
     Kind.ZEROED: "frame {page:#x} was filled with zeros",
     Kind.FILLED: "frame {page:#x} was filled by a device",
     Kind.HASHED: "the contents of frame {page:#x} are known",
     Kind.FREED: "nobody holds frame {page:#x} any more",
+    Kind.BALLOON_OUT: "the guest gives frame {page:#x} to its host",
+    Kind.BALLOON_IN: "the guest has frame {page:#x} again",
     Kind.MARK_BEGIN: "region {page} of the workload begins",
     Kind.MARK_END: "region {page} of the workload ends",
 }
@@ -204,6 +206,19 @@ def _request(_words: Words, info: int, page: int, payload: list[int]) -> str:
     return f"request {page}: device {info & REQUEST_WRITE - 1} is to {what} block {_number(payload, 0)}"
 
 
+def _packet(page: int) -> str:
+    return f"packet {page & (1 << PACKET_STATION_SHIFT) - 1} of station {page >> PACKET_STATION_SHIFT}"
+
+
+def _sent(_words: Words, info: int, page: int, payload: list[int]) -> str:
+    to = _number(payload, 1) >> OTHER_STATION_SHIFT
+    return f"{_packet(page)} is sent to station {to}: {info:,} bytes, from frame {_number(payload, 0):#x}"
+
+
+def _received(_words: Words, info: int, page: int, payload: list[int]) -> str:
+    return f"{_packet(page)} is received: {info:,} bytes, to frame {_number(payload, 0):#x}"
+
+
 def _port(_words: Words, info: int, page: int, _payload: list[int]) -> str:
     return f"{info & 0xFF} bytes {'to' if info >> 8 else 'from'} port {page:#x}"
 
@@ -229,6 +244,8 @@ TELLERS: dict[Kind, Any] = {
     Kind.SERVICE_ENTER: _enter,
     Kind.SERVICE_EXIT: _exit,
     Kind.REQUEST: _request,
+    Kind.PACKET_SENT: _sent,
+    Kind.PACKET_RECEIVED: _received,
     Kind.PORT: _port,
     Kind.IDLE: _idle,
 }

@@ -16,7 +16,7 @@ TALL = 260
 """Pixels of height of a curve or heat map."""
 
 
-_LEGEND = alt.Legend(orient="bottom", columns=alt.ExprRef("max(1, floor(width / 190))"), labelLimit=180)
+_LEGEND = alt.Legend(orient="bottom", labelLimit=180)
 
 FITTED: Any = {"type": "fit-x", "contains": "padding"}
 """A chart is as wide as its place, and as high as its marks and legend take."""

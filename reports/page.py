@@ -11,21 +11,22 @@ from html import escape
 from importlib import resources
 from typing import Any
 
-from reports import charts, sections
+from reports import charts, sections, study_page
 from reports.charge import trace_words
 from reports.lines import lines
 from reports.live import live
 from reports.palette import Palette, palette
-from reports.result import Result, Sweep, labels
-from reports.sweep_page import live_sweep
+from reports.result import Content, labels
+from reports.sweep_page import PRICE, live_sweep, traces
 from reports.sweep_page import section as sweep_section
 
 SCRIPTS = ("exact.js", "numbers.js", "pricing.js", "cells.js", "charts.js", "sweep.js", "page.js")
 SLOT = re.compile(r"\{\{(\w+)\}\}")
 
 
-def page(results: Sequence[Result], sweep: Sweep | None, library: str) -> str:
-    """The page of ``results``, and of a sweep if there is one; ``library`` is what ``vega`` gives."""
+def page(content: Content, library: str) -> str:
+    """The page of ``content``; ``library`` is what ``reports.bundle.vega`` gives."""
+    results, sweep, studies = content
     names = labels(results)
     colours = palette(results)
     data = live(results, names, sweep.machines if sweep else {})
@@ -33,40 +34,63 @@ def page(results: Sequence[Result], sweep: Sweep | None, library: str) -> str:
         sections.run_section(at, result, name, lines(result, run["model"]["rows"]), opened=len(results) == 1, run=run)
         for at, (result, name, run) in enumerate(zip(results, names, data["runs"], strict=True))
     ]
-    parts = {"overhead": {}, "each": {"runs": "".join(runs)}} if results else {}
+    parts: dict[str, dict[str, str]] = {"overhead": {}, "each": {"runs": "".join(runs)}} if results else {}
     if sweep:
         data["sweep"] = live_sweep(sweep)
         parts = {"sweep": {"sweep": sweep_section(sweep)}} | parts
-    used = _used(data)
-    data |= {"palette": colours._asdict(), "charts": _charts(data["runs"], colours, swept=sweep is not None)}
+    if studies:
+        parts["studies"] = {"studies": "".join(study_page.section(at, one) for at, one in enumerate(studies))}
+    used = _used(data, sweep.axes if sweep else ())
+    if used:
+        parts["prices"] = {"prices": _prices(used)}
+    where = (sections.provenance(results, names) if results else "") + (traces(sweep) if sweep else "")
+    if where:
+        parts["provenance"] = {"provenance": where}
+    drawn = _charts(data["runs"], colours, swept=sweep is not None)
+    data |= {"palette": colours._asdict(), "charts": drawn | study_page.charts(studies)}
     return _fill(
         "page.html",
-        title=escape(_title(results, sweep)),
+        title=escape(_title(content)),
         style=_text("page.css"),
+        plain="" if used else " plain",
         links=" ".join(f"<a href='#{name}'>{LINKS[name]}</a>" for name in parts),
-        summary=sections.summary(results, names, swept=sweep is not None),
+        summary=sections.summary(results, names, swept=sweep is not None) + study_page.summary(studies),
         body="".join(_fill(f"{name}.html", **slots) for name, slots in parts.items()),
-        sliders="".join(sections.sliders(machine, records) for machine, records in used.items()),
-        prices="".join(
-            sections.prices(machine, records, assumed=assumed)
-            for assumed in (True, False)
-            for machine, records in used.items()
-        ),
-        provenance=sections.provenance(results, names) if results else "",
+        aside=_fill("sliders.html", sliders=_sliders(used)) if used else "",
         vega=_harmless(library),
         scripts=_harmless("\n".join(_text(name) for name in SCRIPTS)),
         data=_packed(data),
     )
 
 
-LINKS = {"sweep": "Sweep", "overhead": "Overhead", "each": "Each run"}
+def _sliders(used: Mapping[str, list[Mapping[str, Any]]]) -> str:
+    """Sliders by machine, the first one's in sight."""
+    return "".join(sections.sliders(name, records, opened=not at) for at, (name, records) in enumerate(used.items()))
+
+
+def _prices(used: Mapping[str, list[Mapping[str, Any]]]) -> str:
+    """Price tables by machine, what nobody published first."""
+    return "".join(sections.prices(*one, assumed=assumed) for assumed in (True, False) for one in used.items())
+
+
+LINKS = {
+    "sweep": "Sweep",
+    "overhead": "Overhead",
+    "each": "Each run",
+    "studies": "Studies",
+    "prices": "Prices",
+    "provenance": "Provenance",
+}
 """Section that not every page has -> how the page's head calls it."""
 
 
-def _title(results: Sequence[Result], sweep: Sweep | None) -> str:
+def _title(content: Content) -> str:
+    results, sweep, studies = content
     guests = {trace_words(result.document) for result in results}
     if not guests and sweep:
         guests = {f"{point['workload']} on a {point['architecture']} guest" for point in sweep.points}
+    if not guests:
+        return f"{', '.join(study_page.title(one) for one in studies)}: ours beside the paper's"
     return f"{', '.join(sorted(guests))}: what virtualizing it costs"
 
 
@@ -100,8 +124,11 @@ def _bare_name(key: tuple[str, str, str], runs: Sequence[Mapping[str, Any]]) -> 
     return f"{key[0]} on {key[1]}" if several else key[0]
 
 
-def _used(data: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
-    """Machine -> the price records that anything on it costs, those first that the answers hang on most."""
+def _used(data: Mapping[str, Any], axes: Sequence[str]) -> dict[str, list[Mapping[str, Any]]]:
+    """Machine -> the price records that anything on it costs, those first that the answers hang on most.
+
+    A price among the ``axes`` of a sweep is as each point states it.
+    """
     weight: dict[str, dict[str, float]] = {}
     for run in data["runs"]:
         known = weight.setdefault(run["machine"], {})
@@ -115,7 +142,9 @@ def _used(data: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
                 known[name] = known.get(name, 0.0) + n
     found = {}
     for machine, amounts in weight.items():
-        records = [r for r in data["machines"][machine]["records"] if r["name"] in amounts]
+        records = [
+            r for r in data["machines"][machine]["records"] if r["name"] in amounts and PRICE + r["name"] not in axes
+        ]
         found[machine] = sorted(records, key=lambda r: -amounts[r["name"]] * r["cycles"] * (r["high"] - r["low"]))
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from reports.breakdown import Document
 
@@ -40,6 +40,15 @@ class Sweep:
     machines: Mapping[str, Sequence[Mapping[str, Any]]]
     """Name of a machine -> its price records, each with the cycles in its unit."""
     missing: int = 0
+
+
+class Content(NamedTuple):
+    """All that a report is about; at least one of the three is there."""
+
+    results: Sequence[Result]
+    sweep: Sweep | None = None
+    studies: Sequence[Mapping[str, Any]] = ()
+    """Values of studies, as ``replay study -o`` keeps them."""
 
 
 def labels(results: Sequence[Result]) -> list[str]:

@@ -18,6 +18,8 @@ MOST_SLIDERS = 8
 
 def summary(results: Sequence[Result], names: Sequence[str], *, swept: bool) -> str:
     """What came out, in words, and a table of the runs."""
+    if not results and not swept:
+        return ""
     if swept:
         return f"<p>{live('sweep/words')}</p>{_overview(results, names) if results else ''}"
     guests = sorted({trace_words(result.document) for result in results})
@@ -85,6 +87,7 @@ def run_section(
         + chart
         + _mechanisms(at, name, lines)
         + _services(at, name, document)
+        + _unpriced(at, name, result)
         + "</details>"
     )
 
@@ -134,14 +137,29 @@ def _services(at: int, name: str, document: Document) -> str:
     return table(f"services-{at}", f"Services of the guest under {name}, idle time left out", columns, rows)
 
 
-def sliders(machine: str, records: Sequence[Mapping[str, Any]]) -> str:
+def _unpriced(at: int, name: str, result: Result) -> str:
+    """What was counted for its number alone, such as where misses went or how many pages lie where."""
+    costs = result.document["bill"]["costs"]["model"]
+    found: dict[str, int] = {}
+    for counter, n in zip(result.counts.get("counter", ()), result.counts.get("n", ()), strict=True):
+        if counter not in costs:
+            found[counter] = found.get(counter, 0) + n
+    if not found:
+        return ""
+    columns = [Column("counter", "counter"), Column("count", "count", number=True)]
+    rows = [{"counter": escape(counter), "count": f"{n:,}"} for counter, n in found.items()]
+    return table(f"unpriced-{at}", f"Counted under {name} without a price", columns, rows)
+
+
+def sliders(machine: str, records: Sequence[Mapping[str, Any]], *, opened: bool) -> str:
     """A slider for each of ``records``, the first ones in sight."""
     made = [_slider(machine, record) for record in records]
     rest = made[MOST_SLIDERS:]
     more = f"<details class='more'><summary>{len(rest)} more prices</summary>{''.join(rest)}</details>" if rest else ""
+    label = f"aria-label='prices on {escape(machine, quote=True)}'"
     return (
-        f"<fieldset data-machine='{escape(machine, quote=True)}'><legend>{escape(machine)}</legend>"
-        f"{''.join(made[:MOST_SLIDERS])}{more}</fieldset>"
+        f"<details class='machine'{' open' if opened else ''}><summary>{escape(machine)}</summary>"
+        f"<fieldset {label}>{''.join(made[:MOST_SLIDERS])}{more}</fieldset></details>"
     )
 
 
@@ -151,13 +169,19 @@ def _slider(machine: str, record: Mapping[str, Any]) -> str:
     unit, mark = escape(record["unit"]), record["source"].partition(":")[0]
     data = f"data-machine='{escape(machine, quote=True)}' data-price='{label}'"
     return (
-        f"<div class='price'><label for='number {name}'>{label} <span class='mark {mark}'>{mark}</span></label>"
+        f"<div class='price'><label for='number {name}'>{_breakable(label)}"
+        f" <span class='mark {mark}'>{mark}</span></label>"
         f"<input type='number' id='number {name}' {data} value='{record['value']!r}' min='0' step='any'>"
         f"<span class='unit'>{unit}</span>"
         f"<input type='range' {data} aria-label='{label}, {unit}' min='{low!r}' max='{high!r}' step='any'"
         f" value='{record['value']!r}'>"
         f"<button type='button' class='reset' {data} aria-label='reset {label}' hidden>reset</button></div>"
     )
+
+
+def _breakable(name: str) -> str:
+    """A long name that may be broken between its words."""
+    return name.replace("_", "_<wbr>").replace(".", ".<wbr>")
 
 
 def limits(record: Mapping[str, Any]) -> tuple[float, float]:

@@ -8,12 +8,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports import charts, perfetto
+from reports import charts, perfetto, study_page
 from reports.breakdown import by_mechanism, by_service, is_bare
 from reports.charge import incorrect, trace_words, unfinished
 from reports.numbers import bounds, figure, share
 from reports.palette import REST, Palette, palette
-from reports.result import Result, Sweep, labels
+from reports.result import Content, Result, Sweep, labels
 from reports.sections import command
 
 WIDTH = 720
@@ -22,17 +22,23 @@ WIDTH = 720
 SCALE = 2
 """Pixels of a picture for each of the page's."""
 
+CONFIG = {"legend": {"columns": 4}, "font": "sans-serif", "axis": {"titleFontWeight": "normal"}}
+
 COLUMNS = tuple("service work region class mechanism counter count price cycles low high source".split())
 
 
-def markdown(results: Sequence[Result], sweep: Sweep | None) -> bytes:
+def markdown(content: Content) -> bytes:
     """What came out as text: the runs, each one's mechanisms and services, what is assumed, where it comes from."""
+    results, sweep, studies = content
     names = labels(results)
     parts = ["# What virtualizing it costs", *_sweep_words(sweep)]
     if results:
         parts += ["## Runs", _overview(results, names)]
     for result, name in zip(results, names, strict=True):
         parts += _one(result, name)
+    for values in studies:
+        heading = [heading for heading, _ in study_page.COLUMNS[values["kind"]]]
+        parts += [f"## {study_page.title(values)}", _table(heading, study_page.rows(values))]
     return ("\n\n".join(parts) + "\n").encode()
 
 
@@ -89,15 +95,19 @@ def _one(result: Result, name: str) -> list[str]:
     ]
 
 
-def as_json(results: Sequence[Result], sweep: Sweep | None) -> bytes:
-    """The documents by name, and the points of the sweep."""
+def as_json(content: Content) -> bytes:
+    """The documents by name, the points of the sweep, and the values of studies."""
+    results, sweep, studies = content
     runs = [{"name": name, **result.document} for name, result in zip(labels(results), results, strict=True)]
     swept = {"axes": list(sweep.axes), "missing": sweep.missing, "points": list(sweep.points)} if sweep else None
-    return (json.dumps({"runs": runs, "sweep": swept}, indent=1, allow_nan=False) + "\n").encode()
+    return (
+        json.dumps({"runs": runs, "sweep": swept, "studies": list(studies)}, indent=1, allow_nan=False) + "\n"
+    ).encode()
 
 
-def as_csv(results: Sequence[Result], sweep: Sweep | None) -> bytes:
+def as_csv(content: Content) -> bytes:
     """The points of a sweep; of runs without one, every priced row of both sides."""
+    results, sweep, _ = content
     text = io.StringIO()
     if sweep:
         writer = csv.DictWriter(text, list(sweep.points[0]) if sweep.points else [])
@@ -153,11 +163,11 @@ def picture(results: Sequence[Result], sweep: Sweep | None) -> dict[str, Any]:
     """The chart of all runs, or of the sweep's first axes, as a whole Vega-Lite document."""
     if sweep and not results:
         curves: dict[str, Any] = charts.curves("O").properties(width=WIDTH).to_dict()
-        return curves | {"datasets": {"curves": _curves(sweep)}}
+        return curves | {"datasets": {"curves": _curves(sweep)}, "config": CONFIG}
     colours = palette(results)
     order, data = bars(results, colours)
     found: dict[str, Any] = charts.bars(order, colours).properties(width=WIDTH).to_dict()
-    return found | {"datasets": data}
+    return found | {"datasets": data, "config": CONFIG}
 
 
 def _curves(sweep: Sweep) -> list[dict[str, Any]]:
@@ -173,23 +183,23 @@ def _curves(sweep: Sweep) -> list[dict[str, Any]]:
     ]
 
 
-def svg(results: Sequence[Result], sweep: Sweep | None) -> bytes:
+def svg(content: Content) -> bytes:
     """``picture`` as a scalable picture."""
     import vl_convert
 
-    return str(vl_convert.vegalite_to_svg(picture(results, sweep))).encode()
+    return str(vl_convert.vegalite_to_svg(picture(content.results, content.sweep))).encode()
 
 
-def png(results: Sequence[Result], sweep: Sweep | None) -> bytes:
+def png(content: Content) -> bytes:
     """``picture`` in pixels."""
     import vl_convert
 
-    return bytes(vl_convert.vegalite_to_png(picture(results, sweep), scale=SCALE))
+    return bytes(vl_convert.vegalite_to_png(picture(content.results, content.sweep), scale=SCALE))
 
 
-def timeline(results: Sequence[Result], _sweep: Sweep | None) -> bytes:
+def timeline(content: Content) -> bytes:
     """Crossings and costs over time, for Perfetto and Chrome."""
-    return perfetto.events(results, labels(results))
+    return perfetto.events(content.results, labels(content.results))
 
 
 FORMATS = {

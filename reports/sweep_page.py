@@ -57,7 +57,7 @@ def section(sweep: Sweep) -> str:
     missing = f"<p class='warning'>{sweep.missing:,} points are not there yet; run the sweep again.</p>"
     return (
         f"<p>{len(sweep.points):,} points over {escape(', '.join(map(title, axes)))}. Idle time is fixed here: it is"
-        " each point's own, whatever price is moved; a price that is an axis stays as its point states it.</p>"
+        " each point's own, whatever price is moved; a price that is an axis has no slider.</p>"
         + (missing if sweep.missing else "")
         + f"<form class='axes'>{_choice('x', 'along', axes)}{_choice('series', 'a curve each', axes[1:] or axes)}"
         + f"{''.join(_filter(sweep, at) for at in range(len(axes)))}</form>"
@@ -105,3 +105,18 @@ def _points(sweep: Sweep) -> str:
     ]
     rest = f"; the first {MOST_ROWS} of {len(order):,}" if len(order) > MOST_ROWS else ""
     return table("points", f"Points, cheapest first at the stated prices{rest}", columns, rows)
+
+
+def traces(sweep: Sweep) -> str:
+    """Which recordings the sweep charges."""
+    columns = [Column("trace", "trace"), Column("workload", "workload"), Column("digest", "digest")]
+    found = {point["trace_digest"]: point for point in sweep.points}
+    rows = [
+        {
+            "trace": escape(point["trace"]),
+            "workload": escape(f"{point['workload']} on a {point['architecture']} guest"),
+            "digest": f"<code>{escape(digest)}</code>",
+        }
+        for digest, point in found.items()
+    ]
+    return table("traces-table", "Traces of the sweep", columns, rows)

@@ -40,6 +40,7 @@ def _facts(facts: Mapping[str, Any]) -> rich.console.RenderableType:
         "recorder's TLB": tlb
         and f"{tlb['entries']} entries{' of page pairs' if tlb['pair'] else ''}, {tlb['wired']} wired,"
         f" {tlb['replacement']} replacement",
+        "network": _network(facts["network"]),
         "instructions": f"{facts['instructions']:,}" if facts["instructions"] is not None else "",
         "rows": f"{facts['rows']:,} in {size(facts['bytes'])}, {facts['bytes_per_row']:.2f} bytes each",
         "pages": f"{facts['pages']:,}",
@@ -56,6 +57,12 @@ def _facts(facts: Mapping[str, Any]) -> rich.console.RenderableType:
         if value:
             made.add_row(name, value)
     return made
+
+
+def _network(network: Mapping[str, Any] | None) -> str:
+    if network is None or network["vms"] == 1:
+        return ""
+    return f"machine {network['vm']} of the {network['vms']} of session {network['session']}"
 
 
 def _rows(facts: Mapping[str, Any]) -> rich.console.RenderableType:

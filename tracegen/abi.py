@@ -178,6 +178,8 @@ class Announce(IntEnum):
     LOCK_RELEASE = 19  # lock
     BARRIER_ARRIVE = 20  # barrier
     BARRIER_LEAVE = 21  # barrier
+    BALLOON_OUT = 24  # frame: the guest's host may use it elsewhere
+    BALLOON_IN = 25  # frame: the guest has it again, its content unknown
     FILLED = 22  # frame, block of the disk whose content the kernel copied into it, all of it
 
 
@@ -324,6 +326,7 @@ class Service(IntEnum):
     FILE_FAULT = 20  # in a fault: a page of a file brought in
     PAGE_OUT = 21  # looking for pages that processes do without
     FP_SWITCH = 22  # floating-point registers become the current thread's
+    BALLOON = 24  # giving the host pages that it asked for, or taking them back
     NET = 25  # asking the network card, and taking what came
     PROTOCOL = 26  # a packet's way through the layers to whom it is for, and what is sent for it
 
@@ -338,6 +341,7 @@ SERVICE_CLASSES = {
     Service.TABLE_UPDATE: "TABLE_UPDATE",
     Service.PAGE_COPY: "PAGE_COPY",
     Service.DISK: "DRIVER",
+    Service.BALLOON: "DRIVER",
     Service.NET: "DRIVER",
     Service.SHOOTDOWN: "SHOOTDOWN",
     Service.SPIN: "SPIN",

@@ -59,9 +59,6 @@ NET_HELD = 64
 MOST_STATIONS = 16
 """Machines of one session."""
 
-PACKET_SERIAL_BITS = 26
-"""A packet's id is its sender's station above so many bits of a number that counts from 1."""
-
 LATENCY_UNITS = 10_000
 """50 microseconds one way, in units of 5 ns: two passes of a LAN's adapter and wire and one of a switch.  [assumed]"""
 

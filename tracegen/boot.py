@@ -12,6 +12,7 @@ from replay.errors import unknown
 from tracegen import abi, build, filesystem, programs, thin, workloads
 from tracegen.cpu.machine import QUANTUM
 from tracegen.machine import CPUS, Machine, make
+from tracegen.options import check
 from tracegen.switch import LINK, Link, Switch
 
 
@@ -92,6 +93,8 @@ def program_boot(path: Path, words: Sequence[str] = (), cpu: str | None = None, 
 
 
 def _boot(image: build.Image, cpu: str, words: Sequence[str], **machine: Any) -> Boot:
-    if thin.OPTION in machine.get("options", ()):
+    options = machine.get("options", ())
+    check(options, cpu)
+    if thin.OPTION in options:
         image = thin.image(image, cpu, words[0])
     return Boot(image, cpu, tuple(words), **machine)

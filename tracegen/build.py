@@ -73,7 +73,21 @@ KERNEL = ("kernel", "lib")
 PROGRAM = ("user/lib", "lib")
 """Folders of sources that are linked into the kernel; and into every program, beside its own in ``user``."""
 THIN = (
-    *("arguments", "call", "console", "copy", "cpu", "entry", "float", "futex", "lock", "options", "page", "power"),
+    *(
+        "arguments",
+        "balloon",
+        "call",
+        "console",
+        "copy",
+        "cpu",
+        "entry",
+        "float",
+        "futex",
+        "lock",
+        "options",
+        "page",
+        "power",
+    ),
     *("sched", "setup", "shootdown", "switch", "tables", "task", "thread", "timer", "tlb", "trap", "vectors"),
 )
 """Of the kernel, by name without suffix, what the thin guest has, too."""
@@ -92,6 +106,7 @@ SHARED = {
             "graph",
             "kv",
             "lmbench",
+            "nfs",
             "pointer-chase",
             "raytrace",
             "ttcp",

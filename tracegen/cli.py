@@ -111,6 +111,17 @@ VmOption = Annotated[
     list[str] | None,
     typer.Option("--vm", help="A machine on the network: 'SETTING=VALUE... WORKLOAD ARGUMENT...'.", metavar="TEXT"),
 ]
+Pages = Annotated[
+    str, typer.Option(help="Memory without a file in pages of 4 KB (small) or 2 MB (large, x86-64).", metavar="KIND")
+]
+Balloon = Annotated[
+    str,
+    typer.Option(
+        help="Pages that the host wants from the guest, from these ticks of 10 ms on.",
+        metavar="TICK:PAGES,...",
+        show_default="none",
+    ),
+]
 SkipInstructions = Annotated[
     int | None,
     typer.Option(help="Run so many of the guest's instructions first, unrecorded.", metavar="NUMBER", min=1),
@@ -131,9 +142,10 @@ SkipToMark = Annotated[
         "tracegen run radix keys=65536 --json",
         "tracegen run pmake --vcpus 8 --locks fine",
         "tracegen run radix --kernel thin",
+        "tracegen run gups --pages large --cpu x86-64",
         "tracegen run my.elf 1000",
         "tracegen run ttcp --vms 2 --latency 20us -o session",
-        'tracegen run --vm "background=yes vcpus=2 web role=server" --vm "web role=client" -o session',
+        'tracegen run --vm "vcpus=2 web" --vm "memory=32M web" -o session',
         "tracegen run gups --skip-to-mark measured --window 1000000",
         "tracegen run --from booted.snap -o radix.arrow",
     ),
@@ -149,6 +161,8 @@ def run(
     quantum: Quantum = 1000,
     locks: Locks = "coarse",
     kernel: Kernel = "full",
+    pages: Pages = "small",
+    balloon: Balloon = "",
     latency: Latency = "50us",
     bandwidth: Bandwidth = "1Gbit",
     drop: Drop = None,
@@ -185,7 +199,7 @@ def run(
     background=yes, which switches a machine off when the others have ended.
     """
     machine = _sizes(memory, disk, seed, vcpus, quantum) | {"link": _link(latency, bandwidth, drop, seed)}
-    chosen = {"kernel": kernel, "locks": locks}
+    chosen = {"kernel": kernel, "locks": locks, "pages": pages, "balloon": balloon}
     if vms is not None or vm:
         if workload is None if vm is None else workload is not None or vms is not None:
             raise UserError("write --vms with a workload's name, or only --vm for each machine")
@@ -236,6 +250,8 @@ def snapshot(
     quantum: Quantum = 1000,
     locks: Locks = "coarse",
     kernel: Kernel = "full",
+    pages: Pages = "small",
+    balloon: Balloon = "",
     skip_instructions: SkipInstructions = None,
     skip_to_mark: SkipToMark = None,
     output: Annotated[
@@ -247,7 +263,9 @@ def snapshot(
     if skip is None:
         raise UserError("say how far the guest is to run: give --skip-instructions or --skip-to-mark")
     machine_of = _sizes(memory, disk, seed, vcpus, quantum)
-    boot = _boot(context, workload, context.args, cpu, machine_of, locks=locks, kernel=kernel)
+    boot = _boot(
+        context, workload, context.args, cpu, machine_of, locks=locks, kernel=kernel, pages=pages, balloon=balloon
+    )
     place = output or Path(f"{Path(workload).stem}.snap")
     from tracegen.snapshot import save
     from tracegen.window import fast_forward

@@ -77,6 +77,8 @@ def _part_of(retired: list[int], number: int, progress: Progress | None) -> Call
 @contextmanager
 def _new_folder(folder: Path) -> Iterator[None]:
     """A folder that is empty now, and gone again if it is not filled."""
+    if folder.is_file():
+        raise UserError(f"{folder} is a file; name a folder with -o")
     try:
         made = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)

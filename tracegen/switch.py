@@ -9,8 +9,9 @@ from __future__ import annotations
 import heapq
 from typing import NamedTuple
 
+from replay.trace.schema import PACKET_STATION_SHIFT
 from tracegen.abi import UNITS_PER_SECOND
-from tracegen.abi_net import BITS_PER_SECOND, LATENCY_UNITS, PACKET_SERIAL_BITS
+from tracegen.abi_net import BITS_PER_SECOND, LATENCY_UNITS
 
 LEAST_BYTES, FRAMING_BYTES = 46, 38
 """Of an Ethernet frame: the least that it carries; what is around that, with the gap to the next.  [IEEE 802.3]"""
@@ -35,7 +36,7 @@ class Link(NamedTuple):
 
     def loses(self, packet: int) -> bool:
         """Whether the packet of this id is lost."""
-        if self.drop_every and packet % (1 << PACKET_SERIAL_BITS) % self.drop_every == 0:
+        if self.drop_every and packet % (1 << PACKET_STATION_SHIFT) % self.drop_every == 0:
             return True
         return chance(self.seed, packet) % PARTS_PER_MILLION < self.drop_share
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from replay.errors import UserError, unknown
-from tracegen.options import CHOICES
+from tracegen.options import NAMES
 from tracegen.sizes import parse_size
 
 MAX_SEED = 2**64 - 1
@@ -42,7 +42,7 @@ _MACHINE: Mapping[str, tuple[str, Callable[[str, str], int]]] = {
 }
 """Setting -> field of Boot, and how its value is read."""
 BACKGROUND = "background"
-SETTINGS = (*_MACHINE, *CHOICES, BACKGROUND)
+SETTINGS = (*_MACHINE, *NAMES, BACKGROUND)
 
 
 def parse(text: str) -> Request:
@@ -61,7 +61,7 @@ def parse(text: str) -> Request:
         if name in _MACHINE:
             field, read = _MACHINE[name]
             machine[field] = read(name, value)
-        elif name in CHOICES:
+        elif name in NAMES:
             kernel[name] = value
         elif value in ("yes", "no"):
             background = value == "yes"

@@ -262,6 +262,12 @@ _ALL = (
         ),
     ),
     Workload(
+        name="nfs",
+        summary="files of another machine's disk, read and written by remote procedure calls, a page each",
+        paper="the NFS traffic between virtual machines in Disco's figures 6 and 7, by programs instead of kernels",
+        parameters=(Parameter("rounds", 2, 1, 10_000, "rounds", "times that the files are read"),),
+    ),
+    Workload(
         name="usertests",
         summary="the guest's tests of itself: processes, copy-on-write, pipes, files, faults, exhaustion",
         paper="none; after xv6's usertests",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -229,6 +229,9 @@ def compare(
     cpus: Cpus = None,
     scheduler: Sharing = Scheduler.PINNED,
     quantum: Quantum = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also keep every model's counts in this folder, as a sweep's.")
+    ] = None,
     json: Json = False,
     cache: Cache = True,
 ) -> None:
@@ -236,6 +239,10 @@ def compare(
     given, paid = pairs("--set", settings), pairs("--price", prices)
     from replay import api
 
+    if output is not None:
+        documents, left_out = _kept(traces, machine, given, paid, synthesis, output, cache=cache)
+        _show_compared(documents, left_out, json=json)
+        return
     machines = prepare_all(traces, synthesis, schedule_of(cpus, scheduler, quantum), marks=False, cache=cache)
     prepared = machines.prepared
     with shell.Progress("charging every model") as progress:
@@ -248,12 +255,45 @@ def compare(
             left_out += unfit
         else:
             documents, left_out = api.compare(prepared, machine=machine, set=given, price=paid, progress=progress)
+    _show_compared(documents, left_out, json=json)
+
+
+def _show_compared(documents: list[dict[str, Any]], left_out: Sequence[Mapping[str, str]], *, json: bool) -> None:
     if json:
-        shell.write_json({"models": documents, "left_out": left_out})
+        shell.write_json({"models": documents, "left_out": list(left_out)})
         return
     from reports.comparison import compare_screen
 
     shell.show(*compare_screen(documents, left_out, shell.console().width))
+
+
+def _kept(
+    traces: list[Path],
+    machine: str | None,
+    given: Mapping[str, str],
+    paid: Mapping[str, str],
+    synthesis: str | None,
+    output: Path,
+    *,
+    cache: bool,
+) -> tuple[list[dict[str, Any]], Sequence[Mapping[str, str]]]:
+    """The comparison as the sweep over all models that it is, kept in ``output``.  Raises UserError."""
+    from replay import api
+    from replay.dataset import make_dataset
+    from replay.grid import ALL, Grid, with_axes
+    from replay.sweeping import carry_out
+
+    if len(traces) > 1:
+        raise UserError("--output keeps what one trace costs; compare traces one by one, each into a folder of its own")
+    grid = Grid("compare", (str(traces[0]),), (ALL,), (machine,) if machine else (), synthesize=synthesis or "")
+    grid = with_axes(with_axes(grid, "set", given), "price", paid)
+    with shell.Progress("charging every model") as progress:
+        planned = api.plan(grid, cache=cache, progress=progress)
+        data = make_dataset(str(output))
+        carry_out(planned, data)
+    shell.say(f"saved in {output}")
+    found = [data.document(point) for point in planned.digests]
+    return [api.as_asked(one, one["trace"]["architecture"]) for one in found], planned.left_out
 
 
 def schedule_of(cpus: int | None, scheduler: Scheduler, quantum: int | None) -> Schedule:

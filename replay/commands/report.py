@@ -34,7 +34,7 @@ def report(
     folders: Annotated[
         list[Path],
         typer.Argument(
-            help="Folders that `replay run -o`, `compare -o` or `sweep -o` wrote.",
+            help="Folders that `replay run -o`, `compare -o`, `sweep -o` or `study -o` wrote.",
             metavar="FOLDER...",
             show_default=False,
         ),
@@ -66,17 +66,19 @@ def _page(folders: list[Path]) -> bytes:
         from replay.commands.report_input import read
         from reports.page import page
 
-        return page(*read(folders), library.result()).encode()
+        return page(read(folders), library.result()).encode()
 
 
 def _static(folders: list[Path], form: Format) -> bytes:
     from replay.commands.report_input import read
     from reports.static import FORMATS
 
-    results, sweep = read(folders)
-    if form == Format.PERFETTO and not results:
+    content = read(folders)
+    if form in (Format.PERFETTO, Format.CSV, Format.SVG, Format.PNG) and not (content.results or content.sweep):
+        raise UserError(f"{folders[0]}: holds studies, which --format {form} does not show; make html, md or json")
+    if form == Format.PERFETTO and not content.results:
         raise UserError("a timeline is of runs; give folders of `replay run --interval N -o`, not of a sweep")
-    return FORMATS[form](results, sweep)
+    return FORMATS[form](content)
 
 
 def _refuse_unwritable(output: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from replay.dataset import Dataset
     from replay.machine import Machine
     from replay.tariff import Tariff
-    from reports.result import Result, Sweep
+    from reports.result import Content, Result, Sweep
 
 MOST_WHOLE = 16
 """Points of a dataset that a report shows one by one; a dataset with more is shown as a sweep alone."""
@@ -24,21 +25,43 @@ DATASET = "dataset.json"
 """The file by which a dataset is known, see ``replay.dataset``: a run's folder is read without that module."""
 
 
-def read(folders: Sequence[Path]) -> tuple[list[Result], Sweep | None]:
-    """The results in ``folders``: of each run, or the sweep of the one folder that holds one.  Raises UserError."""
+STUDY_KINDS = ("bars", "services")
+
+
+def read(folders: Sequence[Path]) -> Content:
+    """What is in ``folders``: runs, studies, and at most one sweep.  Raises UserError."""
+    from reports.result import Content
+
     results: list[Result] = []
+    studies: list[Mapping[str, Any]] = []
     sweep = None
     for folder in folders:
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder; give one that `replay run -o` or `replay sweep -o` wrote")
-        if not (folder / DATASET).exists():
+        found = _studies(folder)
+        if (folder / DATASET).exists():
+            if sweep is not None:
+                raise UserError(f"{folder}: a second sweep; give one sweep's folder, or sweep both into one")
+            more, sweep = _dataset(folder)
+            results += more
+        elif found:
+            studies += found
+        else:
             results.append(_run(folder))
-            continue
-        if sweep is not None:
-            raise UserError(f"{folder}: a second sweep; give one sweep's folder, or sweep both into one")
-        more, sweep = _dataset(folder)
-        results += more
-    return results, sweep
+    return Content(results, sweep, studies)
+
+
+def _studies(folder: Path) -> list[Mapping[str, Any]]:
+    """The values of studies that ``replay study -o`` left in ``folder``."""
+    found: list[Mapping[str, Any]] = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            values = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError):
+            continue  # whoever owns the folder says what is wrong with it
+        if isinstance(values, dict) and values.get("kind") in STUDY_KINDS:
+            found.append(values)
+    return found
 
 
 def _run(folder: Path) -> Result:
@@ -86,13 +109,14 @@ def _dataset(folder: Path) -> tuple[list[Result], Sweep | None]:
 
 
 def _point(data: Dataset, point: Mapping[str, Any], counts: Mapping[str, Counts]) -> Result:
+    from replay import api
     from replay.bill import moments_table, stretches_table
     from replay.document import count_table
     from reports.result import Result
 
     ours, bare = counts[point["run"]], counts[point["bare"]]
     return Result(
-        data.document(point["point"]),
+        api.as_asked(data.document(point["point"]), point["architecture"]),
         counts=count_table(ours).to_pydict(),
         moments={name: column.tolist() for name, column in moments_table(ours).items()},
         stretches={name: column.tolist() for name, column in stretches_table({"model": ours, "native": bare}).items()},

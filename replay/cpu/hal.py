@@ -22,7 +22,25 @@ import numpy as np
 
 from replay.model import Model
 from replay.prepare import Sites
+from replay.records import Parameter
 from replay.trace.schema import Sensitive
+
+PARAMETERS = (
+    Parameter("hal", 1, "count", 0, 1, "assumed", "1: privileged registers in a special page; 0: every access traps"),
+)
+
+EVENTS = {
+    "other privileged": {
+        "mfc0_emulation": "reads of coprocessor 0 registers trapped and emulated",
+        "mtc0_emulation": "writes of coprocessor 0 registers trapped and emulated",
+        "eret_emulation": "returns from exception emulated",
+        "wait_emulation": "waits for an interrupt emulated",
+        "cache_emulation": "cache instructions emulated",
+        "other_emulation": "other privileged instructions emulated",
+    },
+    "registers in memory": {"hal_access": "loads and stores of the special page, in place of privileged accesses"},
+}
+"""Counters by mechanism; where the paper's Table 2 has a column for one, it is called after that."""
 
 INDEX, RANDOM, ENTRY_LO0, ENTRY_LO1, CONTEXT, PAGE_MASK, WIRED = range(7)
 COUNT, EPC, LL_ADDR, X_CONTEXT, PERFORMANCE, TAG_LO, TAG_HI, ERROR_EPC = 9, 14, 17, 20, 25, 28, 29, 30

@@ -30,6 +30,13 @@ class Handlers(NamedTuple):
     lines: np.ndarray  # u64[3]: lines that a run fetches
 
 
+EVENTS = {
+    "refill_forwarded": "TLB misses forwarded to the guest's refill handler",
+    "nested_forwarded": "misses on a page of the guest's page table, forwarded to its nested handler",
+    "refill_instruction": "instructions that the guest's refill handlers retire when re-entered",
+}
+"""Counters of a monitor that re-enters them, with what each counts."""
+
 ASSUMED = Refill(
     *(0, 8, 0, 0),
     full=Handler(9, 1, {"MFC0": 1, "MTC0": 2, "TLBWR": 1, "ERET": 1}),

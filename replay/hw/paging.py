@@ -18,6 +18,7 @@ from replay.hw.second_level import SecondLevel
 from replay.hw.walk_caches import WalkCaches
 from replay.jit import helper, inline
 from replay.kernel import FETCH
+from replay.memory import walks
 from replay.prepare import Prepared
 from replay.records import Parameter
 from replay.trace.schema import ENTRY_SIZE_SHIFT, ENTRY_VALID, Cause, Kind, Segment
@@ -110,10 +111,25 @@ def second(paging, at, ref):
 
 @inline
 def walk(paging, at, page):
-    """References of a walk of the page table for ``page`` less what the walk caches skip; they hold it afterwards."""
-    page = np.uint64(page)
-    large = np.uint64(paging.large[np.uint64(paging.leaf[page])])
-    return walk_caches.walk(paging.caches, at.vcpu, page, large)
+    """References of a walk of the guest's page table for ``page``; the walk caches skip some and hold it afterwards."""
+    large = _is_large(paging, page)
+    references = walk_caches.walk(paging.caches, at.vcpu, np.uint64(page), large)
+    walks.of_guest(at, page, references, large)
+    return references
+
+
+@inline
+def walk_shadow(paging, at, page):
+    """The same of a monitor's shadow of that table."""
+    large = _is_large(paging, page)
+    references = walk_caches.walk(paging.caches, at.vcpu, np.uint64(page), large)
+    walks.of_shadow(at, page, references, large)
+    return references
+
+
+@inline
+def _is_large(paging, page):
+    return np.uint64(paging.large[np.uint64(paging.leaf[np.uint64(page)])])
 
 
 @inline

@@ -123,6 +123,13 @@ def drop(tlb, vcpu, pair):
 
 
 @inline
+def drop_everywhere(tlb, pair):
+    """Forget ``pair`` on every vCPU."""
+    for vcpu in range(tlb.random.size):
+        drop(tlb, np.uint64(vcpu), pair)
+
+
+@inline
 def drop_index(tlb, vcpu, index):
     """Forget what entry ``index`` holds."""
     _empty(tlb, vcpu, FIRST_ENTRY + vcpu * tlb.entries + index)

@@ -80,6 +80,8 @@ class Cached(NamedTuple):
     direct: np.uint64  # 1: hardware walkers look in the first-level data cache
     monitor: np.uint64  # first machine page of the monitor's structures
     room: np.uint64  # machine pages of each of them
+    shadow: np.uint64  # first machine page of its shadow tables
+    nested: np.ndarray  # u64[4]: first machine page of its nested tables, by level
     policy: Policy
 
 
@@ -166,6 +168,30 @@ def read_table(m, at, page, level):
     _read_entry(m, at.vcpu, at.base, at.retired, frame, index << ENTRY_SHIFT, m.direct)
 
 
+@inline
+def read_shadow(m, at, page, level):
+    """A shadow table lies in a page of the monitor's, numbered as the guest's table is; each CPU has a root."""
+    number = m.shadow + np.uint64(m.frames.table.size) + at.vcpu
+    if level != frames.ROOT:
+        number = m.shadow + np.uint64(m.frames.tables[np.uint64(level) * m.frames.pages + np.uint64(page)])
+    index = (m.frames.vpn[np.uint64(page)] >> (LEVEL_BITS * np.uint64(level))) & IN_TABLE
+    _read_own(m, at.vcpu, at.base, at.retired, (number << PAGE) | (index << ENTRY_SHIFT), m.direct)
+
+
+@inline
+def read_nested(m, at, frame, level):
+    """Nested tables of all levels lie one behind the other in pages of the monitor's."""
+    number = m.nested[np.uint64(level)] + (frame >> (LEVEL_BITS * (np.uint64(level) + ONE)))
+    index = (frame >> (LEVEL_BITS * np.uint64(level))) & IN_TABLE
+    _read_own(m, at.vcpu, at.base, at.retired, (number << PAGE) | (index << ENTRY_SHIFT), m.direct)
+
+
+@helper
+def _read_own(m, cpu, base, retired, address, direct):
+    """The monitor's own page tables are never moved."""
+    _table(m, cpu, base, retired, address, direct)
+
+
 @helper
 def _read_entry(m, cpu, base, retired, frame, offset, direct):
     address = (np.uint64(m.machine[m.lane[cpu] + frame]) << PAGE) | offset
@@ -247,6 +273,8 @@ hooks.bind(
     refer=refer,
     follow=follow,
     read_table=read_table,
+    read_shadow=read_shadow,
+    read_nested=read_nested,
     run_handler=run_handler,
     read_monitor=read_monitor,
     give_back=give_back,

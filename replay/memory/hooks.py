@@ -38,6 +38,16 @@ def read_table(memory: Any, at: Any, page: Any, level: Any) -> Any:
     raise TypeError(f"compiled code only: {memory} {at} {page} {level}")
 
 
+def read_shadow(memory: Any, at: Any, page: Any, level: Any) -> Any:
+    """A hardware walker reads the entry on the way to ``page`` in the monitor's shadow of the table of ``level``."""
+    raise TypeError(f"compiled code only: {memory} {at} {page} {level}")
+
+
+def read_nested(memory: Any, at: Any, frame: Any, level: Any) -> Any:
+    """A hardware walker reads the entry on the way to ``frame`` in the monitor's nested table of ``level``."""
+    raise TypeError(f"compiled code only: {memory} {at} {frame} {level}")
+
+
 def run_handler(memory: Any, at: Any, code: Any, lines: Any, page: Any) -> Any:
     """A refill handler of the guest runs: ``lines`` of the page ``code``, then loads the entries of ``page``.
 
@@ -57,7 +67,7 @@ def give_back(memory: Any, at: Any, frame: Any) -> Any:
 
 
 HOOKS: dict[str, dict[type, Callable[..., Any]]] = {}
-for _stub in (refer, follow, read_table, run_handler, read_monitor, give_back):
+for _stub in (refer, follow, read_table, read_shadow, read_nested, run_handler, read_monitor, give_back):
     types_by_hook(_stub, HOOKS.setdefault(_stub.__name__, {}))
 
 
@@ -92,6 +102,8 @@ bind(
     refer=_refer_flat,
     follow=_two,
     read_table=_three,
+    read_shadow=_three,
+    read_nested=_three,
     run_handler=_four,
     read_monitor=_three,
     give_back=_two,

@@ -11,8 +11,9 @@ from replay.errors import UserError
 from replay.hw import caches, walk_caches
 from replay.memory import cached, policy
 from replay.memory.cached import NOWHERE, Cached
+from replay.memory.contention import NO_REQUESTS, Requests
 from replay.memory.hooks import Flat
-from replay.memory.parameters import BLOCKED, CACHES, FIRST_TOUCH, ROUND_ROBIN
+from replay.memory.parameters import BLOCKED, CACHES, CONTENTION, FIRST_TOUCH, ROUND_ROBIN
 from replay.memory.policy import Policy
 from replay.mmu import frames
 from replay.mmu.frames import Frames
@@ -41,7 +42,11 @@ def make_memory(
     room = max(16, count * PMAP_ENTRY // PAGE_BYTES)
     places = settings.get("numa.placement", settings["memory.layout"])
     copies = count * nodes if moves_pages(settings) and nodes > 1 else 0
-    machine_pages = count + copies + (cpus + 1) * room
+    monitor = count + copies
+    shadow = monitor + (cpus + 1) * room
+    sizes = [guest.table.size + cpus, *((count >> 9 * level) + 1 for level in (1, 2, 3, 4))]
+    tables = shadow + np.cumsum([0, *sizes])
+    machine_pages = int(tables[-1])
     if machine_pages > MOST_PAGES:
         size = machine_pages * PAGE_BYTES >> 30
         raise UserError(f"a machine with caches would need {size} GB for this trace; the most is {MOST_PAGES >> 18} GB")
@@ -55,9 +60,8 @@ def make_memory(
     home = np.full(machine_pages, NOWHERE, np.uint8)
     home[:count] = layout(count, prepared.meta.memory_bytes // PAGE_BYTES, nodes, places)
     home[count : count + copies] = np.repeat(np.arange(copies // count), count)
-    monitor = count + copies
     home[monitor : monitor + cpus * room] = np.repeat(node, room)
-    home[monitor + cpus * room :] = np.arange(room) % nodes
+    home[monitor + cpus * room : shadow] = np.arange(room) % nodes
     return Cached(
         counts=counts,
         frames=guest,
@@ -78,6 +82,8 @@ def make_memory(
         direct=np.uint64(settings["memory.walks"] == "first"),
         monitor=np.uint64(monitor),
         room=np.uint64(room),
+        shadow=np.uint64(shadow),
+        nested=tables[1:5].astype(np.uint64),
         policy=make_policy(cpus, count if copies else 0, settings, counters),
     )
 
@@ -155,3 +161,11 @@ def layout(count: int, memory: int, nodes: int, how: str) -> np.ndarray:
         np.uint8
     )
     return held
+
+
+def requests(memory: Flat | Cached, settings: Mapping[str, Any]) -> Requests:
+    """What CPUs asked of nodes by now, where ``settings`` let them wait for it."""
+    if not isinstance(memory, Cached) or not settings[CONTENTION]:
+        return NO_REQUESTS
+    shape = int(memory.windows), memory.node.size, int(memory.nodes)
+    return Requests(memory.served.reshape(shape), memory.node, int(memory.window))

@@ -10,11 +10,15 @@ from replay.errors import UserError
 from replay.hw import caches
 from replay.machine import Machine
 from replay.memory import cached, policy
+from replay.memory.contention import LOCAL, REMOTE
 from replay.model import FREE, Access, Cost, Model, price
 from replay.records import Parameter
 
 CACHES = "memory.caches"
 """The parameter that turns caches on."""
+
+CONTENTION = "memory.contention"
+"""The parameter that lets requests queue at the controllers of nodes."""
 
 ROUND_ROBIN, FIRST_TOUCH, STRIPED, BLOCKED = "round-robin", "first-touch", "striped", "blocked"
 LAYOUTS = (ROUND_ROBIN, FIRST_TOUCH, STRIPED, BLOCKED)
@@ -31,6 +35,7 @@ PARAMETERS = (
     Parameter(
         "memory.walks", "second", "policy", 0, 0, "assumed", "cache level that hardware walks look in first", WALKS
     ),
+    Parameter(CONTENTION, 0, "count", 0, 1, "assumed", "1: requests wait for a node's controller; 0: they never do"),
     Parameter(
         "memory.window", 1_000_000, "instructions", 1000, 2**40, "assumed", "over which requests to a node queue"
     ),
@@ -57,17 +62,11 @@ Verghese et al., ASPLOS 1996, from which its policy comes."""
 
 COSTS: dict[str, Cost] = {
     "l2_hit": price("l2_hit"),
-    "local_miss": price("local_miss"),
-    "remote_miss": price("remote_miss"),
-    "local_upgrade": price("local_miss"),
-    "remote_upgrade": price("remote_miss"),
     "dirty_miss": price("dirty_miss"),
     "line_lost": FREE,
     "write_back": FREE,
     "table_reference": FREE,
     "table_l2_hit": price("l2_hit"),
-    "table_local_miss": price("local_miss"),
-    "table_remote_miss": price("remote_miss"),
 }
 PLACING_COSTS: dict[str, Cost] = {
     "hot_page": price("hot_page"),
@@ -75,8 +74,11 @@ PLACING_COSTS: dict[str, Cost] = {
     "replication": price("page_replication"),
     "collapse": price("page_collapse"),
     "replica_dropped": FREE,
-    "shootdown": price("shootdown"),
+    "page_shootdown": price("page_shootdown"),
 }
+BARE = "bare_"
+"""How the primitives begin that say how long requests wait without a monitor: both sides of a result have their own."""
+
 STALL = "stall."
 """How the primitives begin that stand for all caches where none are simulated."""
 
@@ -119,7 +121,7 @@ def on_machine(model: Model, machine: Machine, given: Mapping[str, Any]) -> Mode
     if not turned_on(machine, given):
         return replace(model, parameters=parameters)
     events = {**cached.EVENTS, **(policy.EVENTS if model.places else {})}
-    costs = COSTS | (PLACING_COSTS if model.places else {})
+    costs = COSTS | served_costs(model) | (PLACING_COSTS if model.places else {})
     rows = [row._replace(may=(*row.may, *costs)) if Access.HIT in row.events else row for row in model.reactions]
     return replace(
         model,
@@ -128,6 +130,17 @@ def on_machine(model: Model, machine: Machine, given: Mapping[str, Any]) -> Mode
         reactions=tuple(rows),
         costs={name: without_stalls(cost) for name, cost in model.costs.items()} | costs,
     )
+
+
+def served_costs(model: Model) -> dict[str, Cost]:
+    """Costs of what a node's memory serves: its latency, and the wait for its controller."""
+    sides = tuple(zip(("local", "remote"), wait_names(model.baseline == model.name), strict=True))
+    return {name: price(f"{side}_miss") + price(wait) for name in cached.NAMES for side, wait in sides if side in name}
+
+
+def wait_names(bare: bool) -> tuple[str, str]:
+    """The primitives of waits for the near node and for a far one, under a monitor or on bare hardware."""
+    return (BARE + LOCAL, BARE + REMOTE) if bare else (LOCAL, REMOTE)
 
 
 def without_stalls(cost: Cost) -> Cost:

@@ -27,7 +27,7 @@ EVENTS = {
         "replication": "copies made of read-shared pages",
         "collapse": "replicated pages that a store made one page again",
         "replica_dropped": "copies given back, by collapses and with pages that the guest freed",
-        "shootdown": "CPUs interrupted because their TLB held a page that moved",
+        "page_shootdown": "CPUs interrupted because their TLB held a page that moved",
     }
 }
 """Mechanism -> counters of models that place pages, on a machine with caches; they follow those of the caches."""

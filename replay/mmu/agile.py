@@ -17,6 +17,7 @@ import numpy as np
 
 from replay.hw import paging, walk_caches
 from replay.jit import inline
+from replay.memory import hooks
 from replay.mmu import frames, nested, shadow, shadow_sync
 from replay.mmu.nested import Nested, Walk
 from replay.mmu.shadow import Shadow
@@ -76,12 +77,16 @@ def walk(a, at, page):
     for number in range(references if nested.is_absent(at) else references + 1):
         level = first - np.uint64(number)
         if number < references:
+            if level >= known:
+                hooks.read_shadow(at.memory, at, page, level)
+            else:
+                hooks.read_table(at.memory, at, page, level)
             if level >= known or (number == 0 and first != frames.ROOT):
                 continue  # a shadow table, or one that a shadow entry or a walk cache leads to
             frame = frames.frame_of_table(n.frames, at.vcpu, page, level)
         else:
             frame = np.uint64(n.frames.page[page])
-        read, missing = nested.translate(n, at.vcpu, frame)
+        read, missing = nested.translate(n, at, frame)
         hits += read == 0
         nested_references += read
         violations += missing

@@ -25,6 +25,7 @@ from replay.hw.paging import Paging
 from replay.hw.sets import Sets
 from replay.hw.walk_caches import WalkCaches
 from replay.jit import inline
+from replay.memory import walks
 from replay.mmu import frames
 from replay.mmu.frames import Frames
 from replay.prepare import Prepared
@@ -117,6 +118,7 @@ def walk(n, at, page):
     large = frames.is_large(n.frames, page)
     references = walk_caches.walk(n.paging.caches, at.vcpu, page, large)
     first = np.uint64(references) + large - ONE  # level of the first table that is read
+    walks.of_guest(at, page, references, large)
     nested = hits = violations = np.int64(0)
     for number in range(references if is_absent(at) else references + 1):
         step = np.uint64(number)
@@ -126,7 +128,7 @@ def walk(n, at, page):
             frame = frames.frame_of_table(n.frames, at.vcpu, page, first - step)
         else:
             frame = np.uint64(n.frames.page[page])
-        read, missing = translate(n, at.vcpu, frame)
+        read, missing = translate(n, at, frame)
         hits += read == 0
         nested += read
         violations += missing
@@ -140,15 +142,17 @@ def is_absent(at):
 
 
 @inline
-def translate(n, vcpu, frame):
+def translate(n, at, frame):
     """(entries of the nested tables read for ``frame``, 0 if the nested TLB holds it; 1 if they lacked it, else 0)."""
     unit = frame >> n.shift
-    if sets.find(n.tlb, vcpu, unit + ONE):
+    if sets.find(n.tlb, at.vcpu, unit + ONE):
         return np.int64(0), np.int64(0)
     missing = np.int64(n.mapped[unit] == 0)
     n.mapped[unit] = 1
-    sets.push(n.tlb, vcpu, unit + ONE)
-    return walk_caches.walk(n.host, vcpu, frame, n.large), missing
+    sets.push(n.tlb, at.vcpu, unit + ONE)
+    references = walk_caches.walk(n.host, at.vcpu, frame, n.large)
+    walks.of_nested(at, frame, references, n.large)
+    return references, missing
 
 
 @inline

@@ -11,9 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from replay.hw import tlb
-from replay.jit import helper, inline
-from replay.memory import hooks
+from replay.jit import inline
 from replay.prepare import Pages
 from replay.trace.schema import ENTRY_FRAME_SHIFT, ENTRY_SIZE_SHIFT, ENTRY_VALID, Segment
 
@@ -71,9 +69,8 @@ def use(pmap, frame):
 
 
 @inline
-def give_back(pmap, at, frame):
+def give_back(pmap, frame):
     """Take the machine page of ``frame`` away, if it has one."""
-    hooks.give_back(at.memory, at, frame)
     if frame < np.uint64(pmap.machine.size):
         pmap.machine[frame] = 0
 
@@ -143,19 +140,3 @@ def frame_of(entry):
     """Frame + 1 that a page-table entry maps, 0 if hardware may not use it."""
     frame = np.uint32((entry >> np.uint64(ENTRY_FRAME_SHIFT)) + np.uint64(1))
     return frame if entry & np.uint64(ENTRY_VALID) else np.uint32(0)
-
-
-@helper
-def shoot_down(pmap, first, vcpus, vcpu, frame):
-    """Drop what maps ``frame`` from the hardware TLBs of all ``vcpus``; how many others than ``vcpu`` held it."""
-    others = np.uint64(0)
-    for number in range(vcpus):
-        other, held = np.uint64(number), False
-        for entry in range(first.entries):
-            slot = tlb.FIRST_ENTRY + other * first.entries + np.uint64(entry)
-            page = np.uint64(first.pair[slot]) << ONE
-            if page != 0 and (pmap.mapped[page] == frame + ONE or pmap.mapped[page + ONE] == frame + ONE):
-                tlb.drop(first, other, page >> ONE)
-                held = True
-        others += np.uint64(held and other != vcpu)
-    return others

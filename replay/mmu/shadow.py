@@ -198,7 +198,7 @@ def second(s, at, ref):
 def walk(s, at, page):
     """The hardware walks the shadow tables for ``page``."""
     tick(s.counts, at, s.first + PAGE_WALK)
-    add(s.counts, at, s.first + WALK_REFERENCE, paging.walk(s.paging, at, page))
+    add(s.counts, at, s.first + WALK_REFERENCE, paging.walk_shadow(s.paging, at, page))
 
 
 @helper

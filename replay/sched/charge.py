@@ -43,7 +43,7 @@ def charge(
     own = [of_vm(c, counts, k) for k in range(len(c.vms))]
     beside = own if model.name == native.name else bare or alone(c, entrant, settings, progress)
     documents = [price(mine, model, machine, prices, (one, native)) for mine, one in zip(own, beside, strict=True)]
-    return Outcome(_together(c, documents), counts, of_all(c, counts, beside))
+    return Outcome(_together(c, documents) | counts.footprint, counts, of_all(c, counts, beside))
 
 
 def alone(

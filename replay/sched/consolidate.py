@@ -22,7 +22,7 @@ from replay.sched.merge import merge
 from replay.sched.offsets import Offsets
 from replay.sched.schedule import Schedule, is_shared, settle_cpus, turns_of
 from replay.trace.meta import Service, TraceMeta
-from replay.trace.schema import Kind
+from replay.trace.schema import PAGE_SHIFT, Kind
 
 SHARED = "virtual machines share CPUs, which idle as their schedule in nominal time has it"
 
@@ -66,6 +66,8 @@ def consolidate(vms: Sequence[Prepared], schedule: Schedule, names: Sequence[str
         unfinished="; ".join(f"{name}: {vm.unfinished}" for vm, name in zip(vms, names, strict=True) if vm.unfinished),
         synthesized="; ".join(dict.fromkeys(vm.synthesized for vm in vms if vm.synthesized)),
         regions=regions,
+        frames_of_vm=tuple(vm.meta.memory_bytes >> PAGE_SHIFT for vm in vms),
+        image_of_vm=_images(vms),
         first_place=_first_places(offsets, cpus),
     )
     return Consolidation(prepared, tuple(vms), tuple(cpus))
@@ -75,6 +77,12 @@ def _scheduled(moments: Moments) -> Moments:
     """No device rows: where VMs share CPUs, how long these idle follows from the schedule alone."""
     none: dict[str, Any] = {name: part[:0] for name, part in moments._asdict().items() if isinstance(part, np.ndarray)}
     return moments._replace(**none, reason=SHARED)
+
+
+def _images(vms: Sequence[Prepared]) -> tuple[int, ...]:
+    """By VM: the number of its guest image; VMs of one image have the same."""
+    known = list(dict.fromkeys(vm.meta.image_digest for vm in vms))
+    return tuple(known.index(vm.meta.image_digest) for vm in vms)
 
 
 def _first_places(offsets: Sequence[Offsets], cpus: Sequence[range]) -> tuple[int, ...]:

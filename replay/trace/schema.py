@@ -98,6 +98,8 @@ class Kind(IntEnum):
     ZEROED = 88  # page = frame
     FILLED = 89  # page = frame; EXTRA: block
     HASHED = 90  # page = frame; EXTRA: content hash (low 48 bits)
+    BALLOON_OUT = 92  # page = frame that the guest gave its host, which may use it elsewhere (since 1.3)
+    BALLOON_IN = 93  # page = frame that it has again, of unknown content (since 1.3)
     FREED = 91  # page = frame that nobody holds any more (since 1.1)
     # -- mark
     MARK_BEGIN = 96  # page = mark id of the workload
@@ -125,6 +127,12 @@ FOUND_TO_BE = 2
 REQUEST_WRITE = 1 << 8
 """Flag in REQUEST's ``info``: from memory to the device (since 1.1)."""
 
+PACKET_STATION_SHIFT = 26
+"""In a packet's id: where its sender's station starts, above a number that counts from 1 (since 1.3)."""
+
+PAYLOAD_BYTES_SHIFT, OTHER_STATION_SHIFT = 16, 32
+"""In the second payload of a packet's row: its payload's bytes, above its place in the frame; the other station."""
+
 TOUCH_SHIFT, CAUSE_MASK, DELAY_SLOT = 5, 31, 1 << 7
 
 GROUPS = {
@@ -145,7 +153,7 @@ PAGE_ID_KINDS = (Kind.ENTRY, Kind.TLB_WRITE, Kind.TLB_PROBE, Kind.INVALIDATE_PAG
 
 FRAME_KINDS = (
     *(Kind.TABLE_ALLOC, Kind.TABLE_FREE, Kind.TABLE_LINK, Kind.TABLE_UNLINK),
-    *(Kind.ZEROED, Kind.FILLED, Kind.HASHED, Kind.FREED),
+    *(Kind.ZEROED, Kind.FILLED, Kind.HASHED, Kind.FREED, Kind.BALLOON_OUT, Kind.BALLOON_IN),
 )
 """Events whose ``page`` column is a frame of the guest's memory."""
 

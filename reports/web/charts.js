@@ -2,6 +2,8 @@
 
 // The page's charts: data for the specifications that came with it, and the views that show them.
 const Charts = (() => {
+  const LEGEND_WIDTH = 200;
+
   // A bar of one run, or of its bare machine: cycles by mechanism over bare hardware's.
   function bar(name, side, native, palette, waits) {
     const found = new Map();
@@ -63,8 +65,9 @@ const Charts = (() => {
 
   // Shows a specification with its data in an element; the view, to be given new data.
   async function show(element, spec, data) {
-    const options = { actions: false, renderer: "svg", config };
-    const whole = { ...spec, datasets: data };
+    const columns = Math.max(1, Math.floor(element.clientWidth / LEGEND_WIDTH));
+    const options = { actions: false, renderer: "svg", config: { ...config, legend: { ...config.legend, columns } } };
+    const whole = { ...spec, datasets: { ...spec.datasets, ...data } };
     return (await vegaEmbed(element, whole, options)).view;
   }
 

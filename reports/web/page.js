@@ -30,6 +30,7 @@ const Page = (() => {
     const { data, priced } = state;
     const kind = element.dataset.chart;
     if (kind === "bars") return [data.charts.bars, Charts.bars(data.runs, priced, data.palette, state.waits)];
+    if (kind.startsWith("study")) return [data.charts[kind], {}];
     if (kind !== "timeline") return Sweep.chart(kind, data.sweep, state.points, data.charts);
     const run = Number(element.dataset.run);
     return [data.charts.timeline, Charts.timeline(data.runs[run], priced[run].prices, data.palette)];
@@ -88,7 +89,7 @@ const Page = (() => {
     for (const button of document.querySelectorAll("button.reset")) {
       button.addEventListener("click", () => setPrice(button.dataset.machine, button.dataset.price, null));
     }
-    document.getElementById("reset-all").addEventListener("click", () => {
+    document.getElementById("reset-all")?.addEventListener("click", () => {
       for (const [machine, all] of Object.entries(state.given)) for (const name of Object.keys(all)) setPrice(machine, name, null);
     });
     document.getElementById("waits")?.addEventListener("change", (event) => {
@@ -108,7 +109,8 @@ const Page = (() => {
 
   async function open() {
     state.data = await unpack(document.getElementById("data").textContent);
-    document.getElementById("sliders").open = !window.matchMedia("(max-width: 60rem)").matches;
+    const sliders = document.getElementById("sliders");
+    if (sliders) sliders.open = !window.matchMedia("(max-width: 60rem)").matches;
     listen();
     await update(true);
     document.documentElement.dataset.ready = "yes";

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from selenium.webdriver.common.keys import Keys
+
+from reports.numbers import bounds, figure, share
 
 from .chromium import complaints, move, opened
 
@@ -148,3 +151,20 @@ def test_the_keyboard_reaches_and_moves_a_price(driver: Any, page: Path) -> None
 def test_a_page_is_small(page: Path) -> None:
     """A page of one run has less than 1.5 MB, most of it the library of charts."""
     assert 1_500_000 > page.stat().st_size
+
+
+def test_figures_are_written_as_screens_write_them(driver: Any, page: Path) -> None:
+    """The page rounds figures, bounds and shares as the command line does."""
+    opened(driver, page)
+    chance = random.Random(7)
+    cases = [(0.0, 0.0, 0.0), (200.0, 200.0, 200.0), (17_234_567.0, 15.1e6, 21e6), (99_960.0, 99_000.0, 101_000.0)]
+    for _ in range(200):
+        value = 10 ** chance.uniform(-3, 12)
+        cases.append((value, value * chance.uniform(0.2, 1), value * chance.uniform(1, 3)))
+
+    shown = driver.execute_script(
+        "const { figure, bounds, share } = Numbers;"
+        "return arguments[0].map((one) => [figure(...one), bounds(...one), share(one[1], one[2])])",
+        cases,
+    )
+    assert [[figure(*one), bounds(*one), share(one[1], one[2])] for one in cases] == shown

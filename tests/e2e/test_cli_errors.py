@@ -72,6 +72,18 @@ def check(done: Any, folder: Path, *words: str, code: int = 2) -> None:
         ("tracegen run radix --seed -1", ["--seed"]),
         ("tracegen run radix keys=500 -o no/such/t.arrow", ["no/such"]),
         ("tracegen run radix keys=500 -o .", ["folder"]),
+        ("tracegen run radix --vms 17", ["--vms", "less than or equal to 16"]),
+        ("tracegen run radix --vms 2 --vm radix", ["write --vms with a workload's name, or only --vm"]),
+        ("tracegen run --vms 2", ["write --vms with a workload's name, or only --vm"]),
+        ("tracegen run --vm radix --vm memry=64M", ["unknown setting of --vm 'memry'", "did you mean 'memory'"]),
+        ("tracegen run --vm vcpus=2", ["--vm 'vcpus=2' names no workload"]),
+        ("tracegen run --vm radx", ["unknown workload 'radx'", "did you mean 'radix'"]),
+        ("tracegen run --vm vcpus=17 --vm radix", ["--vm 'vcpus=17' names no workload"]),
+        ("tracegen run radix --vms 2 --skip-instructions 5", ["from power-on", "leave --from and --skip out"]),
+        ("tracegen run radix keys=500 --vms 2 -o SMALL", ["is a file; name a folder with -o"]),
+        ("tracegen run radix --latency 50", ["--latency '50'", "write for example --latency 50us"]),
+        ("tracegen run radix --bandwidth 1G", ["--bandwidth '1G'", "write for example --bandwidth 100Mbit"]),
+        ("tracegen run radix --drop some", ["--drop 'some'", "--drop 1% drops one of a hundred"]),
     ],
 )
 def test_mistakes_are_one_line(installed: Any, small_trace: Path, command: str, words: list[str]) -> None:

@@ -13,7 +13,8 @@ DEVICE, UNMAPPED, UNCACHED = 3, 1, 2
 VALID, ACCESSED, DIRTY = "valid", "accessed", "dirty"
 Table = tuple[str, int, int]
 ROWS = {24: "entry", 26: "table_free", 27: "table_link", 30: "space_destroy", 31: "base_switch", 33: "tlb_probe"} | {
-    34: "invalidate_page", 35: "invalidate_space", 36: "invalidate_all", 40: "sensitive", 48: "exception", 62: "ipi", 79: "idle",
+    34: "invalidate_page", 35: "invalidate_space", 36: "invalidate_all", 40: "sensitive", 48: "exception",
+    62: "ipi", 79: "idle",
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from replay.trace.schema import Cause, Kind, Wake
+from replay.trace.schema import PACKET_STATION_SHIFT, Cause, Kind, Wake
 from tracegen import abi
 from tracegen import abi_net as net
 from tracegen.abi_net import LATENCY_UNITS, Net
@@ -41,7 +41,7 @@ _start:
 """
 EXIT = "sd $v1, 8($t9)\n b .\n nop\n"
 WAIT = " wait\n b . + 8\n nop\n"
-FIRST = 1 << 26 | 1
+FIRST = 1 << PACKET_STATION_SHIFT | 1
 """Id of the first packet of a machine alone."""
 MEMORY = 4 << 20
 BYTES = 1024

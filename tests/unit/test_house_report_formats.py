@@ -9,9 +9,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import models
+from replay import cli, shell
 from replay import document as results
 from replay.commands.report import Format, report
 from replay.commands.report_input import read
@@ -19,9 +21,15 @@ from replay.document import Outcome
 from replay.errors import UserError
 from replay.handmade import Script
 from replay.machine import load_machine
-from replay.trace.schema import Cause, Kind, Sensitive
+from replay.trace.container import TraceFile
+from replay.trace.schema import COLUMNS, Cause, Kind, Sensitive
+from reports import bars
+from reports.catalogue import catalogue
+from reports.page import page
 from reports.result import labels
 from reports.static import FORMATS
+
+ROW = ("kind", "ctx", "info", "page", "n")
 
 
 @pytest.fixture(scope="module")
@@ -99,14 +107,32 @@ def test_a_timeline_is_chrome_s_format(folder: Path, outcome: Outcome) -> None:
 
 def test_runs_are_named_by_what_tells_them_apart(outcome: Outcome, folder: Path) -> None:
     """Names are as short as can be: the model, and what differs, a number where nothing does."""
-    (first,), _ = read([folder])
+    (first,) = read([folder]).results
     other = {**outcome.document, "settings": {**outcome.document["settings"], "tlb.entries": 8}}
     results.save(str(folder.parent / "other"), outcome._replace(document=other))
-    (second,), _ = read([folder.parent / "other"])
+    (second,) = read([folder.parent / "other"]).results
 
     assert ["disco"] == labels([first])
     assert ["disco, tlb.entries = 64", "disco, tlb.entries = 8"] == labels([first, second])
     assert ["disco, 1", "disco, 2"] == labels([first, first])
+
+
+def test_a_study_is_a_section(folder: Path, outcome: Outcome) -> None:
+    """Every published value of a study's folder stands in the text beside ours, and in the page, which draws it."""
+    figure = bars.read(catalogue()["disco-fig5"])
+    values = bars.figure_table(figure, [outcome.document] * len(figure.bars))
+    studies = folder.parent / "studies"
+    studies.mkdir()
+    (studies / "disco-fig5.json").write_text(json.dumps(values))
+    text = made(studies, Format.MD).decode()
+    shown = page(read([studies]), "").replace("\n", "")
+
+    published = sum(len(bar.published) + 1 for bar in figure.bars)
+    assert published == sum(text.count(f"\n| {bar.group}, {bar.title} |") for bar in figure.bars)
+    assert published == sum(shown.count(f">{bar.group}, {bar.title}</th>") for bar in figure.bars)
+    assert "data-chart='study-0'" in shown
+    with pytest.raises(UserError, match="holds studies, which --format csv does not show"):
+        made(studies, Format.CSV)
 
 
 def test_every_format_has_a_maker() -> None:
@@ -179,3 +205,23 @@ def test_files_that_cannot_be_written(folder: Path, name: str, message: str) -> 
         report([folder], folder.parent / name)
 
     assert str(caught.value).endswith(message)
+
+
+def test_a_comparison_that_is_kept_is_the_one_that_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`replay compare -o` prints the documents that it prints without, and a report shows every model as a run."""
+    script = Script()
+    for page in range(5):
+        script.row(Kind.LOAD8, script.user(4 + page), n=100)
+    rows = [*script.rows, (Kind.END, 0, 0, 0, 1)]
+    file = TraceFile(tmp_path / "t.arrow", script.meta)
+    file.write({name: np.array([row[at] for row in rows], COLUMNS[name]) for at, name in enumerate(ROW)})
+    file.commit({"complete": True, "status": 0})
+    command = ["compare", str(tmp_path / "t.arrow"), "--machine", "flash-1997", "--price", "monitor_entry=90", "--json"]
+
+    assert 0 == shell.run(cli.app, "replay", command)
+    shown = json.loads(capsys.readouterr().out)["models"]
+    assert 0 == shell.run(cli.app, "replay", [*command, "-o", str(tmp_path / "out")])
+    kept = json.loads(capsys.readouterr().out)["models"]
+    content = read([tmp_path / "out"])
+    assert shown == kept == [result.document for result in content.results]
+    assert content.sweep is None

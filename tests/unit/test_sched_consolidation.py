@@ -228,5 +228,5 @@ def test_too_many_virtual_cpus_are_refused() -> None:
 
     with pytest.raises(UserError, match=r"16 vCPUs in all and the machine 12 CPUs"):
         together(*vms[:2], cpus=12)
-    with pytest.raises(UserError, match=r"24 vCPUs in all; one machine has at most 16 CPUs"):
+    with pytest.raises(UserError, match=r"24 vCPUs in all and one machine at most 16 CPUs"):
         together(*vms)

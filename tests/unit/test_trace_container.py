@@ -12,12 +12,15 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 import pytest
+import rich.console
 
 from replay.errors import UserError
+from replay.info import describe
 from replay.prepare import prepare
 from replay.trace.container import TraceFile, open_trace
-from replay.trace.meta import TraceMeta, parse
+from replay.trace.meta import Network, TraceMeta, parse
 from replay.trace.schema import COLUMNS, METADATA_KEY, SCHEMA_MAJOR, SCHEMA_MINOR
+from reports.trace import screen
 
 Rows = list[tuple[int, ...]]
 
@@ -193,6 +196,16 @@ def test_a_full_disk_is_one_line(meta: TraceMeta, tmp_path: Path, rows: Rows, co
         ("tlb", {"pair": True, "entries": 0}),
         ("workload", 5),
         ("arguments", [1]),
+        ("base_image", 1 << 48),
+        ("network", []),
+        (
+            "network",
+            {"session": "s", "vm": 2, "vms": 2, "latency": 1, "bandwidth": 1, "drop_every": 0, "drop_share": 0},
+        ),
+        (
+            "network",
+            {"session": "s", "vm": 0, "vms": 1, "latency": 0, "bandwidth": 1, "drop_every": 0, "drop_share": 0},
+        ),
     ],
 )
 def test_hostile_metadata_names_the_field(meta: TraceMeta, field: str, value: object) -> None:
@@ -257,3 +270,20 @@ def test_marks_come_back_by_name(write: Callable[..., Path], rows: Rows, meta: T
     for marks in ([[1, "a"], [1, "b"]], [[1]], [[-1, "a"]], {"1": "a"}):
         with pytest.raises(UserError, match="metadata field marks should be a list of"):
             parse(json.dumps(document | {"marks": marks}).encode(), "bad")
+
+
+def test_the_network_comes_back(write: Callable[..., Path], rows: Rows, meta: TraceMeta) -> None:
+    """Session, number and link are read as written, and shown; a trace of an older minor version has none."""
+    network = Network("5e55", 1, 2, 10_000, 10**9, 0, 250)
+    path = write(rows, dataclasses.replace(meta, network=network, base_image=77))
+    console = rich.console.Console(width=120)
+    with console.capture() as captured:
+        for part in screen(describe(str(path))):
+            console.print(part)
+
+    assert (network, 77) == (open_trace(path).meta.network, open_trace(path).meta.base_image)
+    assert "machine 1 of the 2 of session 5e55" in captured.get()
+    document = json.loads(meta.to_json())
+    del document["network"], document["base_image"]
+    older = parse(json.dumps(document | {"schema_version": "1.2"}).encode(), "old")
+    assert (None, 0) == (older.network, older.base_image)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from replay.errors import UserError
-from replay.trace.schema import Kind
+from replay.trace.schema import OTHER_STATION_SHIFT, PACKET_STATION_SHIFT, PAYLOAD_BYTES_SHIFT, Kind
 from tracegen import abi_net as abi
 from tracegen.abi_net import Descriptor, Net
 from tracegen.cpu import state as S
@@ -22,7 +22,7 @@ from tracegen.switch import Packet, Switch
 PAGE = 4096
 SIXTEEN = (1 << 16) - 1
 STATE_MASK = abi.NET_NOTIFY - 1
-MOST_PACKETS = (1 << abi.PACKET_SERIAL_BITS) - 1
+MOST_PACKETS = (1 << PACKET_STATION_SHIFT) - 1
 
 
 class Leaving(NamedTuple):
@@ -110,7 +110,7 @@ class Card:
         if serial > MOST_PACKETS:
             raise UserError(f"the guest sent more than {MOST_PACKETS} packets; use a smaller workload")
         self.s[S.NET_SERIAL] = serial
-        return self.station << abi.PACKET_SERIAL_BITS | serial
+        return self.station << PACKET_STATION_SHIFT | serial
 
     def _write_back(self, buffers: Buffers, now: int) -> None:
         """Give the guest the descriptors of what has left."""
@@ -152,7 +152,7 @@ class Card:
             self._deliver(buffers, packet, at, Part(header.address, sizes[0]), Part(payload.address, sizes[1]))
 
     def _deliver(self, buffers: Buffers, packet: Packet, at: int, header: Part, payload: Part) -> None:
-        sender = packet.id >> abi.PACKET_SERIAL_BITS
+        sender = packet.id >> PACKET_STATION_SHIFT
         self._write(header, packet.header)
         self._write(payload, packet.payload)
         sizes = header.size | payload.size << abi.NET_PAYLOAD_SHIFT | sender << abi.NET_STATION_SHIFT
@@ -242,7 +242,7 @@ class Card:
         first = payload if payload.size else header
         place = payload.address % PAGE if payload.size else 0
         buffers.payload(first.address // PAGE)
-        buffers.payload(place | payload.size << 16 | peer << 32)
+        buffers.payload(place | payload.size << PAYLOAD_BYTES_SHIFT | peer << OTHER_STATION_SHIFT)
         buffers.row(kind, header.size + payload.size, packet)
 
 

@@ -14,6 +14,10 @@ struct cpu;
 void print_byte(u8 byte);
 i64 console_write(u64 from, u64 bytes);
 
+// balloon.c
+void balloon_demands(const char *text);
+void balloon_tick(u64 tick);
+
 // options.c
 const char *options_find(const char *line);
 
@@ -23,6 +27,7 @@ const char *options_find(const char *line);
 
 // page.c
 void page_init(u64 from, u64 end);
+extern int pages_are_large; // where a process has all of one, without a file
 u64 page_take(u64 keep);
 u64 page_alloc(void);
 u64 page_alloc_zeroed(void);
@@ -30,6 +35,8 @@ u64 page_alloc_copy(u64 from);
 void page_share(u64 page);
 int page_is_shared(u64 page);
 void page_free(u64 page);
+u64 page_alloc_large(void);
+void page_free_large(u64 page);
 void page_zero(u64 page);
 u64 page_free_count(u64 more);
 void page_tie(u64 page, u64 note);
@@ -115,6 +122,7 @@ i64 file_select(u64 at, i64 ticks);
 
 // net.c
 void net_init(void);
+void net_finish(void);
 void net_interrupt(void);
 void net_tick(u64 tick);
 int net_may_wake(void);

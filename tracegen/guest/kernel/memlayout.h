@@ -15,6 +15,8 @@
 
 #define TABLE_SHIFT 21
 #define TABLE_ENTRIES (PAGE_BYTES / PTE_BYTES)
+#define LARGE_BYTES (1UL << TABLE_SHIFT) // what one entry above a table can map where the hardware has that (large.h)
+#define LARGE_PAGES TABLE_ENTRIES
 #define TABLES (USER_TOP >> TABLE_SHIFT)
 
 #define HEAP_TOP 0x7fe00000

@@ -70,6 +70,22 @@ int net_sleep(const void *channel) {
     return settle() ? 0 : sleep_on(channel, 0);
 }
 
+// A stream that is closed, and whose peer has not acknowledged all; 0 for none.
+static struct socket *unsent(void) {
+    for (struct socket *s = sockets; s < sockets + MAX_SOCKETS; s++)
+        if (s->kind == SOCKET_STREAM && s->phase == OPEN && !s->described && !s->listener && (s->unsent || s->oldest != s->next))
+            return s;
+    return 0;
+}
+
+// Before the machine goes off: waits until peers have all that was written to streams which are closed.
+void net_finish(void) {
+    net_enter();
+    for (const struct socket *s; (s = unsent());)
+        sleep(s);
+    net_leave();
+}
+
 // What the card has brought, or sent.
 void net_interrupt(void) {
     net_enter();

@@ -11,12 +11,18 @@ static void set_locks(const char *value) {
 static void set_kernel(const char *) {
 }
 
+static void set_pages(const char *value) {
+    pages_are_large = *value == 'l';
+}
+
 static const struct {
     const char *name; // with its =
     void (*set)(const char *value);
 } options[] = {
+    {"balloon=", balloon_demands},
     {"kernel=", set_kernel},
     {"locks=", set_locks},
+    {"pages=", set_pages},
 };
 
 // What follows `name` at the beginning of `line`; 0 if it does not begin so.

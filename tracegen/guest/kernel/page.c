@@ -7,11 +7,14 @@
 
 static u64 first, next, top; // physical addresses: the first counted page, the first untouched one, the end
 static u64 freed;            // head of the list of pages that came back; 0 ends it
-static u64 free_pages;       // on that list, or untouched
+static u64 freed_large;      // the same for large pages that came back whole
+static u64 free_pages;       // on those lists, or untouched
 static struct {
     u32 references;
     u32 note; // of a free page the next one's number; of one in use what page_tie says
 } *pages;           // by page number from `first`
+
+int pages_are_large;
 
 void page_init(u64 from, u64 end) {
     pages = KERNEL(PAGE_UP(from)); // RAM outside the image reads zero
@@ -29,6 +32,27 @@ u64 page_free_count(u64 more) {
     return free_pages + more > RESERVED_PAGES ? free_pages + more - RESERVED_PAGES : 0;
 }
 
+// Puts a page on the list of free ones.
+static void push(u64 page) {
+    pages[index_of(page)].note = (u32)(freed >> PAGE_SHIFT);
+    freed = page;
+}
+
+// The next of the large pages that came back; 0 for none.
+static u64 pop_large(void) {
+    u64 page = freed_large;
+    if (page)
+        freed_large = (u64)pages[index_of(page)].note << PAGE_SHIFT;
+    return page;
+}
+
+// Where nothing else is left, a large page becomes small ones.
+static void break_up(void) {
+    u64 page = freed || next < top ? 0 : pop_large();
+    for (u64 end = page + LARGE_BYTES; page && page < end; page += PAGE_BYTES)
+        push(page);
+}
+
 static void take(u64 page) {
     if (page == freed)
         freed = (u64)pages[index_of(page)].note << PAGE_SHIFT;
@@ -42,6 +66,7 @@ static void take(u64 page) {
 // A page of unknown content with one reference: its physical address, or 0 when no more than `keep` are free.
 u64 page_take(u64 keep) {
     enter(pages_lock);
+    break_up();
     u64 page = free_pages <= keep ? 0 : freed ? freed : next;
     if (page)
         take(page);
@@ -87,8 +112,7 @@ int page_is_shared(u64 page) {
 }
 
 static void put_back(u64 page) {
-    pages[index_of(page)].note = (u32)(freed >> PAGE_SHIFT);
-    freed = page;
+    push(page);
     free_pages++;
     ANNOUNCE1(ANNOUNCE_FREED, page >> PAGE_SHIFT);
 }
@@ -98,6 +122,43 @@ void page_free(u64 page) {
     enter(pages_lock);
     if (--pages[index_of(page)].references == 0)
         put_back(page);
+    leave(pages_lock);
+}
+
+// The first large page of memory that was never used; what lies before it goes out as small ones.
+static u64 next_large(void) {
+    u64 page = (next + LARGE_BYTES - 1) & ~(LARGE_BYTES - 1);
+    if (page + LARGE_BYTES > top)
+        return 0;
+    for (; next < page; next += PAGE_BYTES)
+        push(next);
+    next += LARGE_BYTES;
+    return page;
+}
+
+// Pages next to each other that one entry can map, each with one reference; 0 where there are none.
+u64 page_alloc_large(void) {
+    u64 page = 0;
+    enter(pages_lock);
+    if (free_pages > LARGE_PAGES + RESERVED_PAGES && ((page = pop_large()) || (page = next_large()))) {
+        free_pages -= LARGE_PAGES;
+        for (u64 i = index_of(page), end = i + LARGE_PAGES; i < end; i++)
+            pages[i].references = 1, pages[i].note = 0;
+    }
+    leave(pages_lock);
+    return page;
+}
+
+// Takes all of them back, to whom nobody else refers.
+void page_free_large(u64 page) {
+    enter(pages_lock);
+    pages[index_of(page)].note = (u32)(freed_large >> PAGE_SHIFT);
+    freed_large = page;
+    free_pages += LARGE_PAGES;
+    for (u64 end = page + LARGE_BYTES; page < end; page += PAGE_BYTES) {
+        pages[index_of(page)].references = 0;
+        ANNOUNCE1(ANNOUNCE_FREED, page >> PAGE_SHIFT);
+    }
     leave(pages_lock);
 }
 

@@ -28,4 +28,6 @@
 #define MAX_BUFFERS 32768       // blocks of the disk in memory; and no more than half of all pages
 #define BUFFER_CHAINS 1024      // by which they are found; a power of two
 #define MAX_DIRTY 128           // of them newer than on the disk
+#define MAX_DEMANDS 32          // of the host, for pages in the balloon
+#define BALLOON_RATE 256        // pages that go into it or come out in a tick
 #define RESERVED_PAGES 8        // that only the buffer cache may use, so that it can always go on

@@ -120,15 +120,16 @@ static void give_up_children(struct proc *p) {
 [[noreturn]] void proc_exit(u64 status) {
     threads_end(status);
     struct proc *p = current;
-    if (p == processes) {
-        buffer_sync();
-        power_off(p->status);
-    }
     enter(&filelock);
     for (u64 i = 0; i < p->descriptors; i++)
         file_close(p->file[i]);
     inode_put(p->directory);
     leave(&filelock);
+    if (p == processes) {
+        net_finish();
+        buffer_sync();
+        power_off(p->status);
+    }
     space_destroy(p->space);
     float_drop(p);
     enter(&proclock);

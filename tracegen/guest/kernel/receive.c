@@ -13,9 +13,8 @@ void stream_done(struct socket *s) {
     s->due = s->owes = 0;
     s->unsent = 0;
     queue_empty(&s->sent);
-    if (s->described || s->listener)
-        socket_changed(s);
-    else
+    socket_changed(s);
+    if (!s->described && !s->listener)
         socket_remove(s);
 }
 

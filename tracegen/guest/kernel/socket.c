@@ -11,17 +11,30 @@ u64 streams_in_use;
 static struct socket *chains[CHAINS];
 static u16 latest_port = FIRST_FREE_PORT - 1;
 
+// A place in the table; that of the stream which has lingered longest, where it is full.  0 for none.
+static struct socket *place(void) {
+    struct socket *oldest = 0;
+    for (struct socket *s = sockets; s < sockets + MAX_SOCKETS; s++) {
+        if (!s->kind)
+            return s;
+        if (s->phase == LINGERS && !s->described && (!oldest || s->due < oldest->due))
+            oldest = s;
+    }
+    if (oldest)
+        stream_done(oldest);
+    return oldest;
+}
+
 // A socket of a kind that is new; 0 when there are too many.
 struct socket *socket_make(u64 kind) {
-    for (struct socket *s = sockets; s < sockets + MAX_SOCKETS; s++)
-        if (!s->kind) {
-            memset(s, 0, sizeof *s);
-            s->kind = kind;
-            s->most = NET_MTU - NET_HEADER_BYTES;
-            streams_in_use += kind == SOCKET_STREAM;
-            return s;
-        }
-    return 0;
+    struct socket *s = place();
+    if (!s)
+        return 0;
+    memset(s, 0, sizeof *s);
+    s->kind = kind;
+    s->most = NET_MTU - NET_HEADER_BYTES;
+    streams_in_use += kind == SOCKET_STREAM;
+    return s;
 }
 
 // From here on packets to `port` may be for it.
@@ -64,10 +77,10 @@ void socket_changed(struct socket *s) {
     select_wake();
 }
 
-// Whether a socket without a peer has the port.
-static int is_taken(u64 kind, u64 port) {
+// Whether a socket has the port; one with a peer leaves it to others, unless these want one of their `own`.
+static int is_taken(u64 kind, u64 port, int own) {
     const struct socket *s = chains[port % CHAINS];
-    while (s && !(s->port == port && s->kind == kind && !s->peer))
+    while (s && !(s->port == port && s->kind == kind && (own || !s->peer)))
         s = s->chain;
     return s != 0;
 }
@@ -75,13 +88,13 @@ static int is_taken(u64 kind, u64 port) {
 static u64 free_port(u64 kind) {
     do
         latest_port = latest_port == 0xffff ? FIRST_FREE_PORT : (u16)(latest_port + 1);
-    while (is_taken(kind, latest_port));
+    while (is_taken(kind, latest_port, 1));
     return latest_port;
 }
 
 // Gives a socket the port, or a free one for 0.  The port; -1 where it is another's, or the socket has one.
 i64 socket_choose_port(struct socket *s, u64 port) {
-    if (s->port || port > 0xffff || (port && is_taken(s->kind, port)))
+    if (s->port || port > 0xffff || (port && is_taken(s->kind, port, 0)))
         return -1;
     socket_number(s, (u16)(port ? port : free_port(s->kind)));
     return s->port;

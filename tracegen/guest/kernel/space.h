@@ -75,7 +75,7 @@ void segment_release(struct segment *segment);
 u64 segment_page(struct segment *segment, u64 offset);
 
 // vm.c
-pte_t *vm_next(const struct space *space, u64 *va, u64 end);
+pte_t *vm_next(struct space *space, u64 *va, u64 end);
 void vm_unmap(struct space *space, const struct region *region, u64 from, u64 to);
 void vm_abandon(struct space *space, const struct region *region);
 void vm_harvest(struct space *space, const struct region *region, u64 from, u64 to);

@@ -29,6 +29,7 @@ void timer_interrupt(void) {
         ticks += cpu == cpus;
     } while ((count_difference_t)(clock_read() - (count_t)cpu->alarm) >= 0);
     if (cpu == cpus) {
+        balloon_tick(ticks);
         wake_sleepers(ticks);
         net_tick(ticks);
     }

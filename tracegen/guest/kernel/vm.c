@@ -2,6 +2,7 @@
 #include "announce.h"
 #include "buffer.h"
 #include "fs.h"
+#include "large.h"
 #include "proc.h"
 #include "space.h"
 
@@ -11,9 +12,12 @@ static pte_t *entry_of(const struct space *space, u64 va) {
     return table ? table + (va >> PAGE_SHIFT) % TABLE_ENTRIES : 0;
 }
 
-// The first entry that is present from `*va` up to `end`, whose address `*va` becomes; 0 for none.
-pte_t *vm_next(const struct space *space, u64 *va, u64 end) {
+// The first entry that is present from `*va` up to `end`, whose address `*va` becomes; 0 for none.  Large pages on the
+// way are split.
+pte_t *vm_next(struct space *space, u64 *va, u64 end) {
     while (*va < end) {
+        if (large_at(&space->tables, *va))
+            large_split(space, *va);
         u64 stop = ((*va >> TABLE_SHIFT) + 1) << TABLE_SHIFT;
         pte_t *entry = entry_of(space, *va);
         for (stop = stop < end ? stop : end; entry && *va < stop; *va += PAGE_BYTES, entry++)
@@ -30,9 +34,17 @@ static void note_stores(const struct region *region, pte_t entry) {
         buffer_stored(pte_page(entry));
 }
 
+// Takes the process the large pages from `from` to `to`, whole.
+static void unmap_large(struct space *space, u64 from, u64 to) {
+    for (u64 va = (from + LARGE_BYTES - 1) & ~(LARGE_BYTES - 1); va + LARGE_BYTES <= to; va += LARGE_BYTES)
+        if (large_at(&space->tables, va))
+            large_unmap(space, va);
+}
+
 // Takes the process the pages of a region from `from` to `to`.
 void vm_unmap(struct space *space, const struct region *region, u64 from, u64 to) {
     pte_t *entry;
+    unmap_large(space, from, to);
     for (u64 va = from; (entry = vm_next(space, &va, to)); va += PAGE_BYTES) {
         pte_t old = *entry;
         *entry = 0;
@@ -42,9 +54,10 @@ void vm_unmap(struct space *space, const struct region *region, u64 from, u64 to
     }
 }
 
-// The same for all of a region, in a space whose tables go, too: the entries stay as they are.
+// The same for all of a region, in a space whose tables go, too: their entries stay as they are.
 void vm_abandon(struct space *space, const struct region *region) {
     pte_t *entry;
+    unmap_large(space, region->low, region->high);
     for (u64 va = region->low; (entry = vm_next(space, &va, region->high)); va += PAGE_BYTES) {
         note_stores(region, *entry);
         page_free(pte_page(*entry));
@@ -63,6 +76,12 @@ void vm_harvest(struct space *space, const struct region *region, u64 from, u64 
     }
 }
 
+// The region has entries in `bytes` from `va` on.
+static void extend(struct region *region, u64 va, u64 bytes) {
+    region->low = va < region->low ? va : region->low;
+    region->high = va + bytes > region->high ? va + bytes : region->high;
+}
+
 // Sets the entry of `va`, which was not present.  It keeps the reference to `page`, or gives it up where there is no
 // memory for a table.
 static enum fault map(struct space *space, struct region *region, u64 va, u64 page, pte_t flags) {
@@ -74,13 +93,16 @@ static enum fault map(struct space *space, struct region *region, u64 va, u64 pa
     pte_t *entry = entry_of(space, va);
     *entry = page | flags;
     entry_added(space, va, entry);
-    region->low = va < region->low ? va : region->low;
-    region->high = va >= region->high ? va + PAGE_BYTES : region->high;
+    extend(region, va, PAGE_BYTES);
     return FAULT_RESOLVED;
 }
 
 // First touch of heap, stack or bss: a zeroed page, referenced and dirty from the start.
 static enum fault demand_zero(struct space *space, struct region *region, u64 va) {
+    if (pages_are_large && large_map(space, region, va)) {
+        extend(region, va & ~(LARGE_BYTES - 1), LARGE_BYTES);
+        return FAULT_RESOLVED;
+    }
     u64 page = page_alloc_zeroed();
     return page ? map(space, region, va, page, pte_touched(pte_of(region->flags), 1)) : FAULT_NO_MEMORY;
 }
@@ -183,6 +205,9 @@ static enum fault resolve(struct space *space, u64 va, u64 needs, int wait) {
     struct region *region = region_at(space, va);
     if (!region)
         return FAULT_REFUSED;
+    const pte_t *large = large_at(&space->tables, va);
+    if (large)
+        return pte_allows(*large, needs) ? FAULT_RESOLVED : FAULT_REFUSED;
     pte_t *entry = entry_of(space, va);
     int store = needs == MAP_WRITE;
     if (!entry || !(*entry & PTE_PRESENT))

@@ -19,6 +19,10 @@ i64 listen_at(u64 port, u64 mtu, u64 backlog); // a descriptor that listens
 i64 call_server(u64 station, u64 port, u64 mtu); // one that is connected
 int read_all(i64 from, void *to, u64 bytes); // whether there were so many
 
+// served.c
+#define SERVED 8
+extern const char *const served[SERVED];
+
 // workers.c: what a worker tells the process that made it
 struct outcome {
     u64 digest; // of its answer

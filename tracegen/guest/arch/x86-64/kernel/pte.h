@@ -108,7 +108,13 @@ static inline pte_t *entry_at(const struct tables *tables, u64 va, u64 level) {
 // Table `i`, or 0 where it does not exist.
 static inline pte_t *table_at(const struct tables *tables, u64 i) {
     const pte_t *entry = entry_at(tables, i << TABLE_SHIFT, 1);
-    return entry && *entry ? KERNEL(pte_page(*entry)) : 0;
+    return entry && *entry && !(*entry & PTE_LARGE) ? KERNEL(pte_page(*entry)) : 0;
+}
+
+// The entry that maps the large page around `va`, or 0 where there is none.
+static inline pte_t *large_at(const struct tables *tables, u64 va) {
+    pte_t *entry = entry_at(tables, va, 1);
+    return entry && *entry & PTE_LARGE ? entry : 0;
 }
 
 static inline int table_exists(const struct tables *tables, u64 i) {

@@ -10,7 +10,7 @@ extern char text_end[]; // kernel.ld
 static pte_t kernel_tables[LEVELS][TABLE_ENTRIES] __attribute__((aligned(PAGE_BYTES))); // level 0 stays unused
 
 // Says that a page, all zeroes, is the table of `level` on the way to `va`.  The kernel's are those of space 0.
-static void announce_table(u64 page, u64 space, u64 va, u64 level) {
+void announce_table(u64 page, u64 space, u64 va, u64 level) {
     u64 pages = LEVEL_SHIFT(level + 1) - PAGE_SHIFT;
     ANNOUNCE2(ANNOUNCE_TABLE_ALLOC, page >> PAGE_SHIFT, level);
     ANNOUNCE4(ANNOUNCE_TABLE_LINK, page >> PAGE_SHIFT, space, va >> PAGE_SHIFT >> pages << pages, level);
@@ -70,16 +70,19 @@ static void cut(pte_t *entry) {
     table_free(page);
 }
 
-// Gives the 2 MiB from i << TABLE_SHIFT up a table of their own, and the tables above it that are missing.  Returns it, or
-// 0 when memory is out.
-pte_t *table_create(struct space *space, u64 i) {
-    u64 va = i << TABLE_SHIFT;
-    for (u64 level = LEVELS - 1; level > 0; level--) {
-        pte_t *entry = entry_at(&space->tables, va, level);
-        if (!*entry && grow(space, entry, va, level - 1))
+// The entry of `level` on the way to `va`, with the tables above it that are missing; 0 when memory is out.
+pte_t *entry_create(const struct space *space, u64 va, u64 level) {
+    for (u64 above = LEVELS - 1; above > level; above--) {
+        pte_t *entry = entry_at(&space->tables, va, above);
+        if (!*entry && grow(space, entry, va, above - 1))
             return 0;
     }
-    return table_at(&space->tables, i);
+    return entry_at(&space->tables, va, level);
+}
+
+// Gives the 2 MiB from i << TABLE_SHIFT up a table of their own.  Returns it, or 0 when memory is out.
+pte_t *table_create(struct space *space, u64 i) {
+    return entry_create(space, i << TABLE_SHIFT, 0);
 }
 
 // Frees table `i`, which maps nothing that is in use, of a space that may go on running.
