@@ -89,7 +89,7 @@ def _threads(prepared: Prepared, folder: Path) -> list[Result]:
     """Full replays of a whole sweep, files included, on two threads and on one; and what is not counting."""
     model, machine = models.load("ept"), load_machine("skylake-2017")
     entrant = Entrant(model, models.load(model.baseline), machine)
-    sizes = Block(("set.dtlb.entries",), tuple((16 << n,) for n in range(8)))
+    sizes = Block(("set.dtlb.entries",), tuple((16 * n,) for n in range(1, 9)))
     grid = Grid("threads", (), (), blocks=(sizes,))
     made = 0
 

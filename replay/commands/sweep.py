@@ -112,14 +112,15 @@ def _carry_out(planned: Plan, output: str, cluster: str | None, *, json: bool) -
     from replay.sweeping import carry_out, reasons
 
     data = make_dataset(output)
+    stopped = _on_stop()
     try:
         with crew_at(cluster) if cluster else nullcontext() as crew, Status() as status:
             left_out = carry_out(planned, data, status, crew=crew)
     except KeyboardInterrupt:
-        kept = len(planned.digests) - data.missing
+        kept, asked = len(planned.digests) - data.missing, len(planned.digests)
         raise shell.GuestFailureError(
-            f"interrupted; {kept:,} of {len(planned.digests):,} points are kept, the same command goes on from there",
-            INTERRUPTED,
+            f"interrupted; {kept:,} of {asked:,} points are kept, the same command goes on from there",
+            shell.TERMINATED if stopped else INTERRUPTED,
         ) from None
     for line in (*reasons(left_out), *(f"{one['model']} left out: {one['reason']}" for one in planned.left_out)):
         shell.say(line)
@@ -130,6 +131,22 @@ def _carry_out(planned: Plan, output: str, cluster: str | None, *, json: bool) -
 
     shell.show(*sweep_screen(data.points().to_dicts(), data.axes, shell.console().width))
     shell.say(f"{len(planned.digests):,} points in {output}")
+
+
+def _on_stop() -> list[int]:
+    """Let a polite kill end the sweep as Ctrl-C does, its finished points kept; it is noted in the list returned."""
+    import signal
+
+    noted: list[int] = []
+
+    def stop(number: int, _frame: Any) -> None:
+        noted.append(number)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, stop)
+    return noted
 
 
 def _show_plan(planned: Plan, output: str | None, *, json: bool) -> None:
