@@ -75,7 +75,7 @@ def _run(result: Result, name: str, *, stretched: bool) -> dict[str, Any]:
     }
     sides = {
         side: {
-            "rows": [_row(row) for row in document[rows]],
+            "rows": [_row(row, fixed="vms" in document and row["counter"] == IDLE) for row in document[rows]],
             "costs": document["bill"]["costs"][side],
             "idle": None if "vms" in document else waits[side] | dict.fromkeys(("low", "high"), waits[side]["value"]),
             "amounts": amounts(result, side, stretched=stretched),
@@ -112,9 +112,11 @@ def fixed(document: Document) -> list[str]:
     return waits + [name for name in follow if name != "device_unit"]
 
 
-def _row(row: Mapping[str, Any]) -> dict[str, Any]:
+def _row(row: Mapping[str, Any], *, fixed: bool) -> dict[str, Any]:
+    """What the page prices; of a ``fixed`` row the cycles too, which stay."""
     fields = ("service", "work", "region", "class", "counter", "count")
-    return {field: row[field] for field in fields} | {"mechanism": mechanism_of(row)}
+    kept = {"fixed": [row["cycles"], row["low"], row["high"]]} if fixed else {}
+    return {field: row[field] for field in fields} | {"mechanism": mechanism_of(row)} | kept
 
 
 def _without_idle(side: Mapping[str, Any]) -> list[dict[str, Any]]:

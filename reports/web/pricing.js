@@ -86,13 +86,19 @@ const Pricing = (() => {
       const cost = costOf(side.costs[row.counter], row.class, prices);
       const ticks = waits && idle ? [idle.value, idle.low, idle.high] : [row.count, row.count, row.count];
       if (!ticks.some((n) => n)) continue;
-      const [cycles, low, high] = ticks.map((n, k) => Exact.product(n, cost[k]));
+      const [cycles, low, high] = row.fixed || ticks.map((n, k) => Exact.product(n, cost[k]));
       rows.push({ ...row, count: ticks[0], price: cost[0], cycles, low, high });
     }
     settle(rows);
     const [all, busy] = [total(rows), total(rows.filter((row) => row.counter !== "idle"))];
-    const waited = idle ? [idle.least * unit, idle.most * unit] : [all.cycles - busy.cycles, all.cycles - busy.cycles];
+    const waited = idle ? [idle.least * unit, idle.most * unit] : extremes(rows.filter((row) => row.fixed));
     return { rows, idle, spending: { amounts: side.amounts, waited, vcpus }, total: all, busy };
+  }
+
+  // The least and the most cycles of fixed rows: dear prices leave less idle time.
+  function extremes(rows) {
+    const { cycles, low, high } = total(rows);
+    return [Math.min(cycles, low, high), Math.max(cycles, low, high)];
   }
 
   function total(rows) {
@@ -112,7 +118,7 @@ const Pricing = (() => {
   }
 
   // No choice of prices within their bounds takes the ratio of the totals beyond [low, high].
-  function ratioBounds(ours, bare, prices, waits) {
+  function ratioBounds(ours, bare, prices, waits, stretched) {
     const sides = [ours, bare].map((side) => ({
       amounts: side.spending.amounts,
       waited: waits ? side.spending.waited : [0, 0],
@@ -120,6 +126,7 @@ const Pricing = (() => {
       clocks: side.spending.vcpus,
     }));
     const sums = asSums(sides[0], sides[1], prices);
+    if (!stretched) return sums;
     const paths = asPaths(sides[0], sides[1], prices);
     return [Math.max(sums[0], paths[0]), Math.min(sums[1], paths[1])];
   }
@@ -181,7 +188,7 @@ const Pricing = (() => {
     const [ours, bare] = [run.model, run.native].map((side) => charge(side, moments, prices, unit, run.vcpus));
     const ratio = (part, waits) => {
       const value = bare[part].cycles ? ours[part].cycles / bare[part].cycles : 1;
-      const [low, high] = ours.spending.amounts ? ratioBounds(ours, bare, prices, waits) : [value, value];
+      const [low, high] = ratioBounds(ours, bare, prices, waits, run.stretched && ours.idle !== null);
       return { value, low, high };
     };
     return { ours, bare, prices, overhead: ratio("total", true), busy: ratio("busy", false) };
