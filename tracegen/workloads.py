@@ -269,7 +269,7 @@ _ALL = (
     ),
     Workload(
         name="usertests",
-        summary="the guest's tests of itself: processes, copy-on-write, pipes, files, faults, exhaustion",
+        summary="the guest's tests of itself: processes, copy-on-write, pipes, sockets, files, faults, exhaustion",
         paper="none; after xv6's usertests",
         parameters=(),
     ),

@@ -16,6 +16,7 @@ struct ring {
 };
 
 static struct ring sending, receiving;
+static struct queue came; // packets, until the protocols get them
 static u64 station = 1, stations = 1;
 
 u32 card_station(void) {
@@ -87,15 +88,15 @@ static void offer(struct packet *p) {
     give(&receiving, p, NET_HEADER_BYTES | (u64)PAGE_BYTES << NET_PAYLOAD_SHIFT, NET_READY);
 }
 
-// Hands on a packet that came whole, for which the card gets an empty one.  Without memory the packet is lost.
-static void hand_on(struct packet *p, u64 sizes) {
+// Keeps a packet that came whole, for which the card gets an empty one.  Without memory the packet is lost.
+static void keep(struct packet *p, u64 sizes) {
     struct packet *next = empty();
     offer(next ? next : p);
     if (!next)
         return;
     p->header.from = (u32)(sizes >> NET_STATION_SHIFT & 0xffff);
     if ((sizes & 0xffff) == NET_HEADER_BYTES && (sizes >> NET_PAYLOAD_SHIFT & 0xffff) == p->header.bytes)
-        net_deliver(p);
+        queue_add(&came, p);
     else
         packet_drop(p);
 }
@@ -108,10 +109,12 @@ void card_interrupt(void) {
     device_write(NET_ACKNOWLEDGE, device_read(NET_STATUS));
     reap();
     for (; (p = take_back(&receiving, &sizes)); taken++)
-        hand_on(p, sizes);
+        keep(p, sizes);
     if (taken)
         device_write(NET_RECEIVE, taken);
     ANNOUNCE0(ANNOUNCE_SERVICE_EXIT);
+    while ((p = queue_take(&came)))
+        net_deliver(p);
 }
 
 static void use(struct ring *ring, u16 at) {
