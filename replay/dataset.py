@@ -89,6 +89,7 @@ class Dataset:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._manifest = cache(self._read_manifest)
+        self._known: dict[str, dict[str, Any]] = {}  # points by digest: what has a digest never changes
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -160,12 +161,11 @@ class Dataset:
 
     def point(self, point: str) -> dict[str, Any]:
         """The row of one point.  Raises UserError."""
-        import polars as pl
-
-        found = self.points().filter(pl.col("point") == point)
-        if found.height != 1:
+        if point not in self._known:
+            self._known = {row["point"]: row for row in self.points().to_dicts()}
+        if point not in self._known:
             raise UserError(f"{self.store.where}: holds no point {point}; see its table of points")
-        return found.row(0, named=True)
+        return self._known[point]
 
     def machine(self, point: str) -> Machine:
         """The machine that ``point`` was priced on."""
