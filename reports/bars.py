@@ -1,6 +1,7 @@
 """Figures of bars: published as data, with what belongs to each segment; ours beside them, and how they compare.
 
-A figure's bars come in groups.  The first bar of a group is the scale: its total is 100.
+A figure's bars come in groups.  The first bar of a group is the scale: its total is 100.  A table of values is a figure
+without segments, whose bars have no heights.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from reports import values
 from reports.breakdown import Document, Part, mechanism_of
 from reports.values import Value
 
-YES, SHAPE, NO, SMALL = "reproduced", "shape only", "not", "small"
-"""Verdicts, from the best to the worst; small: too little to say anything by."""
+YES, SHAPE, NO, SMALL, FITTED = "reproduced", "shape only", "not", "small", "fitted"
+"""Verdicts, from the best to the worst; small: too little to say anything by; fitted: it set a price."""
 
 TOTAL = "total"
 """The name of a bar's whole height, which is judged by how far it is from the group's first."""
@@ -59,7 +60,7 @@ class Bar:
     printed: float | None
     """The total as printed."""
     published: Mapping[str, float]
-    """Segment -> its height."""
+    """Segment -> its height; empty where only values were published."""
     values: Mapping[str, float]
     """Other figures of the bar -> what was published."""
     reasons: Mapping[str, str]
@@ -103,7 +104,7 @@ def read(document: Mapping[str, Any]) -> Figure:
     words = ("models", "services", "mechanisms", "counters")
     segments = tuple(
         Segment(one["name"], one.get("title", ""), **{word: tuple(one.get(word, ())) for word in words})
-        for one in document["segments"]
+        for one in document.get("segments", ())
     )
     return Figure(
         **{key: document[key] for key in ("name", "title", "source", "note", "bands", "traces")},
@@ -117,7 +118,8 @@ def read(document: Mapping[str, Any]) -> Figure:
 
 def _bar(one: Mapping[str, Any]) -> Bar:
     return Bar(
-        **{key: one[key] for key in ("group", "title", "trace", "model", "published")},
+        **{key: one[key] for key in ("group", "title", "trace", "model")},
+        published=one.get("published", {}),
         machine=one.get("machine"),
         settings=one.get("set", {}),
         prices=one.get("price", {}),
@@ -159,7 +161,7 @@ def figure_table(figure: Figure, documents: Iterable[Document]) -> dict[str, Any
 
 def _parts(figure: Figure, bar: Bar, document: Document) -> dict[str, Part]:
     parts = {name: Part(name) for name in figure.titles}
-    for row in document["rows"]:
+    for row in document["rows"] if parts else ():
         if row["service"] not in figure.without:
             parts[figure.segment_of(bar.model, row)].add(row)
     return parts
@@ -169,7 +171,7 @@ def _beside(figure: Figure, bar: Bar, parts: Mapping[str, Part], unit: float) ->
     whole = Part(TOTAL)
     for part in parts.values():
         whole.cycles, whole.low, whole.high = whole.cycles + part.cycles, whole.low + part.low, whole.high + part.high
-    printed = bar.printed if bar.printed is not None else sum(bar.published.values())
+    printed = bar.printed if bar.printed is not None or not bar.published else sum(bar.published.values())
     scaled = {name: _value(figure, bar, part, unit, bar.published.get(name)) for name, part in parts.items()}
     return {
         "group": bar.group,
@@ -189,7 +191,8 @@ def _values(figure: Figure, bar: Bar, document: Document) -> dict[str, Any]:
     for value in figure.values:
         if value.name in bar.values:
             ours, published = value.of(document, figure.without), bar.values[value.name]
-            verdict = NO if ours is None else by_factor(ours, published, figure.bands)
+            judged = NO if ours is None else by_factor(ours, published, figure.bands)
+            verdict = FITTED if value.fitted and ours is not None else judged
             reason = bar.reasons.get(value.name) or figure.reasons.get(value.name, "")
             told = reason if verdict in (SHAPE, NO) else ""
             found[value.name] = {"ours": ours, "published": published, "verdict": verdict, "reason": told}
@@ -227,13 +230,16 @@ def by_factor(ours: float, published: float, bands: Mapping[str, float]) -> str:
 
 
 def tally(bars: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """How many values came out how.  A group's first total, which is the scale, says nothing and is left out."""
+    """How many values came out how.
+
+    A group's first total, which is the scale, and what was fitted say nothing and are left out.
+    """
     found = dict.fromkeys((YES, SHAPE, NO, SMALL), 0)
     seen: set[str] = set()
     for bar in bars:
         judged = [*bar["segments"].values(), *([bar["total"]] if bar["group"] in seen else []), *bar["values"].values()]
         seen.add(bar["group"])
         for value in judged:
-            if value["verdict"]:
+            if value["verdict"] in found:
                 found[value["verdict"]] += 1
     return found

@@ -23,6 +23,8 @@ class Value:
     kind: str
     counters: tuple[str, ...]
     over: tuple[str, ...] = ()
+    fitted: bool = False
+    """Whether the published figure set a price, so that ours says nothing."""
 
     def of(self, document: Document, without: tuple[str, ...] = ()) -> float | None:
         """The figure in a result ``document``, services ``without`` left out; None where nothing happened to ask of."""
@@ -39,7 +41,8 @@ def read(one: Mapping[str, Any]) -> Value:
     """The figure that a table of a study's file describes.  Raises ValueError for another kind."""
     if one["kind"] not in (SHARE, RATE, TIME):
         raise ValueError(f"{one['name']}: a value is a share, a rate or a time, not {one['kind']!r}")
-    return Value(one["name"], one["title"], one["kind"], tuple(one["counters"]), tuple(one.get("over", ())))
+    counters, over = tuple(one["counters"]), tuple(one.get("over", ()))
+    return Value(one["name"], one["title"], one["kind"], counters, over, one.get("fitted", False))
 
 
 def _sum(rows: list[Mapping[str, Any]], field: str, counters: tuple[str, ...]) -> int:

@@ -55,6 +55,8 @@ def study(
         return
     if name not in (ALL, *known):
         raise unknown("study", name, [ALL, LIST, *known], "replay study list")
+    if output is not None:
+        _make(output)
     wanted = [name] if name != ALL else list(known)
     found = []
     for one in wanted:
@@ -131,6 +133,14 @@ def _list(known: Mapping[str, Mapping[str, Any]], *, json: bool) -> None:
     shell.show(made)
 
 
+def _make(folder: Path) -> None:
+    """Make ``folder``, before guests are recorded for what is to be written there.  Raises UserError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{shell.explain(error)}; name another folder with -o") from None
+
+
 def _write(folder: Path, values: Mapping[str, Any]) -> None:
     """Write the values of a study, and its figure where it is one, into ``folder``.  Raises UserError."""
     import json
@@ -139,13 +149,13 @@ def _write(folder: Path, values: Mapping[str, Any]) -> None:
 
     name = values["study"]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{name}.json").write_text(json.dumps(values, indent=1) + "\n", "utf-8")
         if values["kind"] == BARS:
             from reports import bar_chart, bar_page
 
-            bar_chart.chart(values).save(folder / f"{name}.svg")
+            if values["titles"]:
+                bar_chart.chart(values).save(folder / f"{name}.svg")
             (folder / f"{name}.md").write_text(bar_page.page(values), "utf-8")
     except OSError as error:
-        raise UserError(f"{folder}: {shell.explain(error)}; choose a folder that can be written") from None
+        raise UserError(f"{shell.explain(error)}; name another folder with -o") from None
     shell.say(f"saved in {folder / name}.json")

@@ -12,7 +12,7 @@ from reports import bars, study, values
 from reports.bar_chart import chart
 from reports.bar_page import page
 from reports.bar_screen import bars_screen
-from reports.bars import NO, SHAPE, SMALL, YES
+from reports.bars import FITTED, NO, SHAPE, SMALL, YES
 from reports.catalogue import BARS, SERVICES, catalogue
 
 BANDS = {"within": 1.5, "shape": 3, "negligible": 3}
@@ -216,4 +216,23 @@ def test_every_study_that_is_shipped_is_whole() -> None:
         for bar in figure.bars:
             assert bar.model in models.entries()
             assert set(figure.titles) == set(bar.published)
+            assert bar.published or bar.values
             assert find(figure.traces[bar.trace]["workload"])
+
+
+def test_a_table_of_values_has_no_bars(figure: bars.Figure) -> None:
+    """Without segments nothing is drawn or judged but values; what set a price is fitted, and left out of the tally."""
+    document_of_moves = DOCUMENT | {"rows": DOCUMENT["rows"][:2]}
+    given = {"name": "rate", "title": "nears a second", "kind": "rate", "counters": ["near"]}
+    time = {"name": "time", "title": "us of a near", "kind": "time", "counters": ["near"], "fitted": True}
+    bar = {"group": "g", "title": "monitor", "trace": "guest", "model": "disco", "values": {"rate": 60, "time": 5000}}
+    without = {**vars(figure), "segments": [], "values": [given, time], "bars": [bar], "reasons": {"rate": "fewer"}}
+    table = bars.figure_table(bars.read(without), [document_of_moves])
+
+    assert {"rate": (15.0, NO), "time": (5000.0, FITTED)} == {
+        name: (value["ours"], value["verdict"]) for name, value in table["bars"][0]["values"].items()
+    }
+    assert {YES: 0, SHAPE: 0, NO: 1, SMALL: 0} == table["verdicts"]
+    assert "| g, monitor | us of a near | 5000 | 5000 | fitted |" in page(table)
+    assert ".svg" not in page(table)
+    assert 1 == sum(not isinstance(part, str) for part in bars_screen(table))
