@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reports.bar_screen import MARKS, legend, reasons
+from reports.bar_screen import MARKS, about, legend, reasons
 
 Table = Mapping[str, Any]
 
@@ -68,4 +68,4 @@ def _why(found: Table) -> list[str]:
 
 def _guests(found: Table) -> Iterator[str]:
     for name, recipe in found["traces"].items():
-        yield f"- {name}: `{recipe['command']}`. {recipe.get('note', '')}".rstrip()
+        yield f"- {name}: `{recipe['command']}`. {about(found, name)}".rstrip()

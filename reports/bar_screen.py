@@ -38,10 +38,8 @@ def legend(found: Table) -> str:
     judged += f" {bands['shape']:g}; no"
     if not found["titles"]:
         return f"{found['note']} {judged}; fitted, where it set a price, which says nothing."
-    return (
-        f"{found['note']} A total is judged by what it is more or less than 100. {judged}; small, where both are"
-        f" below {bands['negligible']:g}, which says nothing."
-    )
+    scale = "" if found["heights"] else " A total is judged by what it is more or less than 100."
+    return f"{found['note']}{scale} {judged}; small, where both are below {bands['negligible']:g}, which says nothing."
 
 
 def _bars(found: Table) -> rich.table.Table:
@@ -91,5 +89,17 @@ def reasons(found: Table) -> dict[str, list[str]]:
 
 
 def _traces(found: Table) -> Sequence[str]:
-    lines = [f"{name}: {recipe['command']}. {recipe.get('note', '')}" for name, recipe in found["traces"].items()]
+    lines = [f"{name}: {recipe['command']}. {about(found, name)}" for name, recipe in found["traces"].items()]
     return ["\n".join(["Our guests:", *lines])]
+
+
+def about(found: Table, trace: str) -> str:
+    """What is to be said of the recording ``trace``."""
+    return " ".join(filter(None, (found["traces"][trace].get("note", ""), _times(found, trace))))
+
+
+def _times(found: Table, trace: str) -> str:
+    """How much of the machine's time each bar of the recording ``trace`` stands for."""
+    bars = [bar for bar in found["bars"] if bar["trace"] == trace and bar["seconds"] is not None]
+    told = ", ".join(f"{bar['seconds']:.3g} s on {bar['title']}" for bar in bars)
+    return f"The machine's time that a bar stands for: {told}." if told else ""

@@ -1,7 +1,8 @@
 """Figures of bars: published as data, with what belongs to each segment; ours beside them, and how they compare.
 
-A figure's bars come in groups.  The first bar of a group is the scale: its total is 100.  A table of values is a figure
-without segments, whose bars have no heights.
+A figure's bars come in groups.  The first bar of a group is the scale: its total is 100.  Where ``heights`` are
+those of footprints, bars are MB of memory and there is no scale.  A table of values is a figure without segments, whose
+bars have no heights.
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ TOTAL = "total"
 WHOLE = 100.0
 """What the first bar of a group adds up to."""
 
+FOOTPRINT = "footprint"
+"""The heights of bars that are memory at the end, not cycles."""
+
+PAGES_OF_MB = (1 << 20) / (1 << 12)
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -34,6 +40,8 @@ class Segment:
     services: tuple[str, ...] = ()
     mechanisms: tuple[str, ...] = ()
     counters: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    """Of a footprint."""
 
     def fits(self, model: str, row: Mapping[str, Any]) -> bool:
         """Whether ``row`` of a document about ``model`` is one of these."""
@@ -59,6 +67,10 @@ class Bar:
     prices: Mapping[str, Any]
     printed: float | None
     """The total as printed."""
+    vms: int
+    """Virtual machines side by side, recordings of the trace with the seeds from 1 on; 0: one recording as it is."""
+    side: str
+    """Of a footprint: what is seen (``virtual``) or what is there (``machine``)."""
     published: Mapping[str, float]
     """Segment -> its height; empty where only values were published."""
     values: Mapping[str, float]
@@ -81,6 +93,8 @@ class Figure:
     """Name -> the workload and its arguments."""
     segments: tuple[Segment, ...]
     bars: tuple[Bar, ...]
+    heights: str = ""
+    """FOOTPRINT, or cycles on the scale of a group's first bar."""
     values: tuple[Value, ...] = ()
     """What is said of bars beside their heights."""
     reasons: Mapping[str, str] = field(default_factory=dict)
@@ -101,7 +115,7 @@ class Figure:
 
 def read(document: Mapping[str, Any]) -> Figure:
     """The figure that a study's file describes."""
-    words = ("models", "services", "mechanisms", "counters")
+    words = ("models", "services", "mechanisms", "counters", "classes")
     segments = tuple(
         Segment(one["name"], one.get("title", ""), **{word: tuple(one.get(word, ())) for word in words})
         for one in document.get("segments", ())
@@ -111,6 +125,7 @@ def read(document: Mapping[str, Any]) -> Figure:
         without=tuple(document.get("without", ())),
         segments=segments,
         bars=tuple(_bar(one) for one in document["bars"]),
+        heights=document.get("heights", ""),
         values=tuple(values.read(one) for one in document.get("values", ())),
         reasons=document.get("reasons", {}),
     )
@@ -119,6 +134,8 @@ def read(document: Mapping[str, Any]) -> Figure:
 def _bar(one: Mapping[str, Any]) -> Bar:
     return Bar(
         **{key: one[key] for key in ("group", "title", "trace", "model")},
+        vms=one.get("vms", 0),
+        side=one.get("side", ""),
         published=one.get("published", {}),
         machine=one.get("machine"),
         settings=one.get("set", {}),
@@ -139,28 +156,33 @@ def figure_table(figure: Figure, documents: Iterable[Document]) -> dict[str, Any
     bars = []
     for bar, document in zip(figure.bars, documents, strict=True):
         parts = _parts(figure, bar, document)
-        unit = scale.setdefault(bar.group, sum(part.cycles for part in parts.values()) / WHOLE)
-        bars.append(
-            _beside(figure, bar, parts, unit)
-            | {"values": _values(figure, bar, document), "seconds": document["total"]["seconds"]}
-        )
+        whole = sum(part.cycles for part in parts.values()) / WHOLE
+        unit = PAGES_OF_MB if figure.heights == FOOTPRINT else scale.setdefault(bar.group, whole)
+        seconds = values.machine_seconds(document, figure.without) if "total" in document else None
+        bars.append(_beside(figure, bar, parts, unit) | {"values": _values(figure, bar, document), "seconds": seconds})
     return {
         "study": figure.name,
         "kind": "bars",
         "title": figure.title,
         "source": figure.source,
         "note": figure.note,
+        "heights": figure.heights,
         "bands": dict(figure.bands),
         "titles": figure.titles,
         "value_titles": {value.name: value.title for value in figure.values},
         "traces": {name: dict(recipe) for name, recipe in figure.traces.items()},
         "bars": bars,
-        "verdicts": tally(bars),
+        "verdicts": tally(bars, scaled=figure.heights != FOOTPRINT),
     }
 
 
 def _parts(figure: Figure, bar: Bar, document: Document) -> dict[str, Part]:
     parts = {name: Part(name) for name in figure.titles}
+    if figure.heights == FOOTPRINT:
+        for row in values.pages(document):
+            (segment,) = (one.name for one in figure.segments if row["class"] in one.classes)
+            parts[segment].add(dict.fromkeys(("cycles", "low", "high"), row[bar.side]))
+        return parts
     for row in document["rows"] if parts else ():
         if row["service"] not in figure.without:
             parts[figure.segment_of(bar.model, row)].add(row)
@@ -202,7 +224,7 @@ def _values(figure: Figure, bar: Bar, document: Document) -> dict[str, Any]:
 def _value(figure: Figure, bar: Bar, part: Part, unit: float, published: float | None) -> dict[str, Any]:
     ours = part.cycles / unit if unit else 0.0
     low, high = sorted((part.low / unit, part.high / unit)) if unit else (0.0, 0.0)
-    zero = WHOLE if part.name == TOTAL else 0.0
+    zero = WHOLE if part.name == TOTAL and figure.heights != FOOTPRINT else 0.0
     verdict = "" if published is None else compared(ours - zero, published - zero, figure.bands)
     reason = bar.reasons.get(part.name) or figure.reasons.get(part.name, "")
     return {
@@ -229,15 +251,19 @@ def by_factor(ours: float, published: float, bands: Mapping[str, float]) -> str:
     return YES if factor <= bands["within"] else SHAPE if factor <= bands["shape"] else NO
 
 
-def tally(bars: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+def tally(bars: Iterable[Mapping[str, Any]], *, scaled: bool = True) -> dict[str, int]:
     """How many values came out how.
 
-    A group's first total, which is the scale, and what was fitted say nothing and are left out.
+    A group's first total where it is the scale (``scaled``), and what was fitted, say nothing and are left out.
     """
     found = dict.fromkeys((YES, SHAPE, NO, SMALL), 0)
     seen: set[str] = set()
     for bar in bars:
-        judged = [*bar["segments"].values(), *([bar["total"]] if bar["group"] in seen else []), *bar["values"].values()]
+        judged = [
+            *bar["segments"].values(),
+            *([bar["total"]] if bar["group"] in seen or not scaled else []),
+            *bar["values"].values(),
+        ]
         seen.add(bar["group"])
         for value in judged:
             if value["verdict"] in found:

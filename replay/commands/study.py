@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,12 +13,16 @@ from replay.commands.lists import Json
 from replay.errors import UserError, unknown
 
 if TYPE_CHECKING:
+    from reports.bars import Bar, Figure
     from reports.charge import Screen
 
 STUDY_EXAMPLES = shell.examples(
     "replay study list", "replay study disco-fig5", "replay study all -o studies", "replay study disco-table2 --json"
 )
 LIST, ALL = "list", "all"
+
+ONE_INTERVAL = 10**15
+"""Instructions of an interval that no recording is longer than."""
 
 
 def complete_study(incomplete: str) -> list[tuple[str, str]]:
@@ -91,13 +95,44 @@ def _bars(document: Mapping[str, Any]) -> tuple[dict[str, Any], Screen]:
     from reports import bar_screen, bars
 
     figure = bars.read(document)
-    results = [
-        _charge(figure.traces[bar.trace], bar.model, bar.machine, bar.settings, bar.prices) for bar in figure.bars
-    ]
-    values = bars.figure_table(figure, results)
+    values = bars.figure_table(figure, _results(figure))
     for recipe in values["traces"].values():
         recipe["command"] = command(recipe)
     return values, bar_screen.bars_screen(values)
+
+
+def _results(figure: Figure) -> Iterator[dict[str, Any]]:
+    """The result documents of the figure's bars; what two bars in a row show two sides of is counted once."""
+    from reports.bars import FOOTPRINT
+
+    asked: object = None
+    found: dict[str, Any] = {}
+    for bar in figure.bars:
+        recipe, wanted = figure.traces[bar.trace], (bar.trace, bar.vms, bar.model, bar.machine, bar.settings)
+        if figure.heights != FOOTPRINT:
+            found = _charge(recipe, bar.model, bar.machine, bar.settings, bar.prices)
+        elif wanted != asked:
+            found = _footprint(recipe, bar)
+        asked = wanted
+        yield found
+
+
+def _footprint(recipe: Mapping[str, Any], bar: Bar) -> dict[str, Any]:
+    """The footprint at the end of ``bar.vms`` recordings of a guest, with the seeds from 1 on, side by side."""
+    import models
+    from replay import api
+    from replay.commands import charge
+    from replay.commands.study_traces import trace_of
+    from replay.count import count
+
+    traces = [trace_of({**recipe, "seed": seed + 1}) for seed in range(bar.vms)]
+    prepared = charge.prepare_all(
+        traces, None, charge.schedule_of(None, charge.Scheduler.PINNED, None), marks=False, cache=True
+    ).prepared
+    chosen = models.load(bar.model, prepared.meta.architecture)
+    hardware = api.hardware_for(chosen, prepared, bar.machine)
+    with shell.Progress(f"counting {bar.vms} x {recipe['workload']} on {chosen.name}") as progress:
+        return count(prepared, chosen, hardware, bar.settings, progress, ONE_INTERVAL).footprint
 
 
 def _charge(
