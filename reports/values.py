@@ -11,8 +11,8 @@ from reports.breakdown import Document
 SHARE, RATE, TIME = "share", "rate", "time"
 """Kinds: events in per cent of others; events a second of the machine's time; microseconds of an event."""
 
-SHARING = "sharing"
-"""A kind that asks a footprint: pages that virtual machines see over machine pages behind them."""
+SAVED = "saved"
+"""A kind that asks a footprint: per cent of the pages that virtual machines see which no machine page is behind."""
 
 PER_CENT, MICRO = 100.0, 1e6
 
@@ -26,13 +26,17 @@ class Value:
     kind: str
     counters: tuple[str, ...]
     over: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    """Of a footprint; none: all."""
     fitted: bool = False
     """Whether the published figure set a price, so that ours says nothing."""
 
     def of(self, document: Document, without: tuple[str, ...] = ()) -> float | None:
         """The figure in a result ``document``, services ``without`` left out; None where nothing happened to ask of."""
-        if self.kind == SHARING:
-            return _ratio(*(sum(row[side] for row in pages(document)) for side in ("virtual", "machine")))
+        if self.kind == SAVED:
+            held = [row for row in pages(document) if not self.classes or row["class"] in self.classes]
+            virtual = sum(row["virtual"] for row in held)
+            return _ratio(PER_CENT * (virtual - sum(row["machine"] for row in held)), virtual)
         rows = [row for row in document["rows"] if row["service"] not in without]
         if self.kind == SHARE:
             return _ratio(PER_CENT * _sum(rows, "count", self.counters), _sum(rows, "count", self.over))
@@ -58,10 +62,11 @@ def pages(document: Document) -> list[Mapping[str, Any]]:
 
 def read(one: Mapping[str, Any]) -> Value:
     """The figure that a table of a study's file describes.  Raises ValueError for another kind."""
-    if one["kind"] not in (SHARE, RATE, TIME, SHARING):
-        raise ValueError(f"{one['name']}: a value is a share, a rate, a time or sharing, not {one['kind']!r}")
+    if one["kind"] not in (SHARE, RATE, TIME, SAVED):
+        raise ValueError(f"{one['name']}: a value is a share, a rate, a time or saved, not {one['kind']!r}")
     counters, over = tuple(one.get("counters", ())), tuple(one.get("over", ()))
-    return Value(one["name"], one["title"], one["kind"], counters, over, one.get("fitted", False))
+    classes, fitted = tuple(one.get("classes", ())), one.get("fitted", False)
+    return Value(one["name"], one["title"], one["kind"], counters, over, classes, fitted)
 
 
 def _sum(rows: list[Mapping[str, Any]], field: str, counters: tuple[str, ...]) -> int:

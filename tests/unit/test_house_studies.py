@@ -187,7 +187,7 @@ def test_values_are_shares_rates_and_times(kind: str, counters: list[str], over:
 
 def test_a_value_of_another_kind_is_refused() -> None:
     """A study's file cannot ask for what nobody computes."""
-    with pytest.raises(ValueError, match="v: a value is a share, a rate, a time or sharing, not 'mean'"):
+    with pytest.raises(ValueError, match="v: a value is a share, a rate, a time or saved, not 'mean'"):
         values.read({"name": "v", "title": "V", "kind": "mean", "counters": []})
 
 
@@ -246,12 +246,15 @@ def test_footprints_are_judged_in_megabytes(figure: bars.Figure) -> None:
     found = {"footprint": [early, late, late | {"vm": None, "class": "monitor", "virtual": 64, "machine": 64}]}
     shape = {"trace": "guest", "model": "disco", "published": {"text": 1, "monitor": 1}}
     pair = [{**shape, "group": "g", "title": side, "side": side, "vms": 2} for side in ("virtual", "machine")]
-    pair[1]["values"] = {"shared": 1.5}
+    pair[1]["values"] = {"saved": 50, "saved_text": 50}
     of = {
         "heights": bars.FOOTPRINT,
         "bands": BANDS | {"negligible": 0.5},
         "segments": [{"name": name, "title": name, "classes": [name]} for name in ("text", "monitor")],
-        "values": [{"name": "shared", "title": "shared", "kind": "sharing"}],
+        "values": [
+            {"name": "saved", "title": "%", "kind": "saved"},
+            {"name": "saved_text", "title": "% of text", "kind": "saved", "classes": ["text"]},
+        ],
         "bars": pair,
     }
     table = bars.figure_table(bars.read({**vars(figure), **of}), [found, found])
@@ -259,5 +262,5 @@ def test_footprints_are_judged_in_megabytes(figure: bars.Figure) -> None:
     assert [(2.0, 0.25, 2.25), (1.0, 0.25, 1.25)] == [
         (*(value["ours"] for value in bar["segments"].values()), bar["total"]["ours"]) for bar in table["bars"]
     ]
-    assert (576 / 320, YES) == tuple(table["bars"][1]["values"]["shared"][key] for key in ("ours", "verdict"))
-    assert {YES: 3, SHAPE: 2, NO: 2, SMALL: 0} == table["verdicts"]
+    assert [100 * 256 / 576, 50.0] == [value["ours"] for value in table["bars"][1]["values"].values()]
+    assert {YES: 4, SHAPE: 2, NO: 2, SMALL: 0} == table["verdicts"]
