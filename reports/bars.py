@@ -93,6 +93,8 @@ class Figure:
     """Name -> the workload and its arguments."""
     segments: tuple[Segment, ...]
     bars: tuple[Bar, ...]
+    shape_only: tuple[str, ...] = ()
+    """Segments whose heights are never called reproduced, which was declared beforehand."""
     heights: str = ""
     """FOOTPRINT, or cycles on the scale of a group's first bar."""
     values: tuple[Value, ...] = ()
@@ -125,6 +127,7 @@ def read(document: Mapping[str, Any]) -> Figure:
         without=tuple(document.get("without", ())),
         segments=segments,
         bars=tuple(_bar(one) for one in document["bars"]),
+        shape_only=tuple(document.get("shape_only", ())),
         heights=document.get("heights", ""),
         values=tuple(values.read(one) for one in document.get("values", ())),
         reasons=document.get("reasons", {}),
@@ -226,6 +229,8 @@ def _value(figure: Figure, bar: Bar, part: Part, unit: float, published: float |
     low, high = sorted((part.low / unit, part.high / unit)) if unit else (0.0, 0.0)
     zero = WHOLE if part.name == TOTAL and figure.heights != FOOTPRINT else 0.0
     verdict = "" if published is None else compared(ours - zero, published - zero, figure.bands)
+    if verdict == YES and part.name in figure.shape_only:
+        verdict = SHAPE
     reason = bar.reasons.get(part.name) or figure.reasons.get(part.name, "")
     return {
         "ours": ours,

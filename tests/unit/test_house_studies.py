@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import models
+from replay.commands.study_traces import command
 from reports import bars, study, values
 from reports.bar_chart import chart
 from reports.bar_page import page
@@ -264,3 +265,19 @@ def test_footprints_are_judged_in_megabytes(figure: bars.Figure) -> None:
     ]
     assert [100 * 256 / 576, 50.0] == [value["ours"] for value in table["bars"][1]["values"].values()]
     assert {YES: 4, SHAPE: 2, NO: 2, SMALL: 0} == table["verdicts"]
+
+
+def test_what_is_declared_shape_only_is_never_reproduced(figure: bars.Figure) -> None:
+    """A height within the factor is told with its reason where the study said beforehand that only its shape counts."""
+    bare = document(row("USER", DIRECT, "instructions", 90), row("fork", DIRECT, "instructions", 10))
+    table = bars.figure_table(replace(figure, shape_only=("rest",), bars=figure.bars[:1]), [bare])
+
+    verdicts = {name: (value["verdict"], value["reason"]) for name, value in table["bars"][0]["segments"].items()}
+    assert {"user": (YES, ""), "rest": (SHAPE, "for all")} == verdicts
+
+
+def test_recipes_say_which_kernel_runs() -> None:
+    """A recipe's kernel is an option of the command line that records the guest."""
+    recipe = {"workload": "radix", "arguments": {"threads": 8}, "vcpus": 8, "kernel": "thin"}
+
+    assert "tracegen run radix threads=8 --vcpus 8 --kernel thin" == command(recipe)
