@@ -9,18 +9,24 @@ as numba does.
 
 from __future__ import annotations
 
+import operator
+from functools import cache
 from typing import Any, ClassVar
 
 import numba
 from llvmlite import binding
+from numba.core import ir, types
 from numba.core import typed_passes as typed
-from numba.core import types
 from numba.core import untyped_passes as untyped
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
-from numba.core.compiler_machinery import PassManager
 from numba.core.environment import lookup_environment
-from numba.core.errors import new_error_context  # type: ignore[attr-defined]
+from numba.core.errors import LoweringError, NumbaError
+from numba.core.ir_utils import build_definitions
+from numba.core.lowering import Lower
+from numba.core.ssa import reconstruct_ssa
+
+from replay.states import DATA, WORD
 
 __all__ = ["KERNEL", "PART"]
 
@@ -31,6 +37,10 @@ ENVIRONMENT = "_ZN08NumbaEnv"
 """How numba's names of environments begin: where compiled code finds the Python objects of its exceptions."""
 
 
+POWERS = (operator.pow, operator.ipow)
+"""Operators that numba has special forms of, with constants."""
+
+
 class _NoEngine:
     """In place of an engine's code generator where there is no machine code: nothing looks for an environment there."""
 
@@ -38,26 +48,40 @@ class _NoEngine:
         """Do nothing."""
 
 
-def _mark(module: Any, target: Any) -> None:
+def _mark(module: Any) -> None:
     """Say of addresses of states that they may be read at any time: LLVM reads what a loop needs before it."""
     for function in module.functions:
         for argument in function.args:
-            if argument.type.is_pointer and argument.name.startswith("arg."):
-                argument.attributes.dereferenceable = argument.type.pointee.get_abi_size(target)
+            words = getattr(argument.type.pointee, "count", 0) if argument.type.is_pointer else 0
+            if words and argument.name.startswith("arg."):
+                argument.attributes.dereferenceable = WORD * words
 
 
-class _PartLibrary(JITCodeLibrary):
-    """Code of one function, as it was lowered."""
+class _Library(JITCodeLibrary):
+    """Code as it was lowered."""
 
     def add_ir_module(self, module: Any) -> None:
         """Take in what one function was lowered to."""
-        _mark(module, self._codegen.target_data)
+        _mark(module)
         super().add_ir_module(module)
+
+    def _optimize_functions(self, module: Any) -> None:
+        """Functions are optimised where they are linked together."""
+        module.data_layout = self._codegen._data_layout  # noqa: SLF001
+
+
+class _PartLibrary(_Library):
+    """Code of one function, as it was lowered."""
 
     @property
     def codegen(self) -> Any:
         """What numba gives the function's environment to."""
         return _NoEngine()
+
+    def add_llvm_module(self, module: Any) -> None:
+        """It is one module."""
+        module.data_layout = self._codegen._data_layout  # noqa: SLF001
+        self._final_module = module
 
     def finalize(self) -> None:
         """Nothing is linked, optimised or made into machine code: the kernel does it."""
@@ -72,13 +96,12 @@ class _PartLibrary(JITCodeLibrary):
         return self._final_module
 
 
-class _KernelLibrary(JITCodeLibrary):
+class _KernelLibrary(_Library):
     """Code of a kernel and of all parts that it calls, however far down."""
 
-    def add_ir_module(self, module: Any) -> None:
-        """Take in what one function was lowered to."""
-        _mark(module, self._codegen.target_data)
-        super().add_ir_module(module)
+    def __init__(self, *of: Any) -> None:
+        super().__init__(*of)
+        self.enable_object_caching()
 
     def finalize(self) -> None:
         """Link each part once, optimise the whole, and make machine code of it."""
@@ -88,6 +111,13 @@ class _KernelLibrary(JITCodeLibrary):
             environment = lookup_environment(variable.name) if variable.name.startswith(ENVIRONMENT) else None
             if environment is not None:
                 self.codegen.set_env(variable.name, environment)
+
+    def _optimize_final_module(self) -> None:
+        """LLVM's passes, once: numba's own are for reference counts and for loops over arrays."""
+        tuning = binding.create_pipeline_tuning_options(speed_level=3)
+        tuning.loop_vectorization = tuning.slp_vectorization = tuning.loop_unrolling = False
+        builder = binding.create_pass_builder(self._codegen._tm, tuning)  # noqa: SLF001
+        builder.getModulePassManager().run(self._final_module, builder)
 
 
 def _reached(libraries: list[Any]) -> list[Any]:
@@ -102,13 +132,8 @@ def _reached(libraries: list[Any]) -> list[Any]:
     return list(found)
 
 
-class _Typing:
-    """numba's typing context, which remembers what a call with arguments of some types was found to be.
-
-    numba looks for the meaning of ``a + b`` among hundreds of signatures, for each place where it is written.
-    """
-
-    remembered: ClassVar[dict[Any, Any]] = {}
+class _Settled:
+    """A context of numba's while it compiles, which need not read again what extends it."""
 
     def __init__(self, context: Any) -> None:
         self._context = context
@@ -116,15 +141,41 @@ class _Typing:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._context, name)
 
+    def refresh(self) -> None:
+        """Nothing is new."""
+
+
+class _Typing(_Settled):
+    """numba's typing context, which remembers what a call with arguments of some types was found to be.
+
+    numba looks for the meaning of ``a + b`` among hundreds of signatures, for each place where it is written, and types
+    a function anew for each number that it is called with.
+    """
+
+    remembered: ClassVar[dict[Any, Any]] = {}
+
     def resolve_function_type(self, function: Any, args: Any, kws: Any) -> Any:
         """The signature of a call, None if there is none; raises numba's TypingError."""
         if kws or not all(isinstance(arg, types.Type) for arg in args):
             return self._context.resolve_function_type(function, args, kws)
+        args = tuple(types.unliteral(arg) for arg in args)
+        if isinstance(function, types.Dispatcher) and _is_part(function.dispatcher):
+            return _part(function.dispatcher, args)
         return self._remember((function, *args), "resolve_function_type", (function, args, kws))
 
     def resolve_setitem(self, *of: Any) -> Any:
         """The signature of a store to an array's element."""
         return self._remember(of, "resolve_setitem", of)
+
+    def resolve_getattr(self, *of: Any) -> Any:
+        """The type of an attribute."""
+        return self._remember(of, "resolve_getattr", of)
+
+    def resolve_value_type(self, value: Any) -> Any:
+        """The type of what a name outside the function stands for."""
+        if type(value).__hash__ is not None:
+            return self._remember((type(value), value), "resolve_value_type", (value,))
+        return self._context.resolve_value_type(value)
 
     def _remember(self, key: Any, method: str, of: Any) -> Any:
         found = self.remembered.get((method, *key))
@@ -133,64 +184,188 @@ class _Typing:
         return found
 
 
-class _Stages(PassManager):
-    """Stages run one after the other; numba checks the function's graph anew after each, which none of these needs."""
+def _is_part(dispatcher: Any) -> bool:
+    """Whether a function of numba's is a part, rather than a kernel or one of numba's own."""
+    return issubclass(dispatcher._compiler.pipeline_class, _Part)  # noqa: SLF001
 
-    def _runPass(self, _index: int, stage: Any, state: Any) -> None:  # noqa: N802 - numba's name
-        stage.analysis = self._analysis
-        with new_error_context("Pass {name}", name=stage.name()):
-            stage.run_initialization(state)
-            stage.run_pass(state)
-            stage.run_finalizer(state)
+
+def _part(dispatcher: Any, args: Any) -> Any:
+    """The signature of a call of a part, which is compiled for arguments of these types if it was not yet."""
+    if args not in dispatcher.overloads:
+        with dispatcher._compiling_counter:  # noqa: SLF001
+            dispatcher.add_overload(dispatcher._compiler.compile(args, None))  # noqa: SLF001
+    return dispatcher.overloads[args].signature
+
+
+class _SSA(untyped.ReconstructSSA):
+    """Gives each assignment a name of its own."""
+
+    def run_pass(self, state: Any) -> bool:
+        """Without what generators need known."""
+        state.func_ir = reconstruct_ssa(state.func_ir)
+        state.func_ir._definitions = build_definitions(state.func_ir.blocks)  # noqa: SLF001
+        return True
+
+
+class _Phis(typed.PreLowerStripPhis):
+    """Writes choices between names as assignments."""
+
+    def run_pass(self, state: Any) -> bool:
+        """Without what generators need known."""
+        state.func_ir = self._strip_phi_nodes(state.func_ir)
+        return True
+
+
+class _Lower(Lower):
+    """numba's lowering, without what counts references and without text for its traces."""
+
+    def debug_print(self, _text: str) -> None:
+        """Nothing is printed."""
+
+    def lower_block(self, block: Any) -> None:
+        """One block, an error in which is told with the line."""
+        try:
+            for statement in block.body:
+                self.loc = statement.loc  # as numba's errors have it
+                self._lower(statement)
+        except NumbaError:
+            raise
+        except Exception as error:
+            raise LoweringError(f"{type(error).__name__}: {error}", loc=self.loc) from error  # type: ignore[arg-type]
+
+    def _lower(self, statement: Any) -> None:
+        if isinstance(statement, ir.Assign):
+            name = statement.target.name
+            self.storevar(self.lower_assign(self.typeof(name), statement), name)
+        else:
+            self.lower_inst(statement)
+
+    def storevar(self, value: Any, name: str, argidx: Any = None) -> None:  # noqa: ARG002
+        """Keep a variable: in a slot, if more than one block has it."""
+        if name in self._singly_assigned_vars:
+            self._blk_local_varmap[name] = value
+        else:
+            self.builder.store(value, self.getvar(name))
+
+    def lower_binop(self, resty: Any, expr: Any, op: Any) -> Any:
+        """An operation on numbers; numba would look for special ones on each constant."""
+        signature = self.fndesc.calltypes[expr]
+        if op in POWERS or not all(isinstance(arg, (types.Integer, types.Boolean)) for arg in signature.args):
+            return super().lower_binop(resty, expr, op)
+        typing = _Typing(self.context.typing_context)
+        meaning = typing.resolve_value_type(op)
+        signature = typing.resolve_function_type(meaning, signature.args, {})
+        function = self.context.get_function(meaning, signature)
+        values = (self._as(var, kind) for var, kind in zip((expr.lhs, expr.rhs), signature.args, strict=True))
+        return self.context.cast(self.builder, function(self.builder, tuple(values)), signature.return_type, resty)
+
+    def lower_getitem(self, resty: Any, expr: Any, value: Any, index: Any, signature: Any) -> Any:
+        """An element of an array."""
+        if not self._is_plain(value, index):
+            return super().lower_getitem(resty, expr, value, index, signature)
+        element = self.builder.load(self._element(value, index))
+        return self.context.cast(self.builder, element, self.typeof(value.name).dtype, resty)
+
+    def lower_setitem(self, target_var: Any, index_var: Any, value_var: Any, signature: Any) -> Any:
+        """A store to an element of an array."""
+        if not self._is_plain(target_var, index_var):
+            return super().lower_setitem(target_var, index_var, value_var, signature)
+        value = self._as(value_var, self.typeof(target_var.name).dtype)
+        return self.builder.store(value, self._element(target_var, index_var))
+
+    def _is_plain(self, array: Any, index: Any) -> bool:
+        """Whether the element lies ``index`` elements from the array's beginning; numba counts from both ends."""
+        kind, by = self.typeof(array.name), self.typeof(index.name)
+        return (
+            isinstance(kind, types.Array)
+            and (kind.ndim, kind.layout, kind.aligned) == (1, "C", True)
+            and isinstance(kind.dtype, (types.Integer, types.Float))
+            and isinstance(by, types.Integer)
+            and not by.signed  # type: ignore[attr-defined]
+            and not self.context.enable_boundscheck
+        )
+
+    def _element(self, array: Any, index: Any) -> Any:
+        """The address of an element."""
+        data = self.builder.extract_value(self.loadvar(array.name), DATA)
+        return self.builder.gep(data, [self._as(index, types.uintp)])
+
+    def _as(self, var: Any, kind: Any) -> Any:
+        """The value of a variable as one of another type."""
+        return self.context.cast(self.builder, self.loadvar(var.name), self.typeof(var.name), kind)
+
+
+class _Lowering(typed.NativeLowering):
+    """Lowers a typed function to LLVM's language."""
+
+    @property
+    def lowering_class(self) -> type[Lower]:
+        """What does it."""
+        return _Lower
 
 
 STAGES = (
-    untyped.TranslateByteCode,
-    untyped.FixupArgs,
-    untyped.IRProcessing,
-    untyped.RewriteSemanticConstants,
-    untyped.DeadBranchPrune,
-    untyped.GenericRewrites,
-    untyped.RewriteDynamicRaises,
-    untyped.ReconstructSSA,
-    untyped.DeadBranchPrune,
-    typed.NopythonTypeInference,
-    typed.PreLowerStripPhis,
-    typed.NopythonRewrites,
-    typed.NoPythonSupportedFeatureValidation,
-    typed.IRLegalization,
-    typed.NativeLowering,
-    typed.NoPythonBackend,
+    untyped.TranslateByteCode(),
+    untyped.FixupArgs(),
+    untyped.GenericRewrites(),
+    _SSA(),
+    typed.NopythonTypeInference(),
+    _Phis(),
+    _Lowering(),
+    typed.NoPythonBackend(),
 )
-"""numba's own without those for what no kernel holds: closures, generators, literal loops, parallel loops."""
+"""numba's own without those for what no kernel holds: closures, generators, literal loops, parallel loops, expressions
+of whole arrays, references."""
 
 
-def _stages(state: Any) -> list[Any]:
-    state.typingctx = _Typing(state.typingctx)
-    stages = _Stages("kernel")
-    for stage in STAGES:
-        stages.add_pass(stage, stage.__name__)
-    stages.finalize()
-    return [stages]
+class _Stages:
+    """Runs the stages; numba checks the function's graph anew after each, which none of these needs."""
+
+    pipeline_name = "kernel"
+    exec_times: ClassVar[dict[str, Any]] = {}
+
+    def run(self, state: Any) -> None:
+        """Compile the function that ``state`` is about."""
+        for stage in STAGES:
+            stage.run_pass(state)
 
 
-class _Part(Compiler):
-    """numba's stages, into a part."""
+class _Compiler(Compiler):
+    """numba's compiler of one function, with the stages that a kernel needs."""
+
+    library: type[JITCodeLibrary]
+
+    def __init__(self, typing: Any, target: Any, *of: Any) -> None:
+        self.refresh(target)
+        super().__init__(_Typing(typing), _Settled(target), *of)
+
+    @classmethod
+    def refresh(cls, target: Any) -> None:
+        """Let numba read what extends it."""
+        target.refresh()
 
     def define_pipelines(self) -> list[Any]:
-        """Those of a kernel."""
-        self.state.library = _PartLibrary(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
-        return _stages(self.state)
+        """Those stages."""
+        self.state.library = self.library(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
+        return [_Stages()]
 
 
-class _Kernel(Compiler):
-    """numba's stages, into a kernel that can be kept on disk."""
+class _Part(_Compiler):
+    """Into a part."""
 
-    def define_pipelines(self) -> list[Any]:
-        """Those that a kernel needs."""
-        self.state.library = _KernelLibrary(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
-        self.state.library.enable_object_caching()
-        return _stages(self.state)
+    library = _PartLibrary
+
+    @classmethod
+    @cache
+    def refresh(cls, target: Any) -> None:
+        """Once; then each kernel does."""
+        target.refresh()
+
+
+class _Kernel(_Compiler):
+    """Into a kernel, which can be kept on disk."""
+
+    library = _KernelLibrary
 
 
 _KNOWN = numba.__version__.startswith(MEASURED)

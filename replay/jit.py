@@ -9,7 +9,9 @@ byte and the folder is another one; move the checkout and it is the same.
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
+import importlib
 import os
 import platform
 import shutil
@@ -30,9 +32,10 @@ from numba.core import caching, config, event
 from numba.extending import intrinsic, overload
 
 from replay import compiler, sources
-from replay.states import by_reference
+from replay.states import Held, by_reference
 
 __all__ = [
+    "Held",
     "by_reference",
     "cache_folder",
     "check_bounds",
@@ -153,6 +156,7 @@ class _Forgiving:
 
     def load_overload(self, *of: Any) -> Any:
         """What is stored, or None; what cannot be read is dropped."""
+        _spare_linear_algebra()
         try:
             return self._cache.load_overload(*of)
         except Exception:  # noqa: BLE001 - whatever unpickling damaged bytes may raise
@@ -166,6 +170,20 @@ class _Forgiving:
             self._cache.save_overload(*of)
         except OSError as error:
             _say_unsaved(error.strerror or str(error))
+
+
+LINEAR_ALGEBRA = "scipy.linalg"
+
+
+@cache
+def _spare_linear_algebra() -> None:
+    """Let numba find no linear algebra of scipy's, which it would load: half a second for what no kernel uses."""
+    if LINEAR_ALGEBRA not in sys.modules:
+        sys.modules[LINEAR_ALGEBRA] = None  # type: ignore[assignment]
+        try:
+            importlib.import_module("numba.np.arraymath")
+        finally:
+            del sys.modules[LINEAR_ALGEBRA]
 
 
 @cache
@@ -189,6 +207,8 @@ class _Deferral(event.Listener):
         if threading.current_thread() is not threading.main_thread():
             return
         if self._depth == 0:
+            self._collects = gc.isenabled()
+            gc.disable()
             numbers = [n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if callable(signal.getsignal(n))]
             self._before = {number: signal.signal(number, self._note) for number in numbers}
         self._depth += 1
@@ -201,6 +221,8 @@ class _Deferral(event.Listener):
         if self._depth == 0 or self._came:
             while self._before:
                 signal.signal(*self._before.popitem())
+        if self._depth == 0 and self._collects:
+            gc.enable()
         while self._came:
             signal.raise_signal(self._came.pop())
 

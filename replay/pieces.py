@@ -9,6 +9,7 @@ import numpy as np
 
 from replay.columns import Columns
 from replay.errors import UserError
+from replay.jit import Held
 from replay.kernel import Engine, count_rows
 from replay.prepare import Progress
 
@@ -57,9 +58,9 @@ def count_pieces(
 ) -> Iterator[int]:
     """Count every row from ``first`` on, pausing when those before each of ``stops`` are counted; yields that stop."""
     rows = columns.kind.size
-    done = first
+    done, held = first, (Held(state), Held(engine), Held(columns))
     for end in sorted(end for end in {*stops, *range(CHUNK_ROWS, rows, CHUNK_ROWS), rows} if end >= first):
-        count_rows(state, engine, columns, done, end)
+        count_rows(*held, done, end)
         done = end
         if end in stops:
             yield end

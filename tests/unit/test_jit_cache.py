@@ -18,8 +18,9 @@ ROOT = Path(__file__).parents[2]
 
 HELPER = """
 from typing import Any, NamedTuple
-from replay.jit import inline
+from replay.jit import by_reference, inline
 
+@by_reference
 class State(NamedTuple):
     {field}: Any
 

@@ -9,7 +9,7 @@ import pytest
 from numba import typeof
 from numba.core.errors import TypingError
 
-from replay.jit import by_reference, helper, inline, kernel, types
+from replay.jit import Held, by_reference, helper, inline, kernel, types
 
 
 class Sums(NamedTuple):
@@ -112,3 +112,49 @@ def test_a_field_that_a_state_lacks_does_not_compile() -> None:
 
     with pytest.raises(TypingError, match="lacking"):
         _read_nothing(outer)
+
+
+def test_a_held_state_is_the_state() -> None:
+    """A kernel that is handed a state held for many calls reads and writes that state's arrays each time."""
+    inner = Inner(np.zeros(3, np.uint64), np.arange(6, dtype=np.uint64).reshape(2, 3), np.uint64(3))
+    outer = Outer(np.zeros(1, np.uint64), inner)
+    held = Held(outer)
+    _sum_grid(held)
+    inner.grid[0, 0] = 100
+    _sum_grid(held)
+
+    assert 3 * 15 + 3 * 115 == outer.total[0]
+
+
+class Numbers(NamedTuple):
+    """A state of numbers of all widths."""
+
+    wide: np.int64
+    narrow: np.int8
+    real: np.float64
+    yes: np.bool_
+    array: np.ndarray
+
+
+by_reference(Numbers)
+
+
+@kernel
+def _read_numbers(numbers: Any, found: Any, last: Any) -> Any:
+    found[0], found[1], found[2] = numbers.wide, numbers.narrow, numbers.real * 2
+    found[3] = 7 if numbers.yes else 8
+    found[4] = numbers.array[last]
+
+
+def test_numbers_of_a_state_keep_sign_and_width() -> None:
+    """Negative, narrow, fractional and truth values read as they are, and an index below 0 counts from the end."""
+    found = np.zeros(5, np.int64)
+    _read_numbers(Numbers(np.int64(-5), np.int8(-6), np.float64(1.5), np.bool_(True), np.arange(4)), found, -1)
+
+    assert [-5, -6, 3, 7, 3] == found.tolist()
+
+
+def test_a_state_holds_nothing_else() -> None:
+    """What is neither number, array nor state cannot be handed to a kernel within one."""
+    with pytest.raises(TypeError, match="numbers, arrays and states"):
+        Held(Outer(np.zeros(1, np.uint64), "inner"))  # type: ignore[arg-type]
