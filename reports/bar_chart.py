@@ -35,7 +35,7 @@ def chart(found: Mapping[str, Any]) -> Any:
         .mark_bar()
         .encode(
             x=alt.X("bar:N", sort=bars, title=None, axis=alt.Axis(labelAngle=-60)),
-            y=alt.Y("sum(height):Q", title="first bar of a group = 100"),
+            y=alt.Y("sum(height):Q", title="MB" if found["heights"] else "first bar of a group = 100"),
             color=alt.Color("segment:N", sort=list(titles.values()), title=None, scale=alt.Scale(scheme="tableau10")),
             order=alt.Order("order:Q"),
             column=alt.Column("group:N", sort=groups, title=None, spacing=12),

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reports.bar_screen import MARKS, legend, reasons
+from reports.bar_screen import MARKS, about, legend, reasons
 
 Table = Mapping[str, Any]
 
 
 def page(found: Table) -> str:
-    """The page of a ``figure_table``, which expects the figure's drawing beside it as NAME.svg."""
+    """The page of a ``figure_table``, which expects the drawing of its bars beside it as NAME.svg."""
     verdicts = ", ".join(f"{n} {verdict}" for verdict, n in found["verdicts"].items())
     parts = [
         f"# {found['title']}",
         f"{found['source'].partition(': ')[2]}. Made by `replay study {found['study']}`.",
-        f"![Bars of ours and of the paper's, stacked side by side]({found['study']}.svg)",
-        "\n".join(_heights(found)),
+        *(_drawn(found) if found["titles"] else []),
         *(["\n".join(_values(found))] if any(bar["values"] for bar in found["bars"]) else []),
         legend(found),
         f"Of what was published: {verdicts}.",
@@ -25,6 +24,11 @@ def page(found: Table) -> str:
         "\n".join(["## Our guests", "", *_guests(found)]),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _drawn(found: Table) -> list[str]:
+    drawing = f"![Bars of ours and of the paper's, stacked side by side]({found['study']}.svg)"
+    return [drawing, "\n".join(_heights(found))]
 
 
 def _line(*cells: str) -> str:
@@ -64,4 +68,4 @@ def _why(found: Table) -> list[str]:
 
 def _guests(found: Table) -> Iterator[str]:
     for name, recipe in found["traces"].items():
-        yield f"- {name}: `{recipe['command']}`. {recipe.get('note', '')}".rstrip()
+        yield f"- {name}: `{recipe['command']}`. {about(found, name)}".rstrip()

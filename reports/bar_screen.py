@@ -9,12 +9,12 @@ from typing import Any
 import rich.table
 
 from replay.shell import table
-from reports.bars import NO, SHAPE, SMALL, YES
+from reports.bars import FITTED, NO, SHAPE, SMALL, YES
 from reports.charge import Screen
 
 Table = Mapping[str, Any]
 
-MARKS = {YES: "yes", SHAPE: "shape", NO: "no", SMALL: "small", "": ""}
+MARKS = {YES: "yes", SHAPE: "shape", NO: "no", SMALL: "small", FITTED: "fitted", "": ""}
 
 
 def bars_screen(found: Table) -> Screen:
@@ -22,7 +22,7 @@ def bars_screen(found: Table) -> Screen:
     counts = ", ".join(f"{n} {verdict}" for verdict, n in found["verdicts"].items())
     return [
         f"{found['title']}\n{found['source'].partition(': ')[2]}",
-        _bars(found),
+        *([_bars(found)] if found["titles"] else []),
         *_values(found),
         legend(found),
         f"Of what was published: {counts}.",
@@ -34,11 +34,12 @@ def bars_screen(found: Table) -> Screen:
 def legend(found: Table) -> str:
     """What the figure's scale and verdicts mean."""
     bands = found["bands"]
-    return (
-        f"{found['note']} A total is judged by what it is more or less than 100. Verdict: yes (reproduced), within a"
-        f" factor of {bands['within']:g} of the paper's; shape, within {bands['shape']:g}; no; small, where both are"
-        f" below {bands['negligible']:g}, which says nothing."
-    )
+    judged = f"Verdict: yes (reproduced), within a factor of {bands['within']:g} of the paper's; shape, within"
+    judged += f" {bands['shape']:g}; no"
+    if not found["titles"]:
+        return f"{found['note']} {judged}; fitted, where it set a price, which says nothing."
+    scale = "" if found["heights"] else " A total is judged by what it is more or less than 100."
+    return f"{found['note']}{scale} {judged}; small, where both are below {bands['negligible']:g}, which says nothing."
 
 
 def _bars(found: Table) -> rich.table.Table:
@@ -88,5 +89,17 @@ def reasons(found: Table) -> dict[str, list[str]]:
 
 
 def _traces(found: Table) -> Sequence[str]:
-    lines = [f"{name}: {recipe['command']}. {recipe.get('note', '')}" for name, recipe in found["traces"].items()]
+    lines = [f"{name}: {recipe['command']}. {about(found, name)}" for name, recipe in found["traces"].items()]
     return ["\n".join(["Our guests:", *lines])]
+
+
+def about(found: Table, trace: str) -> str:
+    """What is to be said of the recording ``trace``."""
+    return " ".join(filter(None, (found["traces"][trace].get("note", ""), _times(found, trace))))
+
+
+def _times(found: Table, trace: str) -> str:
+    """How much of the machine's time each bar of the recording ``trace`` stands for."""
+    bars = [bar for bar in found["bars"] if bar["trace"] == trace and bar["seconds"] is not None]
+    told = ", ".join(f"{bar['seconds']:.3g} s on {bar['title']}" for bar in bars)
+    return f"The machine's time that a bar stands for: {told}." if told else ""

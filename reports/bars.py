@@ -1,6 +1,8 @@
 """Figures of bars: published as data, with what belongs to each segment; ours beside them, and how they compare.
 
-A figure's bars come in groups.  The first bar of a group is the scale: its total is 100.
+A figure's bars come in groups.  The first bar of a group is the scale: its total is 100.  Where ``heights`` are
+those of footprints, bars are MB of memory and there is no scale.  A table of values is a figure without segments, whose
+bars have no heights.
 """
 
 from __future__ import annotations
@@ -13,14 +15,19 @@ from reports import values
 from reports.breakdown import Document, Part, mechanism_of
 from reports.values import Value
 
-YES, SHAPE, NO, SMALL = "reproduced", "shape only", "not", "small"
-"""Verdicts, from the best to the worst; small: too little to say anything by."""
+YES, SHAPE, NO, SMALL, FITTED = "reproduced", "shape only", "not", "small", "fitted"
+"""Verdicts, from the best to the worst; small: too little to say anything by; fitted: it set a price."""
 
 TOTAL = "total"
 """The name of a bar's whole height, which is judged by how far it is from the group's first."""
 
 WHOLE = 100.0
 """What the first bar of a group adds up to."""
+
+FOOTPRINT = "footprint"
+"""The heights of bars that are memory at the end, not cycles."""
+
+PAGES_OF_MB = (1 << 20) / (1 << 12)
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,8 @@ class Segment:
     services: tuple[str, ...] = ()
     mechanisms: tuple[str, ...] = ()
     counters: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    """Of a footprint."""
 
     def fits(self, model: str, row: Mapping[str, Any]) -> bool:
         """Whether ``row`` of a document about ``model`` is one of these."""
@@ -58,8 +67,12 @@ class Bar:
     prices: Mapping[str, Any]
     printed: float | None
     """The total as printed."""
+    vms: int
+    """Virtual machines side by side, recordings of the trace with the seeds from 1 on; 0: one recording as it is."""
+    side: str
+    """Of a footprint: what is seen (``virtual``) or what is there (``machine``)."""
     published: Mapping[str, float]
-    """Segment -> its height."""
+    """Segment -> its height; empty where only values were published."""
     values: Mapping[str, float]
     """Other figures of the bar -> what was published."""
     reasons: Mapping[str, str]
@@ -80,6 +93,10 @@ class Figure:
     """Name -> the workload and its arguments."""
     segments: tuple[Segment, ...]
     bars: tuple[Bar, ...]
+    shape_only: tuple[str, ...] = ()
+    """Segments whose heights are never called reproduced, which was declared beforehand."""
+    heights: str = ""
+    """FOOTPRINT, or cycles on the scale of a group's first bar."""
     values: tuple[Value, ...] = ()
     """What is said of bars beside their heights."""
     reasons: Mapping[str, str] = field(default_factory=dict)
@@ -100,16 +117,18 @@ class Figure:
 
 def read(document: Mapping[str, Any]) -> Figure:
     """The figure that a study's file describes."""
-    words = ("models", "services", "mechanisms", "counters")
+    words = ("models", "services", "mechanisms", "counters", "classes")
     segments = tuple(
         Segment(one["name"], one.get("title", ""), **{word: tuple(one.get(word, ())) for word in words})
-        for one in document["segments"]
+        for one in document.get("segments", ())
     )
     return Figure(
         **{key: document[key] for key in ("name", "title", "source", "note", "bands", "traces")},
         without=tuple(document.get("without", ())),
         segments=segments,
         bars=tuple(_bar(one) for one in document["bars"]),
+        shape_only=tuple(document.get("shape_only", ())),
+        heights=document.get("heights", ""),
         values=tuple(values.read(one) for one in document.get("values", ())),
         reasons=document.get("reasons", {}),
     )
@@ -117,7 +136,10 @@ def read(document: Mapping[str, Any]) -> Figure:
 
 def _bar(one: Mapping[str, Any]) -> Bar:
     return Bar(
-        **{key: one[key] for key in ("group", "title", "trace", "model", "published")},
+        **{key: one[key] for key in ("group", "title", "trace", "model")},
+        vms=one.get("vms", 0),
+        side=one.get("side", ""),
+        published=one.get("published", {}),
         machine=one.get("machine"),
         settings=one.get("set", {}),
         prices=one.get("price", {}),
@@ -137,29 +159,34 @@ def figure_table(figure: Figure, documents: Iterable[Document]) -> dict[str, Any
     bars = []
     for bar, document in zip(figure.bars, documents, strict=True):
         parts = _parts(figure, bar, document)
-        unit = scale.setdefault(bar.group, sum(part.cycles for part in parts.values()) / WHOLE)
-        bars.append(
-            _beside(figure, bar, parts, unit)
-            | {"values": _values(figure, bar, document), "seconds": document["total"]["seconds"]}
-        )
+        whole = sum(part.cycles for part in parts.values()) / WHOLE
+        unit = PAGES_OF_MB if figure.heights == FOOTPRINT else scale.setdefault(bar.group, whole)
+        seconds = values.machine_seconds(document, figure.without) if "total" in document else None
+        bars.append(_beside(figure, bar, parts, unit) | {"values": _values(figure, bar, document), "seconds": seconds})
     return {
         "study": figure.name,
         "kind": "bars",
         "title": figure.title,
         "source": figure.source,
         "note": figure.note,
+        "heights": figure.heights,
         "bands": dict(figure.bands),
         "titles": figure.titles,
         "value_titles": {value.name: value.title for value in figure.values},
         "traces": {name: dict(recipe) for name, recipe in figure.traces.items()},
         "bars": bars,
-        "verdicts": tally(bars),
+        "verdicts": tally(bars, scaled=figure.heights != FOOTPRINT),
     }
 
 
 def _parts(figure: Figure, bar: Bar, document: Document) -> dict[str, Part]:
     parts = {name: Part(name) for name in figure.titles}
-    for row in document["rows"]:
+    if figure.heights == FOOTPRINT:
+        for row in values.pages(document):
+            (segment,) = (one.name for one in figure.segments if row["class"] in one.classes)
+            parts[segment].add(dict.fromkeys(("cycles", "low", "high"), row[bar.side]))
+        return parts
+    for row in document["rows"] if parts else ():
         if row["service"] not in figure.without:
             parts[figure.segment_of(bar.model, row)].add(row)
     return parts
@@ -169,7 +196,7 @@ def _beside(figure: Figure, bar: Bar, parts: Mapping[str, Part], unit: float) ->
     whole = Part(TOTAL)
     for part in parts.values():
         whole.cycles, whole.low, whole.high = whole.cycles + part.cycles, whole.low + part.low, whole.high + part.high
-    printed = bar.printed if bar.printed is not None else sum(bar.published.values())
+    printed = bar.printed if bar.printed is not None or not bar.published else sum(bar.published.values())
     scaled = {name: _value(figure, bar, part, unit, bar.published.get(name)) for name, part in parts.items()}
     return {
         "group": bar.group,
@@ -189,7 +216,8 @@ def _values(figure: Figure, bar: Bar, document: Document) -> dict[str, Any]:
     for value in figure.values:
         if value.name in bar.values:
             ours, published = value.of(document, figure.without), bar.values[value.name]
-            verdict = NO if ours is None else by_factor(ours, published, figure.bands)
+            judged = NO if ours is None else by_factor(ours, published, figure.bands)
+            verdict = FITTED if value.fitted and ours is not None else judged
             reason = bar.reasons.get(value.name) or figure.reasons.get(value.name, "")
             told = reason if verdict in (SHAPE, NO) else ""
             found[value.name] = {"ours": ours, "published": published, "verdict": verdict, "reason": told}
@@ -199,8 +227,10 @@ def _values(figure: Figure, bar: Bar, document: Document) -> dict[str, Any]:
 def _value(figure: Figure, bar: Bar, part: Part, unit: float, published: float | None) -> dict[str, Any]:
     ours = part.cycles / unit if unit else 0.0
     low, high = sorted((part.low / unit, part.high / unit)) if unit else (0.0, 0.0)
-    zero = WHOLE if part.name == TOTAL else 0.0
+    zero = WHOLE if part.name == TOTAL and figure.heights != FOOTPRINT else 0.0
     verdict = "" if published is None else compared(ours - zero, published - zero, figure.bands)
+    if verdict == YES and part.name in figure.shape_only:
+        verdict = SHAPE
     reason = bar.reasons.get(part.name) or figure.reasons.get(part.name, "")
     return {
         "ours": ours,
@@ -226,14 +256,21 @@ def by_factor(ours: float, published: float, bands: Mapping[str, float]) -> str:
     return YES if factor <= bands["within"] else SHAPE if factor <= bands["shape"] else NO
 
 
-def tally(bars: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """How many values came out how.  A group's first total, which is the scale, says nothing and is left out."""
+def tally(bars: Iterable[Mapping[str, Any]], *, scaled: bool = True) -> dict[str, int]:
+    """How many values came out how.
+
+    A group's first total where it is the scale (``scaled``), and what was fitted, say nothing and are left out.
+    """
     found = dict.fromkeys((YES, SHAPE, NO, SMALL), 0)
     seen: set[str] = set()
     for bar in bars:
-        judged = [*bar["segments"].values(), *([bar["total"]] if bar["group"] in seen else []), *bar["values"].values()]
+        judged = [
+            *bar["segments"].values(),
+            *([bar["total"]] if bar["group"] in seen or not scaled else []),
+            *bar["values"].values(),
+        ]
         seen.add(bar["group"])
         for value in judged:
-            if value["verdict"]:
+            if value["verdict"] in found:
                 found[value["verdict"]] += 1
     return found

@@ -59,6 +59,11 @@ def _bar_rows(values: Values) -> list[list[str]]:
     return found
 
 
+def _is_drawn(values: Values) -> bool:
+    """Whether the study is a figure, not a table."""
+    return values["kind"] == "bars" and bool(values["titles"])
+
+
 def _judged(value: Values) -> list[str]:
     return [f"{value['published']:g}", value["verdict"], value["reason"]]
 
@@ -96,7 +101,7 @@ def section(at: int, values: Values) -> str:
     )
     return (
         f"<h3>{escape(title(values))}</h3><p>{escape(str(values.get('source', '')).partition(': ')[2])}</p>"
-        + (chart if values["kind"] == "bars" else "")
+        + (chart if _is_drawn(values) else "")
         + table(f"study-{at}", f"{title(values)}: every published value", columns, lines)
     )
 
@@ -107,7 +112,7 @@ def charts(studies: Sequence[Values]) -> dict[str, Any]:
 
     found = {}
     for at, values in enumerate(studies):
-        if values["kind"] == "bars":
+        if _is_drawn(values):
             spec = chart(values).properties(description=f"{title(values)}, ours beside the paper's.").to_dict()
             spec.pop("config", None)
             found[f"study-{at}"] = spec

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,12 +13,16 @@ from replay.commands.lists import Json
 from replay.errors import UserError, unknown
 
 if TYPE_CHECKING:
+    from reports.bars import Bar, Figure
     from reports.charge import Screen
 
 STUDY_EXAMPLES = shell.examples(
     "replay study list", "replay study disco-fig5", "replay study all -o studies", "replay study disco-table2 --json"
 )
 LIST, ALL = "list", "all"
+
+ONE_INTERVAL = 10**15
+"""Instructions of an interval that no recording is longer than."""
 
 
 def complete_study(incomplete: str) -> list[tuple[str, str]]:
@@ -55,6 +59,8 @@ def study(
         return
     if name not in (ALL, *known):
         raise unknown("study", name, [ALL, LIST, *known], "replay study list")
+    if output is not None:
+        _make(output)
     wanted = [name] if name != ALL else list(known)
     found = []
     for one in wanted:
@@ -89,13 +95,44 @@ def _bars(document: Mapping[str, Any]) -> tuple[dict[str, Any], Screen]:
     from reports import bar_screen, bars
 
     figure = bars.read(document)
-    results = [
-        _charge(figure.traces[bar.trace], bar.model, bar.machine, bar.settings, bar.prices) for bar in figure.bars
-    ]
-    values = bars.figure_table(figure, results)
+    values = bars.figure_table(figure, _results(figure))
     for recipe in values["traces"].values():
         recipe["command"] = command(recipe)
     return values, bar_screen.bars_screen(values)
+
+
+def _results(figure: Figure) -> Iterator[dict[str, Any]]:
+    """The result documents of the figure's bars; what two bars in a row show two sides of is counted once."""
+    from reports.bars import FOOTPRINT
+
+    asked: object = None
+    found: dict[str, Any] = {}
+    for bar in figure.bars:
+        recipe, wanted = figure.traces[bar.trace], (bar.trace, bar.vms, bar.model, bar.machine, bar.settings)
+        if figure.heights != FOOTPRINT:
+            found = _charge(recipe, bar.model, bar.machine, bar.settings, bar.prices)
+        elif wanted != asked:
+            found = _footprint(recipe, bar)
+        asked = wanted
+        yield found
+
+
+def _footprint(recipe: Mapping[str, Any], bar: Bar) -> dict[str, Any]:
+    """The footprint at the end of ``bar.vms`` recordings of a guest, with the seeds from 1 on, side by side."""
+    import models
+    from replay import api
+    from replay.commands import charge
+    from replay.commands.study_traces import trace_of
+    from replay.count import count
+
+    traces = [trace_of({**recipe, "seed": seed + 1}) for seed in range(bar.vms)]
+    prepared = charge.prepare_all(
+        traces, None, charge.schedule_of(None, charge.Scheduler.PINNED, None), marks=False, cache=True
+    ).prepared
+    chosen = models.load(bar.model, prepared.meta.architecture)
+    hardware = api.hardware_for(chosen, prepared, bar.machine)
+    with shell.Progress(f"counting {bar.vms} x {recipe['workload']} on {chosen.name}") as progress:
+        return count(prepared, chosen, hardware, bar.settings, progress, ONE_INTERVAL).footprint
 
 
 def _charge(
@@ -131,6 +168,14 @@ def _list(known: Mapping[str, Mapping[str, Any]], *, json: bool) -> None:
     shell.show(made)
 
 
+def _make(folder: Path) -> None:
+    """Make ``folder``, before guests are recorded for what is to be written there.  Raises UserError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{shell.explain(error)}; name another folder with -o") from None
+
+
 def _write(folder: Path, values: Mapping[str, Any]) -> None:
     """Write the values of a study, and its figure where it is one, into ``folder``.  Raises UserError."""
     import json
@@ -139,13 +184,13 @@ def _write(folder: Path, values: Mapping[str, Any]) -> None:
 
     name = values["study"]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{name}.json").write_text(json.dumps(values, indent=1) + "\n", "utf-8")
         if values["kind"] == BARS:
             from reports import bar_chart, bar_page
 
-            bar_chart.chart(values).save(folder / f"{name}.svg")
+            if values["titles"]:
+                bar_chart.chart(values).save(folder / f"{name}.svg")
             (folder / f"{name}.md").write_text(bar_page.page(values), "utf-8")
     except OSError as error:
-        raise UserError(f"{folder}: {shell.explain(error)}; choose a folder that can be written") from None
+        raise UserError(f"{shell.explain(error)}; name another folder with -o") from None
     shell.say(f"saved in {folder / name}.json")

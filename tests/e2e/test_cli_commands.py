@@ -198,3 +198,13 @@ def test_the_readme_shows_what_the_demo_prints(installed: Any, root: Path) -> No
     printed = installed.run("replay", "run", "pmake.arrow", "--model", "disco", "--by", "service").stdout
 
     assert shown in printed
+
+
+def test_studies_are_listed(installed: Any) -> None:
+    """`replay study list` names each study with what was published and where; nothing is recorded for it."""
+    studies = document(installed.run("replay", "study", "list", "--json"))["studies"]
+
+    assert {"study", "title", "source"} == set().union(*studies)
+    assert {"disco-fig5", "disco-fig8", "disco-table2"} <= {one["study"] for one in studies}
+    listing = installed.run("replay", "study", "list").stdout
+    assert [] == [one["study"] for one in studies if one["study"] not in listing]

@@ -58,6 +58,8 @@ def check(done: Any, folder: Path, *words: str, code: int = 2) -> None:
         ("replay explain disco --trace SMALL --rows 999999990:999999999", ["goes beyond them"]),
         ("replay run SMALL --model disco --synthesize first-touch", ["page-table events of its own", "leave"]),
         ("replay run SMALL --model disco --synthesize last-touch", ["unknown rule 'last-touch'", "first-touch"]),
+        ("replay study disco-fig55", ["unknown study 'disco-fig55'", "did you mean 'disco-fig5'", "replay study list"]),
+        ("replay study disco-fig5 -o SMALL/out", ["/out: ", "name another folder with -o"]),
         ("replay info missing.arrow", ["missing.arrow"]),
         ("tracegen run radx", ["unknown workload 'radx'", "did you mean 'radix'", "tracegen workloads"]),
         ("tracegen run radix --cpu mips65", ["unknown CPU 'mips65'", "did you mean 'mips64'"]),

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 import models
+from replay.commands.study_traces import command
 from reports import bars, study, values
 from reports.bar_chart import chart
 from reports.bar_page import page
 from reports.bar_screen import bars_screen
-from reports.bars import NO, SHAPE, SMALL, YES
+from reports.bars import FITTED, NO, SHAPE, SMALL, YES
 from reports.catalogue import BARS, SERVICES, catalogue
 
 BANDS = {"within": 1.5, "shape": 3, "negligible": 3}
@@ -33,7 +34,7 @@ def row(service: str, mechanism: str, counter: str, cycles: int) -> dict[str, An
 
 def document(*rows: dict[str, Any]) -> dict[str, Any]:
     """As much of a result document as a figure reads."""
-    return {"rows": list(rows), "total": {"seconds": 1.0}}
+    return {"rows": list(rows), "total": {"seconds": 1.0, "cycles": 100}, "trace": {"vcpus": 1}}
 
 
 @pytest.fixture
@@ -140,7 +141,8 @@ def test_the_screen_says_every_height_and_why(table: dict[str, Any]) -> None:
     """Ours, the paper's, the verdict, then the reasons of those that differ and the commands that record the guests."""
     text = [part for part in bars_screen(table) if isinstance(part, str)]
     assert "Where it does not come out, and why:\ng on bare, all else: for all" in text
-    assert "Our guests:\nguest: tracegen run radix. " in text
+    time = "The machine's time that a bar stands for: 1 s on bare, 1.4 s on monitor."
+    assert f"Our guests:\nguest: tracegen run radix. {time}" in text
 
 
 def test_the_page_says_what_the_screen_says(table: dict[str, Any]) -> None:
@@ -148,7 +150,7 @@ def test_the_page_says_what_the_screen_says(table: dict[str, Any]) -> None:
     lines = page(table).splitlines()
     assert "| g, monitor | 80.0 / 90.0 yes | 60.0 / 40.0 yes | 140.0 / 131.0 yes |" in lines
     assert "- g on bare, all else: for all" in lines
-    assert "- guest: `tracegen run radix`." in lines
+    assert "- guest: `tracegen run radix`. The machine's time" == lines[-1].partition(" that")[0]
 
 
 def test_the_chart_holds_ours_and_the_papers(table: dict[str, Any]) -> None:
@@ -161,10 +163,11 @@ def test_the_chart_holds_ours_and_the_papers(table: dict[str, Any]) -> None:
 DOCUMENT = {
     "rows": [
         {"service": "USER", "counter": "near", "count": 30, "cycles": 300},
-        {"service": "open", "counter": "far", "count": 10, "cycles": 1000},
+        {"service": "open", "counter": "far", "count": 10, "cycles": 1700},
         {"service": "BOOT", "counter": "far", "count": 1000, "cycles": 1},
     ],
-    "total": {"seconds": 2.0, "cycles": 4000},
+    "total": {"seconds": 4.0, "cycles": 8000},
+    "trace": {"vcpus": 2},
 }
 
 
@@ -172,20 +175,20 @@ DOCUMENT = {
     ("kind", "counters", "over", "expected"),
     [
         ("share", ["near"], ["near", "far"], 75.0),
-        ("rate", ["far"], [], 5.0),
-        ("time", ["far"], [], 50_000.0),
+        ("rate", ["far"], [], 20.0),
+        ("time", ["far"], [], 85_000.0),
         ("time", ["never"], [], None),
     ],
 )
 def test_values_are_shares_rates_and_times(kind: str, counters: list[str], over: list[str], expected: float) -> None:
-    """30 of 40 events; 10 in two seconds; 100 cycles at 2,000 a second each; what never happens takes no time."""
+    """30 of 40; 10 in half a second of two CPUs; 170 cycles at 2,000 a second; what never happens takes no time."""
     value = values.read({"name": "v", "title": "V", "kind": kind, "counters": counters, "over": over})
     assert expected == value.of(DOCUMENT, ("BOOT",))
 
 
 def test_a_value_of_another_kind_is_refused() -> None:
     """A study's file cannot ask for what nobody computes."""
-    with pytest.raises(ValueError, match="v: a value is a share, a rate or a time, not 'mean'"):
+    with pytest.raises(ValueError, match="v: a value is a share, a rate, a time or saved, not 'mean'"):
         values.read({"name": "v", "title": "V", "kind": "mean", "counters": []})
 
 
@@ -216,4 +219,65 @@ def test_every_study_that_is_shipped_is_whole() -> None:
         for bar in figure.bars:
             assert bar.model in models.entries()
             assert set(figure.titles) == set(bar.published)
+            assert bar.published or bar.values
             assert find(figure.traces[bar.trace]["workload"])
+
+
+def test_a_table_of_values_has_no_bars(figure: bars.Figure) -> None:
+    """Without segments nothing is drawn or judged but values; what set a price is fitted, and left out of the tally."""
+    document_of_moves = DOCUMENT | {"rows": DOCUMENT["rows"][:2]}
+    given = {"name": "rate", "title": "nears a second", "kind": "rate", "counters": ["near"]}
+    time = {"name": "time", "title": "us of a near", "kind": "time", "counters": ["near"], "fitted": True}
+    bar = {"group": "g", "title": "monitor", "trace": "guest", "model": "disco", "values": {"rate": 6, "time": 5000}}
+    without = {**vars(figure), "segments": [], "values": [given, time], "bars": [bar], "reasons": {"rate": "fewer"}}
+    table = bars.figure_table(bars.read(without), [document_of_moves])
+
+    assert {"rate": (60.0, NO), "time": (5000.0, FITTED)} == {
+        name: (value["ours"], value["verdict"]) for name, value in table["bars"][0]["values"].items()
+    }
+    assert {YES: 0, SHAPE: 0, NO: 1, SMALL: 0} == table["verdicts"]
+    assert "| g, monitor | us of a near | 5000 | 5000 | fitted |" in page(table)
+    assert ".svg" not in page(table)
+    assert 1 == sum(not isinstance(part, str) for part in bars_screen(table))
+
+
+def test_footprints_are_judged_in_megabytes(figure: bars.Figure) -> None:
+    """The pages at the end, a bar for what is seen and one for what is there, with no bar as the scale."""
+    early, late = ({"interval": at, "vm": 0, "class": "text", "virtual": 512, "machine": 256 * at} for at in (0, 1))
+    found = {"footprint": [early, late, late | {"vm": None, "class": "monitor", "virtual": 64, "machine": 64}]}
+    shape = {"trace": "guest", "model": "disco", "published": {"text": 1, "monitor": 1}}
+    pair = [{**shape, "group": "g", "title": side, "side": side, "vms": 2} for side in ("virtual", "machine")]
+    pair[1]["values"] = {"saved": 50, "saved_text": 50}
+    of = {
+        "heights": bars.FOOTPRINT,
+        "bands": BANDS | {"negligible": 0.5},
+        "segments": [{"name": name, "title": name, "classes": [name]} for name in ("text", "monitor")],
+        "values": [
+            {"name": "saved", "title": "%", "kind": "saved"},
+            {"name": "saved_text", "title": "% of text", "kind": "saved", "classes": ["text"]},
+        ],
+        "bars": pair,
+    }
+    table = bars.figure_table(bars.read({**vars(figure), **of}), [found, found])
+
+    assert [(2.0, 0.25, 2.25), (1.0, 0.25, 1.25)] == [
+        (*(value["ours"] for value in bar["segments"].values()), bar["total"]["ours"]) for bar in table["bars"]
+    ]
+    assert [100 * 256 / 576, 50.0] == [value["ours"] for value in table["bars"][1]["values"].values()]
+    assert {YES: 4, SHAPE: 2, NO: 2, SMALL: 0} == table["verdicts"]
+
+
+def test_what_is_declared_shape_only_is_never_reproduced(figure: bars.Figure) -> None:
+    """A height within the factor is told with its reason where the study said beforehand that only its shape counts."""
+    bare = document(row("USER", DIRECT, "instructions", 90), row("fork", DIRECT, "instructions", 10))
+    table = bars.figure_table(replace(figure, shape_only=("rest",), bars=figure.bars[:1]), [bare])
+
+    verdicts = {name: (value["verdict"], value["reason"]) for name, value in table["bars"][0]["segments"].items()}
+    assert {"user": (YES, ""), "rest": (SHAPE, "for all")} == verdicts
+
+
+def test_recipes_say_which_kernel_runs() -> None:
+    """A recipe's kernel is an option of the command line that records the guest."""
+    recipe = {"workload": "radix", "arguments": {"threads": 8}, "vcpus": 8, "kernel": "thin"}
+
+    assert "tracegen run radix threads=8 --vcpus 8 --kernel thin" == command(recipe)
