@@ -26,11 +26,13 @@ def test_packages_come_from_the_wheel(installed: Any, root: Path) -> None:
 
 
 def test_the_wheel_has_an_image_for_each_cpu(installed: Any) -> None:
-    """Kernel and disk of each guest are in the wheel, so that recording takes no compiler."""
+    """Both kernels and the disk of each guest are in the wheel, so that recording takes no compiler."""
     listing = "from tracegen import build; print(*sorted(path.name for path in build.IMAGES.iterdir()))"
     done = installed.run("python", "-c", listing)
 
-    assert [f"{cpu}.{part}" for cpu in ("mips64", "x86-64") for part in ("disk", "elf", "json")] == done.stdout.split()
+    cpus, kernels, parts = ("mips64", "x86-64"), ("full", "thin"), ("disk", "elf", "json")
+    expected = [f"{cpu}-{kernel}.{part}" for cpu in cpus for kernel in kernels for part in parts]
+    assert expected == done.stdout.split()
 
 
 @pytest.mark.parametrize("cpu", ["mips64", "x86-64"])
@@ -131,9 +133,8 @@ def test_results_are_kept_in_a_new_folder(installed: Any, small_trace: Path) -> 
     done = installed.run("replay", "run", str(small_trace), "--model", "disco", "-o", "out")
 
     assert done.returncode == 0, done.stderr
-    assert ["counts.parquet", "manifest.json", "native.parquet", "prices.parquet"] == sorted(
-        path.name for path in (installed.folder / "out").iterdir()
-    )
+    tables = [f"{name}.parquet" for name in ("counts", "moments", "native", "prices", "stretches")]
+    assert sorted(["manifest.json", *tables]) == sorted(path.name for path in (installed.folder / "out").iterdir())
     assert "saved in out" in done.stderr
 
 

@@ -83,7 +83,7 @@ def test_json_is_alone_on_stdout(installed: Any, small_trace: Path, command: str
     ("words", "offered"),
     [
         ("replay run t.arrow --model d", "disco"),
-        ("replay run t.arrow --machine f", "flash-1997"),
+        ("replay run t.arrow --machine flash-1997-n", "flash-1997-numa"),
         ("tracegen run rad", "radix"),
         ("tracegen run radix --cpu m", "mips64"),
     ],

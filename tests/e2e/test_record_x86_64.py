@@ -128,11 +128,12 @@ def test_rows_stand_behind_their_instruction(events: list[Event]) -> None:
 
 
 def test_ports_are_the_machines(events: list[Event]) -> None:
-    """Port rows name the ports of console, disk, number of vCPUs and exit, and how many bytes went which way."""
+    """Port rows name the ports of console, disk, network, number of vCPUs and exit, and how many bytes went which way."""
     ports = {(e.page, e.info & 0xFF, e.info >> 8) for e in events if e.kind == Kind.PORT}
     disk = abi_x86_64
     written = {disk.PORT_DISK_BLOCK, disk.PORT_DISK_FRAME, disk.PORT_DISK_COMMAND, disk.PORT_DISK_ACKNOWLEDGE}
     read = {disk.PORT_DISK_STATUS, disk.PORT_DISK_BLOCKS, disk.PORT_VCPUS}
+    read |= {disk.PORT_NET_ADDRESS, disk.PORT_NET_STATIONS}  # a machine that is alone asks no more of its card
 
     assert {(port, 4, 1) for port in written} | {(port, 4, 0) for port in read} == ports - {
         (disk.PORT_CONSOLE, 1, 1),

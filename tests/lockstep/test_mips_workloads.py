@@ -158,10 +158,10 @@ class Reference:
 
 
 def compare(subject: Subject, count: int) -> tuple[int, bool]:
-    """Run so many instructions on both: how many were compared, and whether Unicorn got lost before an exception came.
+    """Run so many instructions on both: how many were compared, and whether Unicorn got lost.
 
     Where Unicorn ran past the end another one a little further on has to do: what lies before
-    it is compared all the same.
+    it is compared all the same.  It is lost where no end does, or an exception came before one did.
     """
     if not subject.in_program():
         return 0, False
@@ -174,7 +174,7 @@ def compare(subject: Subject, count: int) -> tuple[int, bool]:
         end = subject.point()
         if Reference(start).reaches(end, user):
             return user, False
-    raise AssertionError(f"{user} instructions from {start.pc:#x} do not lead to {end.pc:#x}")
+    return 0, True
 
 
 @pytest.mark.parametrize("workload", WORKLOADS)
