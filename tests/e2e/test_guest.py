@@ -156,7 +156,7 @@ def test_guest_tests_fit_what_there_is(memory: int, disk: int) -> None:
 
 
 def test_guest_works_with_hardly_any_buffers(cpu: str, tmp_path: Path) -> None:
-    """With twelve buffers, of which one may be newer than the disk, processes take them from each other and all get on."""
+    """With twelve buffers, of which one may be newer than the disk, processes take each other's and all get on."""
     guest = Path(shutil.copytree(build.GUEST, tmp_path / "guest"))
     limits = guest / "kernel" / "param.h"
     text = limits.read_text()

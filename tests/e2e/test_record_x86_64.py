@@ -128,7 +128,7 @@ def test_rows_stand_behind_their_instruction(events: list[Event]) -> None:
 
 
 def test_ports_are_the_machines(events: list[Event]) -> None:
-    """Port rows name the ports of console, disk, network, number of vCPUs and exit, and how many bytes went which way."""
+    """Port rows name the ports of console, disk, card, number of vCPUs and exit, and how many bytes went where."""
     ports = {(e.page, e.info & 0xFF, e.info >> 8) for e in events if e.kind == Kind.PORT}
     disk = abi_x86_64
     written = {disk.PORT_DISK_BLOCK, disk.PORT_DISK_FRAME, disk.PORT_DISK_COMMAND, disk.PORT_DISK_ACKNOWLEDGE}
