@@ -3,9 +3,11 @@
 
 struct l2tlb { u32 *tags, *home; u64 entries, ways; };
 struct pmap { u32 *machine, *backmaps, *mapped, *entry; u64 *vpn; u32 *leaf, *allocated; };
+// One VM shares nothing: ``on`` is 0.
+struct disks { i64 *counts; u64 first; u32 *group; u8 *cache; u32 *members, *page, *image; u64 *images; u32 *vm, *same; u64 blocks, on; };
 struct state {
-    i64 *counts; struct tlb tlb; struct l2tlb l2; struct pmap pmap;
-    u32 *table; u8 *segment; u32 *space, *direct; u8 *site_tick; u32 *handler; i64 *runs; u64 *lines, *probed; u32 *base; i64 quantum;
+    i64 *counts; struct tlb tlb; struct l2tlb l2; struct pmap pmap; struct disks disks;
+    u32 *table; u8 *segment; u32 *space, *direct; u8 *site_tick; u32 *handler, *handler_of_vm; i64 *runs; u64 *lines, *probed; u32 *base; i64 quantum;
     u64 frames, counters, vcpus;  // sizes that the arrays themselves know in Python
 };
 #define TICK(counter) (m->counts[at->base + (counter)]++)
@@ -82,12 +84,12 @@ static void write_tlb(const struct state *m, const struct at *at, u64 pair) {
 }
 static void forward(const struct state *m, const struct at *at, u64 pair) {
     TICK(C_refill_forwarded);
-    kernel_code(m, at, m->handler[0]);
+    kernel_code(m, at, m->handler[2 * at->vcpu]);
     u64 table = m->table[pair];
     if (table && !touch(&m->tlb, at, table) && !second_level(m, at, table)) {
         run_handler(m, at, 1);
         TICK(C_nested_forwarded);
-        kernel_code(m, at, m->handler[1]);
+        kernel_code(m, at, m->handler[2 * at->vcpu + 1]);
         run_handler(m, at, 2);
         write_tlb(m, at, table);
     } else {
