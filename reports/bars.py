@@ -13,6 +13,7 @@ from typing import Any
 
 from reports import values
 from reports.breakdown import Document, Part, mechanism_of
+from reports.numbers import factor
 from reports.values import Value
 
 YES, SHAPE, NO, SMALL, FITTED = "reproduced", "shape only", "not", "small", "fitted"
@@ -251,9 +252,8 @@ def compared(ours: float, published: float, bands: Mapping[str, float]) -> str:
 
 def by_factor(ours: float, published: float, bands: Mapping[str, float]) -> str:
     """How a figure comes out by its factor over the published one, either way round."""
-    apart = ours / published if published else 0.0
-    factor = max(apart, 1 / apart) if apart > 0 else float("inf")
-    return YES if factor <= bands["within"] else SHAPE if factor <= bands["shape"] else NO
+    apart = factor(ours, published)
+    return YES if apart <= bands["within"] else SHAPE if apart <= bands["shape"] else NO
 
 
 def tally(bars: Iterable[Mapping[str, Any]], *, scaled: bool = True) -> dict[str, int]:

@@ -59,6 +59,12 @@ def share(part: float, whole: float) -> str:
     return "<1%" if 0 < per_cent < 0.5 else f"{per_cent:.0f}%"
 
 
+def factor(ours: float, published: float) -> float:
+    """How many times one figure is the other, the greater over the lesser; infinite if signs differ or one is 0."""
+    apart = ours / published if published else 0.0
+    return max(apart, 1 / apart) if apart > 0 else math.inf
+
+
 def size(count: int) -> str:
     """A number of bytes with a binary unit."""
     for power, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reports.breakdown import Document, Part, mechanism_of
+from reports.numbers import factor
 from reports.study import Published, Study
 
 OWN = ("kernel", "direct execution")
@@ -230,8 +231,7 @@ def compared(ours: float | None, theirs: float, published: Published, study: Stu
         return "none"
     if max(abs(ours), abs(theirs)) < study.bands["negligible"] * published.microseconds:
         return "small"
-    apart = ours / theirs if theirs else 0.0
-    factor = max(apart, 1 / apart) if apart > 0 else float("inf")
-    if factor <= study.bands["within"]:
+    apart = factor(ours, theirs)
+    if apart <= study.bands["within"]:
         return "yes"
-    return "shape" if factor <= study.bands["shape"] else "no"
+    return "shape" if apart <= study.bands["shape"] else "no"
