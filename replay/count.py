@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -134,23 +135,26 @@ def tally(
     progress: Progress | None,
     make_state: Callable[..., Any],
 ) -> Counts:
-    """Count every row of ``prepared`` from an empty state; intervals end before the rows ``ends``."""
+    """Count every row of ``prepared`` from an empty state; intervals end before the rows ``ends``.
+
+    A row that stands there twice ends an interval of nothing.
+    """
     engine = make_engine(prepared, model, settings)
     state = make_state(prepared, settings, engine.counts)
     places = named(prepared.places, prepared.meta)
     classes, klass = np.unique([place.klass for place in places], return_inverse=True)
     watch = Watch(prepared.moments, klass, prepared.meta.vcpus, len(model.counters))
-    moments, finished = set((watch.moments.row + 1).tolist()), set(ends.tolist())
+    moments, finished = set((watch.moments.row + 1).tolist()), Counter(ends.tolist())
     before, intervals, footprints = current(prepared, model, engine), list[Interval](), list[list[dict[str, Any]]]()
     watched = _footprint(prepared, model, settings, make_state, interval)
     opening = count_opening(prepared, state, engine)
     for _ in range(np.count_nonzero(watch.moments.row < opening)):
         watch.take(before)
-    for stop in count_pieces(state, engine, prepared.columns, moments | finished, progress, opening):
+    for stop in count_pieces(state, engine, prepared.columns, moments | finished.keys(), progress, opening):
         now = current(prepared, model, engine)
         if stop in moments:
             watch.take(now)
-        if stop in finished:
+        for _ in range(finished[stop]):
             intervals.append(interval_of(now - before))
             before = now
             footprints.append(watched.look(state.pmap, state.disks) if watched else [])

@@ -13,6 +13,7 @@ import models
 from replay.behind import count_behind, count_noting, first_level_key
 from replay.count import Counts, count, settle
 from replay.machine import load_machine
+from replay.trace.schema import Kind
 
 from .test_models_equal_twins import chosen, geometry, make_trace, op
 
@@ -67,6 +68,19 @@ def test_other_geometries_count_over_what_was_noted(
         count(prepared, model, machine, full | behind, None, interval),
         count_behind(stream, model, machine, full | behind),
     )
+
+
+def test_intervals_without_a_miss_count_nothing_of_their_own(name: str, architecture: str) -> None:
+    """Where the first level holds all that an interval refers to, the interval is there, with what retires in it."""
+    model = models.load(name)
+    machine = load_machine(model.machine[architecture])
+    prepared = make_trace([(Kind.FETCH, 0, 0, 255, 0)] * 20, 3, architecture)
+    full = chosen(name, {"tlb.vm_tagged": 1}, {})
+
+    noting, stream = count_noting(prepared, model, machine, full, None, 1000)
+
+    assert len(noting.intervals) > len(set(stream.ends.tolist()))
+    assert same(noting, count_behind(stream, model, machine, full))
 
 
 def test_exits_that_empty_the_tlb_leave_no_stream(name: str, architecture: str) -> None:
