@@ -116,7 +116,7 @@ def charge_guest(asks: Sequence[Ask]) -> dict[str, Document]:
 
     first = asks[0]
     seeds = [{"seed": seed + 1} for seed in range(first.vms)] or [{}]
-    traces = [trace_of({**first.recipe, **seed}) for seed in seeds]
+    traces = [str(trace_of({**first.recipe, **seed})) for seed in seeds]
     pinned = charge.schedule_of(None, charge.Scheduler.PINNED, None)
     guest = Guest(first.recipe["workload"], charge.prepare_all(traces, None, pinned, marks=False, cache=False))
     return {ask.key: guest.document(ask) for ask in asks}
