@@ -191,12 +191,16 @@ def count_opening(prepared: Prepared, state: Any, engine: Engine) -> int:
 
     None of them is an event: what is counted is forgotten.
     """
-    if not prepared.meta.skipped:
-        return 0
-    opening = int(np.flatnonzero(prepared.columns.kind == Kind.START)[-1]) + 1
-    count_rows(state, engine, prepared.columns, 0, opening)
-    engine.counts[:] = 0
+    opening = opening_rows(prepared)
+    if opening:
+        count_rows(state, engine, prepared.columns, 0, opening)
+        engine.counts[:] = 0
     return opening
+
+
+def opening_rows(prepared: Prepared) -> int:
+    """How many rows say what was there when the recording began."""
+    return int(np.flatnonzero(prepared.columns.kind == Kind.START)[-1]) + 1 if prepared.meta.skipped else 0
 
 
 def current(prepared: Prepared, model: Model, engine: Engine) -> np.ndarray:
