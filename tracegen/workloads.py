@@ -101,6 +101,16 @@ _ALL = (
         ),
     ),
     Workload(
+        name="pmake-nfs",
+        summary="pmake in a directory of each machine's own on the first machine's disk, which serves its files to all",
+        paper="Disco's figures 6 and 7: pmake in several virtual machines whose files one of them serves by NFS",
+        parameters=(
+            Parameter("jobs", 2, 1, 8, "processes", "commands of a machine that run at a time"),
+            Parameter("builds", 1, 1, 100, "times", "that all is made; the last time is measured"),
+        ),
+        program="remote pmake",
+    ),
+    Workload(
         name="engineering",
         summary="event-driven simulations of circuits and of memory systems, side by side",
         paper="Disco's Engineering: Verilog simulation (VCS) and memory-system simulation (6 + 6 processes)",

@@ -53,6 +53,7 @@ struct socket {
     u16 port, peer_port;
     u32 most;             // bytes of payload in a packet
     struct queue received;
+    void (*input)(struct socket *s, struct packet *p); // of the kernel's own: takes each packet that comes
     // Of a stream:
     enum phase phase;
     int ends, ended, failed;     // what we write has an end, what the peer writes has; the peer has broken off
