@@ -21,6 +21,7 @@ import numpy as np
 from replay.columns import Columns
 from replay.jit import inline
 from replay.kernel import tick
+from replay.mapped import chunks, rows_of
 from replay.memory import sharing
 from replay.memory.sharing import Sharing
 from replay.mmu.pmap import Pmap
@@ -46,7 +47,6 @@ EVENTS = {
 
 ONE, NONE = np.uint64(1), np.uint32(0)
 BLOCK_SHIFT = np.uint64(PAGE_SHIFT)
-CHUNK = 1 << 22
 
 
 class Disks(NamedTuple):
@@ -88,7 +88,7 @@ def make_disks(
 
 def _images(rows: Columns) -> tuple[np.ndarray, int]:
     """Images that REQUEST rows name, in ascending order with 0 for none, and one more than the last block."""
-    at = np.flatnonzero(np.isin(rows.kind, (Kind.REQUEST, Kind.FILLED)))
+    at = rows_of(rows.kind, (Kind.REQUEST, Kind.FILLED))
     requests = at[rows.kind[at] == Kind.REQUEST]
     named = rows.page[requests - 1] | rows.info[requests - 1].astype(np.uint64) << np.uint64(32)
     images = np.unique(np.append(named, 0)).astype(np.uint64)
@@ -124,8 +124,7 @@ def fetched_frames(prepared: Prepared) -> np.ndarray:
     pages, rows = prepared.pages, prepared.columns
     fetched = np.zeros(pages.vpn.size, bool)
     fetched[pages.handler] = True
-    for first in range(0, rows.kind.size, CHUNK):
-        part = slice(first, first + CHUNK)
+    for part in chunks(rows.kind.size):
         fetched[rows.page[part][rows.kind[part] == Kind.FETCH]] = True
     frames: np.ndarray = pages.frame[fetched & (pages.segment == Segment.UNMAPPED) & (pages.frame > 0)] - 1
     return frames

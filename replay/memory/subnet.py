@@ -20,6 +20,7 @@ import numpy as np
 from replay.io.drivers import payload_bytes
 from replay.jit import inline
 from replay.kernel import add, tick
+from replay.mapped import rows_of
 from replay.memory import sharing
 from replay.mmu.spaces import number_of
 from replay.prepare import Prepared
@@ -87,7 +88,7 @@ def _packets(prepared: Prepared) -> tuple[np.ndarray, np.ndarray]:
 def _ends(prepared: Prepared, kind: Kind) -> tuple[np.ndarray, np.ndarray]:
     """Packets with a row of ``kind``, ascending, and whether the payload is a whole page there."""
     rows = prepared.columns
-    at = np.flatnonzero(rows.kind == kind)
+    at = rows_of(rows.kind, (kind,))
     at = at[at >= 2]
     at = at[(rows.kind[at - 1] == Kind.EXTRA) & (rows.kind[at - 2] == Kind.EXTRA)]
     frame, place = (rows.page[at - back] | rows.info[at - back].astype(np.uint64) << NETWORK_SHIFT for back in (2, 1))
