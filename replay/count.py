@@ -158,7 +158,7 @@ def tally(
         for _ in range(finished[stop]):
             intervals.append(interval_of(now - before))
             before = now
-            footprints.append(watched.look(state.pmap, state.disks) if watched else [])
+            footprints.append(watched.look(state.pmap, state.sharing) if watched else [])
     return Counts(
         n=before,
         model=model.name,

@@ -319,7 +319,7 @@ class Service(IntEnum):
     STALE_FAULT = 12
     TABLE_UPDATE = 13
     PAGE_COPY = 14
-    DISK = 15  # asking the disk, and waiting for its answer
+    DISK = 15  # asking the disk, waiting for its answer, and taking it
     SHOOTDOWN = 16  # dropping translations on other vCPUs' behalf, or waiting until they have
     SPIN = 17  # trying to take a lock that another vCPU holds
     IPI = 18  # what another vCPU asked for by its interrupt
