@@ -38,8 +38,9 @@ def live_sweep(sweep: Sweep) -> dict[str, Any]:
 
 def _fixed(sweep: Sweep, point: Mapping[str, Any]) -> list[float]:
     """Cycles of a point, and of its bare machine, that no price moves: idle time and what follows from counts."""
-    records = {record["name"]: record for record in sweep.machines[point["machine"]] if record["stated"]}
-    prices = {name: stated(point).get(name, r["value"]) * r["cycles"] for name, r in records.items()}
+    own = stated(point)
+    records = (record for record in sweep.machines[point["machine"]] if record["stated"])
+    prices = {r["name"]: own.get(r["name"], r["value"]) * r["cycles"] for r in records}
     found = []
     for cycles, run in (("cycles", "run"), ("native", "bare")):
         parts = (part for part in sweep.spent[point[run]].values())
