@@ -101,13 +101,20 @@ def _dataset(folder: Path) -> tuple[list[Result], Sweep | None]:
             machines[point["machine"]] = _records(data.machine(point["point"]), data.meta(point["run"]))
     sweep = Sweep(
         points=points,
-        axes=data.axes or ["model"],
+        axes=_axes(points, data.axes) or ["model"],
         spent={run: spent(data.ticks(run), data.tariff(run)) for run in runs},
         machines=machines,
         missing=data.missing,
     )
     whole = _points(data, points, runs) if len(points) <= MOST_WHOLE else []
     return whole, None if whole and set(data.axes) <= {"model"} else sweep
+
+
+def _axes(points: Sequence[Mapping[str, Any]], axes: Sequence[str]) -> list[str]:
+    """What varies: machines do not if each model and trace has one alone."""
+    on = {(point["trace_digest"], point["model"], point["machine"]) for point in points}
+    fixed = len({one[:2] for one in on}) == len(on)
+    return [axis for axis in axes if not (axis == "machine" and fixed and "model" in axes)]
 
 
 def _points(data: Dataset, points: Sequence[Mapping[str, Any]], runs: Iterable[str]) -> list[Result]:
