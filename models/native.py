@@ -27,6 +27,7 @@ from replay.hw import tlb
 from replay.hw.tlb import Tlb
 from replay.jit import inline
 from replay.kernel import INVOCATIONS, add, bind, in_refill, tick
+from replay.mapped import rows_of
 from replay.memory import hooks
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared
@@ -251,7 +252,7 @@ MODEL = Model(
 def recorded_refills(prepared: Prepared) -> dict[str, int]:
     """Refills that the recording machine took; native with its TLB's geometry and seed counts the same."""
     columns = prepared.columns
-    causes = columns.info[columns.kind == Kind.EXCEPTION] & CAUSE_MASK
+    causes = columns.info[rows_of(columns.kind, (Kind.EXCEPTION,))] & CAUSE_MASK
     return {
         "utlb_refill": int(np.count_nonzero(causes == Cause.REFILL)),
         "nested_refill": int(np.count_nonzero(causes == Cause.NESTED_REFILL)),

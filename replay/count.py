@@ -14,6 +14,7 @@ from replay.errors import UserError, unknown
 from replay.idle import Timeline, Watch
 from replay.kernel import KEPT, NEVER, PAYLOADS, REPLACED, REPLACED_REFILL, Engine, count_rows
 from replay.machine import Machine
+from replay.mapped import rows_of
 from replay.memory.contention import NO_REQUESTS, Requests
 from replay.memory.make import make_memory, requests
 from replay.memory.parameters import on_machine
@@ -193,7 +194,8 @@ def count_opening(prepared: Prepared, state: Any, engine: Engine) -> int:
     """
     if not prepared.meta.skipped:
         return 0
-    opening = int(np.flatnonzero(prepared.columns.kind == Kind.START)[-1]) + 1
+    started = rows_of(prepared.columns.kind, (Kind.START,))
+    opening = int(started[-1]) + 1 if started.size else 0
     count_rows(state, engine, prepared.columns, 0, opening)
     engine.counts[:] = 0
     return opening

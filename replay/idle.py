@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from replay.columns import Columns
+from replay.jit import kernel
+from replay.mapped import chunks, rows_of
 from replay.trace.meta import MAX_VCPUS
 from replay.trace.schema import Kind, Wake
 from replay.waiting import MEET, PASS, REST, SAVE, Steps
@@ -26,6 +28,7 @@ from replay.waiting import MEET, PASS, REST, SAVE, Steps
 REQUEST, COMPLETE, IDLE, EXTRA = int(Kind.REQUEST), int(Kind.COMPLETE), int(Kind.IDLE), int(Kind.EXTRA)
 IPI_SEND, IPI_RECEIVE = int(Kind.IPI_SEND), int(Kind.IPI_RECEIVE)
 NONE = -1
+VCPU_MASK, ONE = np.uint64(15), np.uint64(1)
 
 MOST_MOMENTS = 1 << 17
 """Device rows in a trace that idle time is recomputed for: what was counted until each is kept."""
@@ -74,8 +77,7 @@ class Idle(NamedTuple):
 
 def find_moments(columns: Columns) -> Moments:
     """The moments in prepared ``columns``."""
-    row = np.flatnonzero(columns.kind >= IPI_SEND)
-    row = row[np.isin(columns.kind[row], (REQUEST, COMPLETE, IDLE, IPI_SEND, IPI_RECEIVE))]
+    row = rows_of(columns.kind, (REQUEST, COMPLETE, IDLE, IPI_SEND, IPI_RECEIVE))
     ends = _ends(columns.kind[row], columns.page[row], columns.info[row], columns.ctx[row] & 15)
     kept = np.isin(columns.kind[row], (REQUEST, COMPLETE, IDLE)) | (ends != NONE)
     ends = np.where(ends == NONE, NONE, np.cumsum(kept)[ends] - 1)[kept]
@@ -148,14 +150,35 @@ def _ends(kind: np.ndarray, page: np.ndarray, info: np.ndarray, vcpu: np.ndarray
 def _recorded_clock(columns: Columns, row: np.ndarray, waited: np.ndarray) -> np.ndarray:
     """Device time at the end of each of ``row``: what its vCPU had retired, and ``waited`` in this and earlier rows."""
     vcpu = columns.ctx[row] & 15
-    clock = np.zeros(row.size, np.int64)
+    clock, retired, moment = np.zeros(row.size, np.int64), np.zeros(MAX_VCPUS, np.int64), 0
+    for part in chunks(int(row.max(initial=-1)) + 1):
+        moment = _retire(columns, part.start, part.stop, row, moment, retired, clock)
     for one in np.unique(vcpu):
         mine = np.flatnonzero(vcpu == one)
-        ends = row[mine] + 1
-        retired = columns.n[: ends[-1]] * (columns.ctx[: ends[-1]] & 15 == one)
-        spent = np.add.reduceat(retired, np.concatenate([[0], ends[:-1]]), dtype=np.int64)
-        clock[mine] = np.cumsum(spent + waited[mine])
+        clock[mine] += np.cumsum(waited[mine])
     return clock
+
+
+@kernel
+def _retire(columns: Columns, first: int, last: int, row: Any, moment: int, retired: Any, clock: Any) -> Any:
+    """Put what their vCPUs have retired by the end of those of ``row`` from the ``moment``-th on into ``clock``.
+
+    Rows from ``first`` to ``last`` (exclusive) are looked at; the moment after them.
+    """
+    vcpu, passed, at = np.uint64(0), np.int64(0), np.uint64(moment)
+    for i in range(np.uint64(first), np.uint64(last)):
+        this = np.uint64(columns.ctx[i]) & VCPU_MASK
+        if this != vcpu:
+            retired[vcpu] += passed
+            vcpu, passed = this, np.int64(0)
+        passed += np.int64(columns.n[i])
+        if i == np.uint64(row[at]):
+            retired[vcpu] += passed
+            passed = np.int64(0)
+            clock[at] = retired[vcpu]
+            at = min(at + ONE, np.uint64(row.size) - ONE)
+    retired[vcpu] += passed
+    return np.int64(at)
 
 
 def steps_of(moments: Moments) -> Steps:

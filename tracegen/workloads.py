@@ -101,6 +101,16 @@ _ALL = (
         ),
     ),
     Workload(
+        name="pmakes",
+        summary="builds side by side: parts of pmake's program, each in a directory with its own copy of the sources",
+        paper="Disco's figures 6 and 7: eight instances of pmake, each on files of its own",
+        parameters=(
+            Parameter("trees", 8, 1, 8, "directories", "builds at a time"),
+            Parameter("parts", 1, 1, 6, "parts", "parts of the program that each makes, 12 sources the first"),
+            Parameter("jobs", 2, 1, 2, "processes", "commands of a build that run at a time"),
+        ),
+    ),
+    Workload(
         name="engineering",
         summary="event-driven simulations of circuits and of memory systems, side by side",
         paper="Disco's Engineering: Verilog simulation (VCS) and memory-system simulation (6 + 6 processes)",

@@ -24,6 +24,11 @@ RECIPE = ("workload", "arguments", "skip_to_mark", *MACHINE, *OPTIONS)
 """All that decides what a trace holds, beside the guest's image."""
 
 
+def kept_in() -> Path:
+    """The folder of the traces."""
+    return cache_folder() / "studies"
+
+
 def command(recipe: Mapping[str, Any]) -> str:
     """The command line that records what ``recipe`` says."""
     arguments = [f"{name}={value}" for name, value in recipe.get("arguments", {}).items()]
@@ -44,7 +49,7 @@ def trace_of(recipe: Mapping[str, Any]) -> Path:
     cpu = asked.get("cpu", "mips64")
     digests = [build.image(cpu, *kernel).digest for kernel in ((), *([("thin",)] if _is_thin(asked) else []))]
     key = json.dumps([asked, *digests, SCHEMA_MAJOR, SCHEMA_MINOR], sort_keys=True)
-    folder = cache_folder() / "studies"
+    folder = kept_in()
     kept = folder / f"{recipe['workload']}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.arrow"
     if kept.exists():
         return kept

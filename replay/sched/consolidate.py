@@ -15,6 +15,7 @@ import numpy as np
 
 from replay.errors import UserError
 from replay.idle import Moments, find_moments
+from replay.mapped import rows_of
 from replay.places import MAX_PLACES, Places
 from replay.prepare import Prepared, Region
 from replay.sched import offsets as numbering
@@ -119,7 +120,8 @@ def _handlers(meta: TraceMeta) -> tuple[object, ...]:
 
 def _opening(vm: Prepared) -> int:
     """Rows that say what was there when the recording began."""
-    return int(np.argmax(vm.columns.kind == Kind.START)) + 1 if vm.meta.skipped else 0
+    started = rows_of(vm.columns.kind, (Kind.START,) if vm.meta.skipped else ())
+    return int(started[0]) + 1 if started.size else 0
 
 
 def _services(vms: Sequence[Prepared]) -> tuple[Service, ...]:

@@ -13,8 +13,8 @@ from reports import bars, study, values
 from reports.bar_chart import chart
 from reports.bar_page import page
 from reports.bar_screen import bars_screen
-from reports.bars import FITTED, NO, SHAPE, SMALL, YES
 from reports.catalogue import BARS, SERVICES, catalogue
+from reports.verdicts import FITTED, NO, SHAPE, SMALL, YES, compared
 
 BANDS = {"within": 1.5, "shape": 3, "negligible": 3}
 DIRECT = "direct execution"
@@ -119,7 +119,7 @@ def test_a_total_is_judged_by_what_it_adds(table: dict[str, Any]) -> None:
 )
 def test_verdicts_follow_the_bands(ours: float, published: float, verdict: str) -> None:
     """Within a factor either way round it comes out, or its shape does; below the least both say nothing."""
-    assert verdict == bars.compared(ours, published, BANDS)
+    assert verdict == compared(ours, published, BANDS)
 
 
 def test_reasons_are_given_where_it_does_not_come_out(table: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@
 #define MAX_ARGUMENTS 16
 #define WRITE_CHUNK 128         // bytes of a write() to the console that pass through the kernel's stack at a time
 #define MAX_PROCESSES 32
-#define MAX_SPACES (MAX_PROCESSES + 1) // exec holds two for a moment
+#define MAX_SPACES (2 * MAX_PROCESSES) // exec holds two while it reads the program
 #define MAX_DESCRIPTORS 128     // of one process
 #define MAX_FILES 128           // of all processes
 #define MAX_REGIONS 24          // of a space
