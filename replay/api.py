@@ -33,7 +33,7 @@ from replay.memory.parameters import on_machine
 from replay.model import Model
 from replay.plan import Contestant, Plan, Traced, make_plan
 from replay.prepare import Prepared, Progress
-from replay.price import primitives
+from replay.primitives import primitives
 from replay.sweeping import Watcher, carry_out
 from replay.synthesize import synthesize as apply_rule
 

@@ -59,8 +59,7 @@ class _Local:
     def write(self, name: str, data: bytes) -> None:
         target = Path(self.where, name)
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            number, aside = tempfile.mkstemp(prefix=f".{target.name}-", suffix=ASIDE, dir=target.parent)
+            number, aside = _make_aside(target)
             try:
                 with os.fdopen(number, "wb") as file:
                     file.write(data)
@@ -81,6 +80,16 @@ class _Local:
                 else:
                     found.append(entry.name)
         return sorted(found)
+
+
+def _make_aside(target: Path) -> tuple[int, str]:
+    """A new file beside ``target``, open, and its path; folders on the way are made where there are none yet."""
+    about: Any = {"prefix": f".{target.name}-", "suffix": ASIDE, "dir": target.parent}
+    try:
+        return tempfile.mkstemp(**about)
+    except FileNotFoundError:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return tempfile.mkstemp(**about)
 
 
 def _remove_abandoned(path: Path) -> None:

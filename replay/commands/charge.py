@@ -147,7 +147,7 @@ def run(
     from replay import api
     from replay import document as results
     from replay.entrants import Entrant
-    from replay.price import primitives
+    from replay.primitives import primitives
 
     models.check(model)
     schedule = schedule_of(cpus, scheduler, quantum)

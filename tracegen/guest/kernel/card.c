@@ -88,9 +88,21 @@ static void offer(struct packet *p) {
     give(&receiving, p, NET_HEADER_BYTES | (u64)PAGE_BYTES << NET_PAYLOAD_SHIFT, NET_READY);
 }
 
+// The packet that takes the place of one that came: it gets that one's page, if nothing is in it.
+static struct packet *successor(struct packet *p, u64 sizes) {
+    if (sizes >> NET_PAYLOAD_SHIFT & 0xffff)
+        return empty();
+    struct packet *next = packet_take();
+    if (next) {
+        next->page = p->page;
+        p->page = 0;
+    }
+    return next;
+}
+
 // Keeps a packet that came whole, for which the card gets an empty one.  Without memory the packet is lost.
 static void keep(struct packet *p, u64 sizes) {
-    struct packet *next = empty();
+    struct packet *next = successor(p, sizes);
     offer(next ? next : p);
     if (!next)
         return;
