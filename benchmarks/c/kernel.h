@@ -29,7 +29,7 @@ void count_rows(const struct state *state, const struct engine *engine, const st
     i64 left = NEVER, references = 0;
     for (u64 i = first; i < last; i++) {
         u64 this = c.ctx[i];
-        if (!LIKELY(this == context)) {
+        if (this != context) {
             settle(&e, context, base, skip, left, references);
             context = this;
             vcpu = this & 15;
@@ -37,8 +37,8 @@ void count_rows(const struct state *state, const struct engine *engine, const st
             ENTER();
         }
         left -= c.n[i];
-        struct at at = {vcpu, lane, base, refill, i << 10, skip, 0, COMPLETED, e.slice_end[vcpu] - left, &e.memory};
-        if (!LIKELY(left > 0)) {
+        struct at at = {vcpu, lane, base, refill, i << 10, skip, 0, COMPLETED, e.slice_end[vcpu] - left, &engine->memory};
+        if (left <= 0) {
             settle(&e, context, base, skip, left, references);
             references = 0;
             e.slice_end[vcpu] += slice_ended(&m, &at);
@@ -46,8 +46,8 @@ void count_rows(const struct state *state, const struct engine *engine, const st
         }
         u8 kind = c.kind[i];
         u32 page = c.page[i];
-        if (LIKELY(kind < EVENT_FIRST)) {
-            if (!LIKELY(skip == KEPT)) continue;
+        if (kind < EVENT_FIRST) {
+            if (skip != KEPT) continue;
             references++;
         } else {
             u16 info = c.info[i];
@@ -69,7 +69,7 @@ void count_rows(const struct state *state, const struct engine *engine, const st
                 e.counts[base + counter]++;
                 struct row row = {kind, info, page, e.payload};
                 event(&m, &at, &row);
-                follow(&e.memory, &at, &row);
+                follow(&engine->memory, &at, &row);
             }
             if (kind != EXTRA && e.payload[PENDING]) for (int k = 0; k <= PENDING; k++) e.payload[k] = 0;
             if (kind != EXCEPTION || (info >> 5 & 3) == 0 || (info & 31) == NESTED_REFILL) continue;
@@ -78,7 +78,7 @@ void count_rows(const struct state *state, const struct engine *engine, const st
             kind = (info >> 5 & 3) == 1 ? FETCH : (info >> 5 & 3) == 2 ? LOAD8 : STORE8;
         }
         access_page(&m, &at, kind, page);
-        if (at.cut_off == COMPLETED) refer(&e.memory, &at, kind, page, c.info[i]);
+        if (at.cut_off == COMPLETED) refer(&engine->memory, &at, kind, page, c.info[i]);
     }
     settle(&e, context, base, skip, left, references);
 }
