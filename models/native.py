@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from replay import model
+from replay.columns import rows_of
 from replay.cpu import reentry
 from replay.hw import tlb
 from replay.hw.tlb import Tlb
@@ -251,7 +252,7 @@ MODEL = Model(
 def recorded_refills(prepared: Prepared) -> dict[str, int]:
     """Refills that the recording machine took; native with its TLB's geometry and seed counts the same."""
     columns = prepared.columns
-    causes = columns.info[columns.kind == Kind.EXCEPTION] & CAUSE_MASK
+    causes = columns.info[rows_of(columns.kind, (Kind.EXCEPTION,))] & CAUSE_MASK
     return {
         "utlb_refill": int(np.count_nonzero(causes == Cause.REFILL)),
         "nested_refill": int(np.count_nonzero(causes == Cause.NESTED_REFILL)),

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from replay.columns import Columns
+from replay.columns import Columns, rows_of
+from replay.jit import kernel
+from replay.mapped import chunks
 from replay.trace.meta import MAX_VCPUS
 from replay.trace.schema import Kind, Wake
 from replay.waiting import MEET, PASS, REST, SAVE, Steps
@@ -26,6 +28,7 @@ from replay.waiting import MEET, PASS, REST, SAVE, Steps
 REQUEST, COMPLETE, IDLE, EXTRA = int(Kind.REQUEST), int(Kind.COMPLETE), int(Kind.IDLE), int(Kind.EXTRA)
 IPI_SEND, IPI_RECEIVE = int(Kind.IPI_SEND), int(Kind.IPI_RECEIVE)
 NONE = -1
+VCPU_MASK, ONE = np.uint64(15), np.uint64(1)
 
 MOST_MOMENTS = 1 << 17
 """Device rows in a trace that idle time is recomputed for: what was counted until each is kept."""
@@ -33,6 +36,10 @@ MOST_MOMENTS = 1 << 17
 NO_LATENCY = "the trace does not say how long its requests took"
 NO_REQUESTS = "the trace holds waits for devices, but not their requests"
 TOO_MANY = f"the trace holds more than {MOST_MOMENTS:,} device rows"
+
+
+AT_ONCE = 32
+"""Moments whose counts are added up at a time."""
 
 
 class Moments(NamedTuple):
@@ -74,8 +81,7 @@ class Idle(NamedTuple):
 
 def find_moments(columns: Columns) -> Moments:
     """The moments in prepared ``columns``."""
-    row = np.flatnonzero(columns.kind >= IPI_SEND)
-    row = row[np.isin(columns.kind[row], (REQUEST, COMPLETE, IDLE, IPI_SEND, IPI_RECEIVE))]
+    row = rows_of(columns.kind, (REQUEST, COMPLETE, IDLE, IPI_SEND, IPI_RECEIVE))
     ends = _ends(columns.kind[row], columns.page[row], columns.info[row], columns.ctx[row] & 15)
     kept = np.isin(columns.kind[row], (REQUEST, COMPLETE, IDLE)) | (ends != NONE)
     ends = np.where(ends == NONE, NONE, np.cumsum(kept)[ends] - 1)[kept]
@@ -148,14 +154,35 @@ def _ends(kind: np.ndarray, page: np.ndarray, info: np.ndarray, vcpu: np.ndarray
 def _recorded_clock(columns: Columns, row: np.ndarray, waited: np.ndarray) -> np.ndarray:
     """Device time at the end of each of ``row``: what its vCPU had retired, and ``waited`` in this and earlier rows."""
     vcpu = columns.ctx[row] & 15
-    clock = np.zeros(row.size, np.int64)
+    clock, retired, moment = np.zeros(row.size, np.int64), np.zeros(MAX_VCPUS, np.int64), 0
+    for part in chunks(int(row.max(initial=-1)) + 1):
+        moment = _retire(columns, part.start, part.stop, row, moment, retired, clock)
     for one in np.unique(vcpu):
         mine = np.flatnonzero(vcpu == one)
-        ends = row[mine] + 1
-        retired = columns.n[: ends[-1]] * (columns.ctx[: ends[-1]] & 15 == one)
-        spent = np.add.reduceat(retired, np.concatenate([[0], ends[:-1]]), dtype=np.int64)
-        clock[mine] = np.cumsum(spent + waited[mine])
+        clock[mine] += np.cumsum(waited[mine])
     return clock
+
+
+@kernel
+def _retire(columns: Columns, first: int, last: int, row: Any, moment: int, retired: Any, clock: Any) -> Any:
+    """Put what their vCPUs have retired by the end of those of ``row`` from the ``moment``-th on into ``clock``.
+
+    Rows from ``first`` to ``last`` (exclusive) are looked at; the moment after them.
+    """
+    vcpu, passed, at = np.uint64(0), np.int64(0), np.uint64(moment)
+    for i in range(np.uint64(first), np.uint64(last)):
+        this = np.uint64(columns.ctx[i]) & VCPU_MASK
+        if this != vcpu:
+            retired[vcpu] += passed
+            vcpu, passed = this, np.int64(0)
+        passed += np.int64(columns.n[i])
+        if i == np.uint64(row[at]):
+            retired[vcpu] += passed
+            passed = np.int64(0)
+            clock[at] = retired[vcpu]
+            at = min(at + ONE, np.uint64(row.size) - ONE)
+    retired[vcpu] += passed
+    return np.int64(at)
 
 
 def steps_of(moments: Moments) -> Steps:
@@ -238,19 +265,30 @@ class Watch:
     def __init__(self, moments: Moments, classes: np.ndarray, vcpus: int, counters: int) -> None:
         """``classes`` are by place: which of the classes of services it belongs to, numbered from 0."""
         self.moments = moments
-        self._by_class = np.equal.outer(np.arange(classes.max() + 1), classes).astype(np.int64)
-        self._before = np.zeros((vcpus, self._by_class.shape[0], counters), np.int64)
+        self._order = np.argsort(classes, kind="stable")
+        self._begins = np.searchsorted(classes[self._order], np.arange(classes.max() + 1))
+        self._before = np.zeros((vcpus, self._begins.size, counters), np.int64)
+        self._seen: list[np.ndarray] = []  # counts at moments that are not added up yet
         self._ticks: list[np.ndarray] = []
 
     def take(self, counts: np.ndarray) -> None:
-        """The next device row was counted; ``counts`` [vcpu, place, counter] hold it."""
-        vcpu = self.moments.vcpu[len(self._ticks)]
-        now = self._by_class @ counts[vcpu]
-        self._ticks.append(now - self._before[vcpu])
-        self._before[vcpu] = now
+        """The next device row was counted; ``counts`` [vcpu, place, counter] hold it, and stay as they are."""
+        self._seen.append(counts[self.moments.vcpu[len(self._ticks) + len(self._seen)]])
+        if len(self._seen) == AT_ONCE:
+            self._add_up()
+
+    def _add_up(self) -> None:
+        seen = np.stack(self._seen)[:, self._order]
+        self._seen = []
+        for now in np.add.reduceat(seen, self._begins, axis=1):
+            vcpu = self.moments.vcpu[len(self._ticks)]
+            self._ticks.append(now - self._before[vcpu])
+            self._before[vcpu] = now
 
     @property
     def timeline(self) -> Timeline:
         """What was collected."""
+        if self._seen:
+            self._add_up()
         shape = (len(self._ticks), *self._before.shape[1:])
         return Timeline(self.moments, np.array(self._ticks, np.int64).reshape(shape))

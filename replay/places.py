@@ -12,14 +12,16 @@ after looking is booked to that name from its beginning.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from replay.columns import Columns
+from replay.columns import Columns, rows_of
 from replay.errors import UserError
 from replay.jit import inline, kernel
+from replay.mapped import CHUNK_ROWS, chunks
 from replay.trace.container import REMEDY
 from replay.trace.meta import MAX_SERVICES, TraceMeta
 from replay.trace.schema import CAUSE_MASK, FOUND_TO_BE, OPENED_BY_EXCEPTION, Cause, Kind, ServiceClass
@@ -183,9 +185,9 @@ def _find_out(rows, walk, vcpu, service, row):
 
 
 @kernel
-def _book(rows, walk):
+def _book(rows, walk, first, end):
     """Put the key of the place that is current from there on into each row that enters or leaves a service."""
-    for i in range(rows.kind.size):
+    for i in range(np.uint64(first), np.uint64(end)):
         kind = rows.kind[i]
         if kind == EXTRA:
             continue
@@ -209,26 +211,46 @@ def _book(rows, walk):
         walk.before[vcpu] = kind
 
 
-def book(columns: dict[str, np.ndarray], meta: TraceMeta, name: str) -> Places:
-    """The places of a trace; pages of SERVICE_ENTER and SERVICE_EXIT in ``columns`` change from services to them.
+class Booking:
+    """Follows the services of a trace's rows, and says what places there are."""
 
-    ``columns`` hold checked rows without definitions; an exception and the entry that it causes are exchanged.
-    Raises UserError naming ``name`` if there are too many.
-    """
-    ids = np.array([s.id for s in meta.services], np.uint32)
-    _book(Columns(*(columns[field] for field in Columns._fields)), _walk(meta))
-    crossing = (columns["kind"] == SERVICE_ENTER) | (columns["kind"] == SERVICE_EXIT)
-    keys, place = np.unique(columns["page"][crossing], return_inverse=True)
-    owner, work = np.searchsorted(ids, keys >> 16), keys & 0xFFFF
-    inside = work != 0
-    if ids.size + np.count_nonzero(inside) > MAX_PLACES:
-        raise UserError(f"{name}: work within services makes more than {MAX_PLACES} places; {REMEDY}")
-    number = np.where(inside, ids.size - 1 + np.cumsum(inside), owner).astype(np.uint32)
-    columns["page"][crossing] = number[place.reshape(-1)]
-    own = np.arange(ids.size, dtype=np.uint32)
-    owners = np.concatenate([own, owner[inside].astype(np.uint32)])
-    inners = np.concatenate([own, np.searchsorted(ids, work[inside]).astype(np.uint32)])
-    return Places(owners, inners, np.zeros(owners.size, np.uint32))
+    def __init__(self, columns: Columns, meta: TraceMeta, name: str) -> None:
+        """``columns`` hold checked rows without definitions; errors name ``name``.
+
+        Pages of SERVICE_ENTER and SERVICE_EXIT change from services to places; an exception and the entry that it
+        causes are exchanged.
+        """
+        self._columns, self._meta, self._name = columns, meta, name
+        self._walk, self._done = _walk(meta), 0
+
+    def book(self, end: int) -> None:
+        """Book the rows before ``end`` that were not yet."""
+        while self._done < end:
+            last = min(self._done + CHUNK_ROWS, end)
+            _book(self._columns, self._walk, self._done, last)
+            self._done = last
+
+    def finish(self) -> Places:
+        """The places, once all rows are booked.  Raises UserError if there are too many."""
+        page, kind = self._columns.page, self._columns.kind[: self._done]
+        ids = np.array([s.id for s in self._meta.services], np.uint32)
+        keys = np.unique(np.concatenate([np.zeros(0, np.uint32), *(np.unique(page[rows]) for rows in crossings(kind))]))
+        owner, work = np.searchsorted(ids, keys >> 16), keys & 0xFFFF
+        inside = work != 0
+        if ids.size + np.count_nonzero(inside) > MAX_PLACES:
+            raise UserError(f"{self._name}: work within services makes more than {MAX_PLACES} places; {REMEDY}")
+        number = np.where(inside, ids.size - 1 + np.cumsum(inside), owner).astype(np.uint32)
+        for rows in crossings(kind):
+            page[rows] = number[np.searchsorted(keys, page[rows])]
+        own = np.arange(ids.size, dtype=np.uint32)
+        owners = np.concatenate([own, owner[inside].astype(np.uint32)])
+        inners = np.concatenate([own, np.searchsorted(ids, work[inside]).astype(np.uint32)])
+        return Places(owners, inners, np.zeros(owners.size, np.uint32))
+
+
+def crossings(kind: np.ndarray) -> Iterator[np.ndarray]:
+    """Rows that enter or leave a service, by their ``kind``, a chunk at a time."""
+    return (part.start + rows_of(kind[part], (SERVICE_ENTER, SERVICE_EXIT)) for part in chunks(kind.size))
 
 
 def _walk(meta: TraceMeta) -> _Walk:

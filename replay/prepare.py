@@ -8,7 +8,8 @@ that enter or leave a service name a *place* (see ``replay.places``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,14 +18,16 @@ from replay import prepared_cache
 from replay.columns import Columns
 from replay.errors import UserError
 from replay.idle import Moments, find_moments
-from replay.places import Places, book
-from replay.renumber import Scan, renumber, scan
+from replay.places import Booking, Places
+from replay.renumber import Scan, Taking, renumber
 from replay.trace.container import REMEDY, OpenTrace, open_trace, unfinished
 from replay.trace.meta import Refill, TraceMeta
 from replay.trace.schema import COLUMNS, PAGE_SHIFT, Segment
 
 Progress = Callable[[int, int], None]
 """Called with (rows done, rows in all)."""
+
+ROW_BYTES = sum(dtype.itemsize for dtype in COLUMNS.values())
 
 UNMAPPED_MASK = {"mips64": 0x1FFFFFFF}
 """Architecture -> which address bits are the physical address in an unmapped segment (kseg0, kseg1)."""
@@ -86,6 +89,8 @@ class Prepared(NamedTuple):
     """Of several virtual machines, the frames of each; they follow each other."""
     image_of_vm: tuple[int, ...] = ()
     """The number of the guest image that each booted from."""
+    network_of_vm: tuple[int, ...] = ()
+    """The number of the network that each is on: packets have one id in all traces of one."""
     first_place: tuple[int, ...] = ()
     """By vCPU: the place that it is in before the first row; place 0 where nothing is said."""
 
@@ -107,50 +112,67 @@ def prepare(path: str, *, use_cache: bool = True, progress: Progress | None = No
     digest = trace.closing.digest
     stored = prepared_cache.load(digest) if use_cache else None
     if stored is None or not stored.keys() >= STORED:  # another process may be removing the entry
-        columns = _decode(trace, progress)
-        stored = _prepare_arrays(columns, trace.meta, str(path))
-        if use_cache:
-            prepared_cache.save(digest, stored)
+        rows = trace.closing.rows
+        with prepared_cache.draft(digest if use_cache else "", rows * ROW_BYTES) as draft:
+            columns = Columns(*(draft.column(name, COLUMNS[name], rows) for name in Columns._fields))
+            stored = _prepare_arrays(_decoded(trace, progress), columns, trace.meta, str(path))
+            draft.save(stored)
     return _assemble(stored, trace.meta, digest)._replace(unfinished=unfinished(trace.closing.summary))
 
 
 def from_rows(rows: Iterable[Sequence[int]], meta: TraceMeta) -> Prepared:
     """Prepare rows given as (kind, ctx, info, page, n), PAGE and SITE rows included.  For tests and small studies."""
     table = np.array([tuple(row) for row in rows], np.int64).reshape(-1, len(COLUMNS))
-    order = ("kind", "ctx", "info", "page", "n")
-    columns: dict[str, np.ndarray] = {name: table[:, i].astype(COLUMNS[name]) for i, name in enumerate(order)}
-    return _assemble(_prepare_arrays(columns, meta, "rows"), meta, "rows")
+    given = _frozen(Columns(*(table[:, i].astype(COLUMNS[name]) for i, name in enumerate(Columns._fields))))
+    out = Columns(*(np.empty_like(column) for column in given))
+    return _assemble(_prepare_arrays([given], out, meta, "rows"), meta, "rows")
 
 
-def _decode(trace: OpenTrace, progress: Progress | None) -> dict[str, np.ndarray]:
-    rows = trace.closing.rows
-    try:
-        columns = {name: np.empty(rows, dtype) for name, dtype in COLUMNS.items()}
-    except MemoryError:
-        raise UserError(f"{trace.path}: {rows:,} rows do not fit in memory; use a smaller trace") from None
-    done = 0
-    for batch in trace.batches():
-        if done + batch.num_rows > rows:
-            raise UserError(f"{trace.path}: holds more rows than its closing batch says; {REMEDY}")
-        for name, column in zip(COLUMNS, batch.columns, strict=True):
-            columns[name][done : done + batch.num_rows] = column.to_numpy(zero_copy_only=False)
+def _decoded(trace: OpenTrace, progress: Progress | None) -> Iterator[Columns]:
+    """The rows of each batch, as many in all as the closing batch says, the next batch decoded meanwhile."""
+    rows, done = trace.closing.rows, 0
+    for batch in _ahead(trace.batches()):
         done += batch.num_rows
+        if done > rows:
+            raise UserError(f"{trace.path}: holds more rows than its closing batch says; {REMEDY}")
+        yield _frozen(Columns(*(batch.column(name).to_numpy(zero_copy_only=False) for name in Columns._fields)))
         if progress:
             progress(done, rows)
     if done != rows:
         raise UserError(f"{trace.path}: holds fewer rows than its closing batch says; {REMEDY}")
-    return columns
 
 
-def _prepare_arrays(columns: dict[str, np.ndarray], meta: TraceMeta, name: str) -> dict[str, np.ndarray]:
-    found = scan(columns, meta, name)
+def _ahead(items: Iterator[Any]) -> Iterator[Any]:
+    """``items``, the next one made on another thread while one is used."""
+    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as worker:
+        pending = worker.submit(next, items, None)
+        while (item := pending.result()) is not None:
+            pending = worker.submit(next, items, None)
+            yield item
+
+
+def _frozen(columns: Columns) -> Columns:
+    """``columns`` read-only and of their types."""
+    found = [np.ascontiguousarray(column, COLUMNS[name]) for name, column in columns._asdict().items()]
+    for column in found:
+        column.flags.writeable = False
+    return Columns(*found)
+
+
+def _prepare_arrays(batches: Iterable[Columns], out: Columns, meta: TraceMeta, name: str) -> dict[str, np.ndarray]:
+    """What a prepared trace is stored as, from the rows of ``batches``; columns in ``out``, as long as these."""
+    taking, booking = Taking(out, meta, name), Booking(out, meta, name)
+    for rows in batches:
+        booking.book(taking.take(rows))
+    found, kept = taking.finish()
+    booking.book(kept.kind.size)
     vpn, space, ids = _pair_up(found, meta.refill)
     arrays = _side_tables(found, vpn, space, ids, meta)
     arrays |= {f"site_{k}": v for k, v in (("klass", found.site_class), ("register", found.site_register))}
     arrays["site_pc"] = found.site_pc
-    kept = renumber(columns, ids["page"])
-    arrays |= {f"place_{k}": v for k, v in book(kept, meta, name)._asdict().items()}
-    return arrays | kept
+    renumber(kept, ids["page"])
+    arrays |= {f"place_{k}": v for k, v in booking.finish()._asdict().items()}
+    return arrays | kept._asdict()
 
 
 def _window_vpn(vpn: np.ndarray, refill: Refill) -> np.ndarray:

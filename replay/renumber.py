@@ -1,4 +1,7 @@
-"""The two passes over a trace's rows behind ``prepare``: find and check the definitions, then renumber the pages."""
+"""The two passes over a trace's rows behind ``prepare``: take the definitions out and check, then renumber the pages.
+
+Neither needs more than a batch of rows in memory: the rows that stay go where they will lie.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import numpy as np
 from replay.columns import Columns, Inserted
 from replay.errors import UserError
 from replay.jit import inline, kernel
+from replay.mapped import chunks
 from replay.trace.container import REMEDY
 from replay.trace.meta import MAX_SERVICES, TraceMeta
 from replay.trace.schema import (
@@ -57,6 +61,9 @@ class Scan(NamedTuple):
     site_pc: np.ndarray  # u64
 
 
+SCAN_TYPES = (np.uint64, np.uint32, np.uint8, np.uint8, np.uint32, np.uint64)
+
+
 class _Limits(NamedTuple):
     vcpus: int
     service: np.ndarray  # u8 by service id: 1 where the metadata names it
@@ -69,6 +76,7 @@ class _Limits(NamedTuple):
 class _Pending(NamedTuple):
     payload: np.ndarray  # u64[4], EXTRA rows since the last other row
     seen: np.ndarray  # i64[3]: how many of those, pages defined, sites defined
+    kept: np.ndarray  # u64[1]: rows that stay, the EXTRA rows that may yet go among them
 
 
 @inline
@@ -135,19 +143,28 @@ def _check_access(kind: int, page: int, pending: Any) -> Any:
     return OK if 1 <= page <= pending.seen[1] else UNKNOWN_PAGE
 
 
+@inline
+def _keep(out: Any, kept: Any, rows: Any, row: Any) -> None:
+    at = kept[0]
+    out.kind[at], out.ctx[at], out.info[at] = rows.kind[row], rows.ctx[row], rows.info[row]
+    out.page[at], out.n[at] = rows.page[row], rows.n[row]
+    kept[0] = at + np.uint64(1)
+
+
 @kernel
-def _scan(rows: Columns, found: Scan, limits: _Limits, pending: _Pending) -> Any:
-    """Collect definitions and check every index; the code of the first fault (see FAULTS), or OK."""
+def _take(rows: Columns, found: Scan, limits: _Limits, pending: _Pending, out: Columns) -> Any:
+    """Collect definitions, check every index, put the other rows into ``out``; the code of the first fault, or OK."""
     for i in range(rows.kind.size):
         limits.where[0] = i
         kind, page, info = np.int64(rows.kind[i]), np.int64(rows.page[i]), np.int64(rows.info[i])
-        code = _check_context(np.int64(rows.ctx[i]), limits)
+        code, defines = _check_context(np.int64(rows.ctx[i]), limits), kind == PAGE or kind == SITE
         if code == OK and kind < EVENT_FIRST:
             code = _check_access(kind, page, pending)
         elif code == OK and kind == EXTRA:
             if pending.seen[0] < 4:
                 pending.payload[np.uint64(pending.seen[0])] = np.uint64(page) | (np.uint64(info) << np.uint64(32))
             pending.seen[0] += 1
+            _keep(out, pending.kept, rows, i)
             continue
         elif code == OK and kind == PAGE:
             code = _define_page(found, pending, page, info)
@@ -157,6 +174,10 @@ def _scan(rows: Columns, found: Scan, limits: _Limits, pending: _Pending) -> Any
             code = _check_event(kind, page, info, limits, pending)
         if code != OK:
             return code
+        if defines:
+            pending.kept[0] -= np.uint64(pending.seen[0])
+        else:
+            _keep(out, pending.kept, rows, i)
         pending.seen[0] = 0
     return OK
 
@@ -169,22 +190,11 @@ def _holds_page_id(kind: int, info: int, page_id: Any) -> Any:
 
 
 @kernel
-def _renumber(rows: Columns, out: Columns, ids: Any, page_id: Any) -> Any:
-    """Copy the rows that stay, page ids replaced; the number of rows that stay."""
-    kept, extras = np.uint64(0), np.uint64(0)
-    for i in range(rows.kind.size):
-        kind, page = rows.kind[i], rows.page[i]
-        if kind == PAGE or kind == SITE:
-            kept -= extras
-            extras = np.uint64(0)
-            continue
-        extras = extras + np.uint64(1) if kind == EXTRA else np.uint64(0)
-        if _holds_page_id(np.int64(kind), np.int64(rows.info[i]), page_id):
-            page = ids[np.uint64(page)]
-        out.kind[kept], out.ctx[kept], out.info[kept] = kind, rows.ctx[i], rows.info[i]
-        out.page[kept], out.n[kept] = page, rows.n[i]
-        kept += np.uint64(1)
-    return np.int64(kept)
+def _renumber(rows: Columns, ids: Any, page_id: Any, first: int, last: int) -> None:
+    """Replace the page ids in rows ``first`` to ``last`` (exclusive)."""
+    for i in range(np.uint64(first), np.uint64(last)):
+        if _holds_page_id(np.int64(rows.kind[i]), np.int64(rows.info[i]), page_id):
+            rows.page[i] = ids[np.uint64(rows.page[i])]
 
 
 def _flags(kinds: Iterable[int]) -> np.ndarray:
@@ -198,47 +208,63 @@ PAGE_IDS, FRAMES = _flags((*range(EVENT_FIRST), *PAGE_ID_KINDS)), _flags(FRAME_K
 """By kind: 1 where the page column is always a page id; 1 where it is a frame."""
 
 
-def _rows(columns: dict[str, np.ndarray]) -> Columns:
-    frozen = []
-    for name in Columns._fields:
-        view = columns[name].view()
-        view.flags.writeable = False
-        frozen.append(view)
-    return Columns(*frozen)
+class Taking:
+    """Takes the rows of a trace, batch by batch, and keeps those that define nothing."""
+
+    def __init__(self, out: Columns, meta: TraceMeta, name: str) -> None:
+        """The rows go to ``out``, arrays as long as the trace; errors name ``name``."""
+        service = np.zeros(MAX_SERVICES, np.uint8)
+        service[[s.id for s in meta.services]] = 1
+        where = np.zeros(1, np.int64)
+        self.out, self._name, self._rows = out, name, 0
+        self._limits = _Limits(meta.vcpus, service, PAGE_IDS, FRAMES, meta.memory_bytes >> PAGE_SHIFT, where)
+        self._pending = _Pending(np.zeros(4, np.uint64), np.zeros(3, np.int64), np.zeros(1, np.uint64))
+        self._found = Scan(*(np.zeros(1, dtype) for dtype in SCAN_TYPES))
+
+    def take(self, rows: Columns) -> int:
+        """Take the next ``rows``, read-only and of the types of COLUMNS; how many of all rows stay for certain.
+
+        Raises UserError naming the row and what is wrong with it.
+        """
+        self._make_room(rows.kind)
+        code = _take(rows, self._found, self._limits, self._pending, self.out)
+        if code != OK:
+            raise UserError(f"{self._name}: row {self._rows + self._limits.where[0]}: {FAULTS[code]}; {REMEDY}")
+        self._rows += rows.kind.size
+        return int(self._pending.kept[0]) - int(self._pending.seen[0])
+
+    def _make_room(self, kind: np.ndarray) -> None:
+        """Let the definitions in the next rows fit."""
+        _, pages, sites = self._pending.seen.tolist()
+        pages, sites = pages + np.count_nonzero(kind == PAGE), sites + np.count_nonzero(kind == SITE)
+        self._found = Scan(*(_grown(*both) for both in zip(self._found, _sizes(pages, sites), strict=True)))
+
+    def finish(self) -> tuple[Scan, Columns]:
+        """The definitions, and the rows that stay."""
+        kept = int(self._pending.kept[0])
+        _, pages, sites = self._pending.seen.tolist()
+        found = Scan(*(table[:size] for table, size in zip(self._found, _sizes(pages, sites), strict=True)))
+        return found, Columns(*(column[:kept] for column in self.out))
 
 
-def scan(columns: dict[str, np.ndarray], meta: TraceMeta, name: str) -> Scan:
-    """Definitions in the rows of ``columns`` (as COLUMNS), every index checked.
-
-    Raises UserError naming ``name``, the row and what is wrong with it.
-    """
-    pages = int(np.count_nonzero(columns["kind"] == PAGE)) + 1
-    sites = int(np.count_nonzero(columns["kind"] == SITE)) + 1
-    found = Scan(
-        np.zeros(pages, np.uint64),
-        np.zeros(pages, np.uint32),
-        np.zeros(pages, np.uint8),
-        np.zeros(sites, np.uint8),
-        np.zeros(sites, np.uint32),
-        np.zeros(sites, np.uint64),
-    )
-    service = np.zeros(MAX_SERVICES, np.uint8)
-    service[[s.id for s in meta.services]] = 1
-    where = np.zeros(1, np.int64)
-    limits = _Limits(meta.vcpus, service, PAGE_IDS, FRAMES, meta.memory_bytes >> PAGE_SHIFT, where)
-    pending = _Pending(np.zeros(4, np.uint64), np.zeros(3, np.int64))
-    code = _scan(_rows(columns), found, limits, pending)
-    if code != OK:
-        raise UserError(f"{name}: row {where[0]}: {FAULTS[code]}; {REMEDY}")
-    return found
+def _sizes(pages: int, sites: int) -> list[int]:
+    """Of the fields of Scan, index 0 among it."""
+    return [(sites if name.startswith("site_") else pages) + 1 for name in Scan._fields]
 
 
-def renumber(columns: dict[str, np.ndarray], ids: np.ndarray) -> dict[str, np.ndarray]:
-    """The rows without definitions, page ids replaced by ``ids[id]``; arrays as ``columns``, shorter."""
-    size = columns["kind"].size
-    out = Columns(*(np.empty(size, columns[name].dtype) for name in Columns._fields))
-    kept = _renumber(_rows(columns), out, ids, PAGE_IDS)
-    return {name: array[:kept] for name, array in out._asdict().items()}
+def _grown(table: np.ndarray, size: int) -> np.ndarray:
+    """``table`` with room for ``size``, twice as much as before where it is too short."""
+    if size <= table.size:
+        return table
+    made = np.zeros(max(size, 2 * table.size), table.dtype)
+    made[: table.size] = table
+    return made
+
+
+def renumber(columns: Columns, ids: np.ndarray) -> None:
+    """Replace the page ids in ``columns``, whose rows were taken, by ``ids[id]``."""
+    for part in chunks(columns.kind.size):
+        _renumber(columns, ids, PAGE_IDS, part.start, part.stop)
 
 
 @kernel

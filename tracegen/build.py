@@ -107,6 +107,7 @@ SHARED = {
             "kv",
             "lmbench",
             "nfs",
+            "pmakes",
             "pointer-chase",
             "raytrace",
             "ttcp",

@@ -30,16 +30,21 @@ class Run(NamedTuple):
     files: dict[str, bytes]
 
 
-@cache
 def boot(cpu: str, jobs: int, disk_bytes: int = abi.DISK_BYTES) -> Run:
     """Run the workload on a CPU with so many jobs, on a disk of that size."""
+    return run_line(cpu, find("pmake").command_line({"jobs": jobs}), disk_bytes)
+
+
+@cache
+def run_line(cpu: str, line: str, disk_bytes: int = abi.DISK_BYTES, vcpus: int = 1) -> Run:
+    """Run a command line of the guest on a CPU, with a disk of that size."""
     image, rows = build.image(cpu), Counter[int]()
 
     def sink(words: np.ndarray, counts: np.ndarray) -> None:
         rows.update(dict(enumerate(np.bincount(unpack(words, counts)["kind"]).tolist())))
 
-    line = find("pmake").command_line({"jobs": jobs}).split()
-    machine = make(cpu, image.data, arguments=line, disk=filesystem.fit(image.disk, disk_bytes))
+    disk = filesystem.fit(image.disk, disk_bytes)
+    machine = make(cpu, image.data, arguments=line.split(), disk=disk, vcpus=vcpus)
     result = machine.run(sink=sink)
     assert "exit" == result.reason
     files = filesystem.read(machine.disk_image())
@@ -108,3 +113,13 @@ def test_full_disk_ends_the_build(cpu: str) -> None:
 
     assert (abi.Status.NO_SPACE, f"cc: no space on the disk for {command[2]}") == (full.status, lines[-2])
     assert command[2] not in full.files
+
+
+def test_builds_side_by_side_make_what_one_makes(cpu: str, run: Run) -> None:
+    """Each of three builds on two CPUs compiles its own copy of the sources to what a build alone makes of them."""
+    many = run_line(cpu, find("pmakes").command_line({"trees": 3}), vcpus=2)
+    parts = [many.files[f"tree{tree}/base.part"] for tree in range(3)]
+
+    assert (0, "pmakes: 3 builds of 1 parts, 0 wrong") == (many.status, many.console.splitlines()[-1])
+    assert [run.files["base.part"]] * 3 == parts
+    assert run.files["board.c"] == many.files["tree2/board.c"]

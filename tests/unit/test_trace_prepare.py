@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from replay import prepared_cache
+from replay import mapped, prepared_cache
+from replay.columns import Columns
 from replay.errors import UserError
 from replay.jit import cache_folder
 from replay.prepare import STORED, from_rows, prepare
@@ -161,7 +163,8 @@ DAMAGE = {
 def test_a_damaged_entry_is_made_anew(write: Callable[..., Path], rows: Rows, meta: TraceMeta, damage: str) -> None:
     """Whatever happened to a cached file, it is never used: preparing gives the right arrays and mends the cache."""
     path = str(write(rows, meta, "cached.arrow"))
-    first = prepare(path)
+    first = prepare(path, use_cache=False)
+    prepare(path)
     DAMAGE[damage](entry_of(first.digest))
 
     assert prepared_cache.load(first.digest) is None
@@ -174,7 +177,7 @@ def test_a_damaged_entry_is_made_anew(write: Callable[..., Path], rows: Rows, me
         assert before.tolist() == after.tolist() == mended[name].tolist()
 
 
-@pytest.mark.parametrize("after", [0, 1, 7, len(STORED) - 1])
+@pytest.mark.parametrize("after", [0, 1, 7, len(STORED) - len(Columns._fields) - 1])
 def test_an_interrupt_while_preparing_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch, write: Callable[..., Path], rows: Rows, meta: TraceMeta, after: int
 ) -> None:
@@ -194,6 +197,75 @@ def test_an_interrupt_while_preparing_leaves_nothing(
 
     assert [] == list((cache_folder() / "prepared").iterdir())
     assert prepared_cache.load(prepare(path).digest) is not None
+
+
+def test_an_interrupt_while_decoding_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, write: Callable[..., Path], rows: Rows, meta: TraceMeta
+) -> None:
+    """Ctrl-C between two batches is passed on and leaves no file in the cache."""
+
+    def interrupted(_done: int, _rows: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(str(write(rows, meta, "cached.arrow")), progress=interrupted)
+
+    assert [] == list((cache_folder() / "prepared").iterdir())
+
+
+def test_what_a_killed_process_left_is_removed(write: Callable[..., Path], rows: Rows, meta: TraceMeta) -> None:
+    """A half-made entry that no process holds goes when the next one is made; one that a process holds stays."""
+    path = str(write(rows, meta, "cached.arrow"))
+    left = cache_folder() / "prepared" / f"{prepared_cache.ASIDE}left"
+    left.mkdir(parents=True)
+    (left / "page.npy").write_bytes(bytes(100))
+    with prepared_cache.draft("another", 1) as held:
+        held.column("page", np.dtype("u4"), 5)
+        prepare(path)
+        names = sorted(entry.name for entry in (cache_folder() / "prepared").iterdir())
+
+    assert [True, False] == [name.startswith(prepared_cache.ASIDE) for name in names]
+    assert not left.exists()
+
+
+def no_room(*_: Any) -> None:
+    """What a full disk says."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_keeps_nothing_and_prepares(
+    monkeypatch: pytest.MonkeyPatch, write: Callable[..., Path], rows: Rows, meta: TraceMeta
+) -> None:
+    """Where the cache has no room the trace is prepared without it, and nothing is left there."""
+    path = str(write(rows, meta, "cached.arrow"))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fallocate", no_room)
+        full = prepare(path)
+
+    assert [] == list((cache_folder() / "prepared").iterdir())
+    assert [column.tolist() for column in prepare(path).columns] == [column.tolist() for column in full.columns]
+
+
+def test_no_room_for_columns_anywhere_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large array that no folder has room for names the folder and what to do."""
+    monkeypatch.setattr(os, "posix_fallocate", no_room)
+    monkeypatch.setattr(mapped, "IN_MEMORY", 0)
+
+    with pytest.raises(UserError, match=r"^/.*: no 40 bytes for 10 rows: .*; name a folder with room in TMPDIR$"):
+        mapped.scratch(np.dtype("u4"), 10)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 5, 17])
+def test_batches_of_any_length_prepare_alike(
+    write: Callable[..., Path], rows: Rows, meta: TraceMeta, batch: int
+) -> None:
+    """Where batches end changes nothing, be it between payload and the definition or the event that it belongs to."""
+    more = [*rows[:-1], extra(5), extra(6), extra(7), (Kind.ENTRY, 0, 9, 2, 0), rows[-1]]
+    whole = from_rows(more, meta)
+    found = prepare(str(write(more, meta, f"{batch}.arrow", batch)), use_cache=False)
+
+    assert [c.tolist() for c in whole.columns] == [c.tolist() for c in found.columns]
+    assert [c.tolist() for c in (*whole.pages, *whole.sites)] == [c.tolist() for c in (*found.pages, *found.sites)]
 
 
 def test_the_cache_makes_room(

@@ -7,7 +7,7 @@
 #define MAX_ARGUMENTS 16
 #define WRITE_CHUNK 128         // bytes of a write() to the console that pass through the kernel's stack at a time
 #define MAX_PROCESSES 32
-#define MAX_SPACES (MAX_PROCESSES + 1) // exec holds two for a moment
+#define MAX_SPACES (2 * MAX_PROCESSES) // exec holds two while it reads the program
 #define MAX_DESCRIPTORS 128     // of one process
 #define MAX_FILES 128           // of all processes
 #define MAX_REGIONS 24          // of a space
@@ -15,6 +15,11 @@
 #define PATH_BYTES 128          // of a file's names from a directory on, with the NUL
 #define MAX_INODES (1 + MAX_FILES + 5 * MAX_PROCESSES + MAX_MAPPED) // in memory: the root, open files, what calls work on
 #define PIPE_BYTES 1024         // a power of two that leaves room in a page
+#define MAX_MOUNTS 4
+#define REQUEST_TRIES 40        // until a file server is taken for dead; of the first request, a tenth
+#define MAX_REQUESTS 64         // that wait for a file server's processes
+#define MAX_ANSWERS 64          // that a file server remembers, for who asks again
+#define MOURNING 100            // ticks that a file server stays for clients that did not hear the last answer
 #define MAX_SOCKETS 128
 #define MAX_PACKETS 512         // in queues of sockets and of the card
 #define MAX_SENT 32             // packets of a stream that wait to be acknowledged
