@@ -22,12 +22,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from replay import model
+from replay.columns import rows_of
 from replay.cpu import reentry
 from replay.hw import tlb
 from replay.hw.tlb import Tlb
 from replay.jit import inline
 from replay.kernel import INVOCATIONS, add, bind, in_refill, tick
-from replay.mapped import rows_of
 from replay.memory import hooks
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from replay.columns import Inserted
+from replay.columns import Inserted, rows_of
 from replay.errors import UserError, unknown
 from replay.idle import Timeline, Watch
 from replay.kernel import KEPT, NEVER, PAYLOADS, REPLACED, REPLACED_REFILL, Engine, count_rows
 from replay.machine import Machine
-from replay.mapped import rows_of
 from replay.memory.contention import NO_REQUESTS, Requests
 from replay.memory.make import make_memory, requests
 from replay.memory.parameters import on_machine
