@@ -8,6 +8,7 @@
 
 struct buffer;
 struct inode;
+struct packet;
 
 #define NFS_PORT 2049
 
@@ -41,6 +42,7 @@ struct nfs_names { // the payload of a call with names
 // rpc.c
 int rpc(u64 station, u64 *words, u64 page, u64 bytes, u64 *got);
 int rpc_begin(void);
+int rpc_waits_for(const struct packet *p);
 
 // remote.c
 struct inode *remote_mount(u64 station);

@@ -13,13 +13,24 @@ static struct call *calls; // that wait
 static struct socket *own;
 static u64 latest;
 
-// An answer, if anybody still waits for it.
-static void take_answer(struct socket *, struct packet *p) {
+// The call that a packet answers, if that still waits; or 0.
+static struct call *call_of(const struct packet *p) {
     u64 number = p->header.head[NFS_CALL] >> NFS_CALL_SHIFT;
     struct call *call = calls;
     while (call && call->number != number)
         call = call->next;
-    if (!call || call->answer) {
+    return call && !call->answer ? call : 0;
+}
+
+// Whether a packet that came is an answer.
+int rpc_waits_for(const struct packet *p) {
+    const struct header *h = &p->header;
+    return own && h->protocol == PROTOCOL_DATAGRAM && h->from_port == NFS_PORT && h->to_port == own->port && call_of(p);
+}
+
+static void take_answer(struct socket *, struct packet *p) {
+    struct call *call = call_of(p);
+    if (!call) {
         packet_drop(p);
         return;
     }
