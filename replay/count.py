@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from replay.columns import Inserted
+from replay.columns import Inserted, rows_of
 from replay.errors import UserError, unknown
 from replay.idle import Timeline, Watch
 from replay.kernel import KEPT, NEVER, PAYLOADS, REPLACED, REPLACED_REFILL, Engine, count_rows
@@ -157,7 +157,7 @@ def tally(
         for _ in range(finished[stop]):
             intervals.append(interval_of(now - before))
             before = now
-            footprints.append(watched.look(state.pmap, state.disks) if watched else [])
+            footprints.append(watched.look(state.pmap, state.sharing) if watched else [])
     return Counts(
         n=before,
         model=model.name,
@@ -200,7 +200,8 @@ def count_opening(prepared: Prepared, state: Any, engine: Engine) -> int:
 
 def opening_rows(prepared: Prepared) -> int:
     """How many rows say what was there when the recording began."""
-    return int(np.flatnonzero(prepared.columns.kind == Kind.START)[-1]) + 1 if prepared.meta.skipped else 0
+    started = rows_of(prepared.columns.kind, (Kind.START,)) if prepared.meta.skipped else np.zeros(0, np.int64)
+    return int(started[-1]) + 1 if started.size else 0
 
 
 def current(prepared: Prepared, model: Model, engine: Engine) -> np.ndarray:

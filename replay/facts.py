@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from replay.columns import rows_of
 from replay.places import named
 from replay.prepare import Prepared
 from replay.trace.schema import CAUSE_MASK, Cause, Kind, ServiceClass
@@ -28,13 +29,13 @@ def facts(prepared: Prepared) -> dict[str, Any]:
     columns, kind = prepared.columns, prepared.columns.kind
     places = named(prepared.places, prepared.meta)
     refilling = np.array([place.klass == ServiceClass.REFILL for place in places])
-    taken = _rows(kind, Kind.EXCEPTION)
+    taken = rows_of(kind, (Kind.EXCEPTION,))
     cause = columns.info[taken] & CAUSE_MASK
     entries = taken[~np.isin(cause, TLB_CAUSES)]
     calls = taken[cause == Cause.SYSCALL]
 
     def outside_refills(*kinds: Kind) -> int:
-        return int(np.count_nonzero(~refilling[_places(prepared, _rows(kind, *kinds))]))
+        return int(np.count_nonzero(~refilling[_places(prepared, rows_of(kind, kinds))]))
 
     return {
         "instructions": int(columns.n.sum(dtype=np.int64)),
@@ -44,20 +45,16 @@ def facts(prepared: Prepared) -> dict[str, Any]:
         "privileged": outside_refills(Kind.SENSITIVE),
         "tlb_writes": outside_refills(Kind.TLB_WRITE),
         "invalidations": outside_refills(*INVALIDATIONS),
-        "table_stores": int(_rows(kind, Kind.ENTRY).size),
-        "thread_switches": int(_rows(kind, Kind.THREAD_SWITCH).size),
-        "disk_requests": int(_rows(kind, Kind.REQUEST).size),
+        "table_stores": int(rows_of(kind, (Kind.ENTRY,)).size),
+        "thread_switches": int(rows_of(kind, (Kind.THREAD_SWITCH,)).size),
+        "disk_requests": int(rows_of(kind, (Kind.REQUEST,)).size),
     }
-
-
-def _rows(kind: np.ndarray, *kinds: Kind) -> np.ndarray:
-    return np.flatnonzero(np.isin(kind, kinds))
 
 
 def _places(prepared: Prepared, rows: np.ndarray) -> np.ndarray:
     """The place that each of ``rows`` is booked to; USER's before the first crossing."""
     columns, found = prepared.columns, np.zeros(rows.size, np.int64)
-    crossings = _rows(columns.kind, Kind.SERVICE_ENTER, Kind.SERVICE_EXIT)
+    crossings = rows_of(columns.kind, (Kind.SERVICE_ENTER, Kind.SERVICE_EXIT))
     for vcpu in range(prepared.meta.vcpus):
         own = crossings[columns.ctx[crossings] & 15 == vcpu]
         mine = columns.ctx[rows] & 15 == vcpu

@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from replay.columns import Columns
+from replay.columns import Columns, rows_of
 from replay.jit import kernel
-from replay.mapped import chunks, rows_of
+from replay.mapped import chunks
 from replay.trace.meta import MAX_VCPUS
 from replay.trace.schema import Kind, Wake
 from replay.waiting import MEET, PASS, REST, SAVE, Steps

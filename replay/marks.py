@@ -11,13 +11,15 @@ regions.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from replay.columns import Columns
 from replay.errors import UserError
 from replay.jit import inline, kernel
-from replay.places import MAX_PLACES, THREADS, Places
+from replay.mapped import chunks, copied
+from replay.places import MAX_PLACES, THREADS, Places, crossings
 from replay.prepare import Prepared, Region
 from replay.trace.meta import TraceMeta
 from replay.trace.schema import GROUPS, Kind, ServiceClass
@@ -68,9 +70,9 @@ def _around(walk, region, mark):
 
 
 @kernel
-def _split(rows, walk):
+def _split(rows, walk, first, last):
     """Let each row that names a place name the key of that place in the regions open there; marks become returns."""
-    for i in range(rows.kind.size):
+    for i in range(np.uint64(first), np.uint64(last)):
         kind = rows.kind[i]
         if kind < FIRST_EVENT:
             continue
@@ -100,13 +102,14 @@ def _split(rows, walk):
 def split(prepared: Prepared, name: str = "the trace") -> Prepared:
     """``prepared`` with its places told apart by the regions that are open.  Raises UserError naming ``name``."""
     meta, places = prepared.meta, prepared.places
-    columns = prepared.columns._replace(kind=prepared.columns.kind.copy(), page=prepared.columns.page.copy())
+    columns = prepared.columns._replace(kind=copied(prepared.columns.kind), page=copied(prepared.columns.page))
     walk = _walk(meta, places)
-    _split(columns, walk)
+    for part in chunks(columns.kind.size):
+        _split(columns, walk, part.start, part.stop)
     used = int(walk.used[0])
     if used >= MOST_REGIONS:
         raise UserError(f"{name}: nests its marks in {MOST_REGIONS} ways or more; record it with fewer marks")
-    told, columns.page[:] = _places(columns, places, used, meta, name)
+    told = _places(columns, places, used, meta, name)
     for column in (columns.kind, columns.page):
         column.flags.writeable = False
     return prepared._replace(columns=columns, places=told, regions=_regions(walk, used, meta))
@@ -126,20 +129,20 @@ def _walk(meta: TraceMeta, places: Places) -> _Walk:
     )
 
 
-def _places(columns: Any, places: Places, regions: int, meta: TraceMeta, name: str) -> tuple[Places, np.ndarray]:
-    """The places by region, those of none first and each region with its own refill service; and the rows' pages."""
-    count = places.owner.size
-    crossing = (columns.kind == SERVICE_ENTER) | (columns.kind == SERVICE_EXIT)
+def _places(columns: Columns, places: Places, regions: int, meta: TraceMeta, name: str) -> Places:
+    """The places by region, those of none first and each region with its own refill service; the rows name them."""
+    count, page = places.owner.size, columns.page
     classes = [service.klass for service in meta.services]
     refill = classes.index(ServiceClass.REFILL) if ServiceClass.REFILL in classes else 0
     always = np.concatenate([np.arange(count), np.arange(regions) * count + refill])
-    keys = np.unique(np.concatenate([always.astype(np.uint32), columns.page[crossing]]))
+    named = (np.unique(page[rows]) for rows in crossings(columns.kind))
+    keys = np.unique(np.concatenate([always.astype(np.uint32), *named]))
     if keys.size > MAX_PLACES:
         raise UserError(f"{name}: marks and services make more than {MAX_PLACES} places; record it with fewer marks")
-    page = columns.page.copy()
-    page[crossing] = np.searchsorted(keys, page[crossing]).astype(np.uint32)
+    for rows in crossings(columns.kind):
+        page[rows] = np.searchsorted(keys, page[rows])
     region, place = keys // np.uint32(count), keys % np.uint32(count)
-    return Places(places.owner[place], places.inner[place], region.astype(np.uint32)), page
+    return Places(places.owner[place], places.inner[place], region.astype(np.uint32))
 
 
 def _regions(walk: _Walk, used: int, meta: TraceMeta) -> tuple[Region, ...]:

@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from replay.columns import Columns
+from replay.columns import Columns, rows_of
 from replay.errors import UserError
 from replay.jit import inline, kernel
-from replay.mapped import CHUNK_ROWS, chunks, rows_of
+from replay.mapped import CHUNK_ROWS, chunks
 from replay.trace.container import REMEDY
 from replay.trace.meta import MAX_SERVICES, TraceMeta
 from replay.trace.schema import CAUSE_MASK, FOUND_TO_BE, OPENED_BY_EXCEPTION, Cause, Kind, ServiceClass
@@ -232,25 +232,25 @@ class Booking:
 
     def finish(self) -> Places:
         """The places, once all rows are booked.  Raises UserError if there are too many."""
-        page, crossings = self._columns.page, self._crossings
+        page, kind = self._columns.page, self._columns.kind[: self._done]
         ids = np.array([s.id for s in self._meta.services], np.uint32)
-        keys = np.unique(np.concatenate([np.zeros(0, np.uint32), *(np.unique(page[rows]) for rows in crossings())]))
+        keys = np.unique(np.concatenate([np.zeros(0, np.uint32), *(np.unique(page[rows]) for rows in crossings(kind))]))
         owner, work = np.searchsorted(ids, keys >> 16), keys & 0xFFFF
         inside = work != 0
         if ids.size + np.count_nonzero(inside) > MAX_PLACES:
             raise UserError(f"{self._name}: work within services makes more than {MAX_PLACES} places; {REMEDY}")
         number = np.where(inside, ids.size - 1 + np.cumsum(inside), owner).astype(np.uint32)
-        for rows in crossings():
+        for rows in crossings(kind):
             page[rows] = number[np.searchsorted(keys, page[rows])]
         own = np.arange(ids.size, dtype=np.uint32)
         owners = np.concatenate([own, owner[inside].astype(np.uint32)])
         inners = np.concatenate([own, np.searchsorted(ids, work[inside]).astype(np.uint32)])
         return Places(owners, inners, np.zeros(owners.size, np.uint32))
 
-    def _crossings(self) -> Iterator[np.ndarray]:
-        """Rows that enter or leave a service, a chunk at a time."""
-        kind = self._columns.kind[: self._done]
-        return (part.start + rows_of(kind[part], (SERVICE_ENTER, SERVICE_EXIT)) for part in chunks(kind.size))
+
+def crossings(kind: np.ndarray) -> Iterator[np.ndarray]:
+    """Rows that enter or leave a service, by their ``kind``, a chunk at a time."""
+    return (part.start + rows_of(kind[part], (SERVICE_ENTER, SERVICE_EXIT)) for part in chunks(kind.size))
 
 
 def _walk(meta: TraceMeta) -> _Walk:

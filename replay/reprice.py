@@ -19,7 +19,8 @@ from replay.errors import UserError
 from replay.idle import beyond, steps_of
 from replay.machine import Machine
 from replay.model import IDLE
-from replay.price import BOUNDS, DEVICE_UNIT, Charged, Prices, amounts_of, busy_cycles, primitives, spread
+from replay.price import BOUNDS, Charged, amounts_of, busy_cycles, spread
+from replay.primitives import DEVICE_UNIT, Prices, primitives
 from replay.trace.schema import ServiceClass
 from replay.waiting import LANES, add_rounded, make_lanes, wait_lanes
 

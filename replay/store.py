@@ -102,14 +102,10 @@ class _Remote:
     """A folder that Arrow reaches by a URI."""
 
     def __init__(self, where: str) -> None:
-        import pyarrow as pa
-        from pyarrow import fs
+        from replay.trace import remote
 
-        self.where = where
-        try:
-            self._system, self._root = fs.FileSystem.from_uri(where)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise UserError(f"{where}: {_line(error)}; give a path, or a URI that Arrow reads, like s3://") from None
+        self.where, self._line = where, remote.line
+        self._system, self._root = remote.open_system(where)
 
     def read(self, name: str) -> bytes | None:
         try:
@@ -119,7 +115,7 @@ class _Remote:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise UserError(f"{self.where}/{name}: {_line(error)}") from None
+            raise UserError(f"{self.where}/{name}: {self._line(error)}") from None
 
     def write(self, name: str, data: bytes) -> None:
         path = f"{self._root}/{name}"
@@ -128,7 +124,7 @@ class _Remote:
             with self._system.open_output_stream(path) as stream:
                 stream.write(data)
         except OSError as error:
-            raise UserError(f"{self.where}/{name}: {_line(error)}; what was finished before is kept") from None
+            raise UserError(f"{self.where}/{name}: {self._line(error)}; what was finished before is kept") from None
 
     def names(self, folder: str) -> list[str]:
         from pyarrow import fs
@@ -137,8 +133,4 @@ class _Remote:
             selector = fs.FileSelector(f"{self._root}/{folder}".rstrip("/"), allow_not_found=True)
             return sorted(info.base_name for info in self._system.get_file_info(selector))
         except OSError as error:
-            raise UserError(f"{self.where}/{folder}: {_line(error)}") from None
-
-
-def _line(error: Any) -> str:
-    return " ".join(str(error).split())[:200]
+            raise UserError(f"{self.where}/{folder}: {self._line(error)}") from None

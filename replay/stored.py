@@ -9,21 +9,20 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import cache, lru_cache
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from replay import sources, tariff
-from replay.count import Counts
-from replay.idle import Moments, Timeline
-from replay.pieces import Interval
-from replay.places import Place
-from replay.prepare import Region
 from replay.records import Parameter
 from replay.tariff import Tariff
 from replay.trace import meta as trace_meta
 from replay.trace.meta import TraceMeta
 from replay.trace.schema import ServiceClass
+
+if TYPE_CHECKING:
+    from replay.count import Counts
+    from replay.pieces import Interval
 
 RUN_VERSION = 1
 COUNTS, MOMENTS, TICKS = "counts.parquet", "moments.parquet", "ticks.parquet"
@@ -147,9 +146,31 @@ def _columns(data: bytes) -> dict[str, np.ndarray]:
     return {name: table.column(name).to_numpy() for name in table.column_names}
 
 
+def meta_of(manifest: Mapping[str, Any]) -> trace_meta.TraceMeta:
+    """What the trace of a run says of itself, its kernel's symbols left out; one of DAMAGED if that is not there."""
+    return trace_meta.parse(json.dumps(manifest["meta"]).encode(), "manifest")
+
+
+def ticks_of(manifest: Mapping[str, Any], data: bytes) -> dict[tuple[ServiceClass, str], int]:
+    """What the count table ``data`` of a run holds, by class of services and counter; one of DAMAGED if it does not."""
+    cells = _columns(data)
+    classes = np.array([ServiceClass[place["class"]] for place in manifest["places"]])[cells["place"]]
+    counters = manifest["tariff"]["counters"]
+    found: dict[tuple[ServiceClass, str], int] = {}
+    for klass, counter, n in zip(classes.tolist(), cells["counter"].tolist(), cells["n"].tolist(), strict=True):
+        key = ServiceClass(klass), counters[counter]
+        found[key] = found.get(key, 0) + n
+    return found
+
+
 def counts_of(manifest: Mapping[str, Any], read: Mapping[str, bytes]) -> Counts:
     """The counts that ``files`` wrote, from the manifest and the tables' bytes; one of DAMAGED if they are not."""
-    meta = trace_meta.parse(json.dumps(manifest["meta"]).encode(), "manifest")
+    from replay.count import Counts
+    from replay.idle import Moments, Timeline
+    from replay.places import Place
+    from replay.prepare import Region
+
+    meta = meta_of(manifest)
     places = tuple(Place(p["service"], p["work"], ServiceClass[p["class"]], p["region"]) for p in manifest["places"])
     counters = tuple(manifest["tariff"]["counters"])
     classes = tuple(ServiceClass[name] for name in manifest["classes"])
@@ -183,6 +204,8 @@ def counts_of(manifest: Mapping[str, Any], read: Mapping[str, bytes]) -> Counts:
 
 
 def _intervals(cells: Mapping[str, np.ndarray], shape: tuple[int, ...], number: int) -> tuple[Interval, ...]:
+    from replay.pieces import Interval
+
     at = np.ravel_multi_index((cells["vcpu"], cells["place"], cells["counter"]), shape)
     ends = np.searchsorted(cells["interval"], np.arange(number + 1))
     pieces = zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)

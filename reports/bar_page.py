@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reports.bar_screen import MARKS, about, legend, reasons
+from reports.across import interval
+from reports.bar_screen import about, figure, legend, reasons
+from reports.verdicts import told
 
 Table = Mapping[str, Any]
 
 
 def page(found: Table) -> str:
     """The page of a ``figure_table``, which expects the drawing of its bars beside it as NAME.svg."""
-    verdicts = ", ".join(f"{n} {verdict}" for verdict, n in found["verdicts"].items())
     parts = [
         f"# {found['title']}",
         f"{found['source'].partition(': ')[2]}. Made by `replay study {found['study']}`.",
         *(_drawn(found) if found["titles"] else []),
         *(["\n".join(_values(found))] if any(bar["values"] for bar in found["bars"]) else []),
         legend(found),
-        f"Of what was published: {verdicts}.",
+        f"Of what was published: {told(found['verdicts'])}.",
         *_why(found),
         "\n".join(["## Our guests", "", *_guests(found)]),
     ]
@@ -45,8 +46,8 @@ def _heights(found: Table) -> Iterator[str]:
 
 
 def _height(value: Table) -> str:
-    published = "" if value["published"] is None else f" / {value['published']:.1f} {MARKS[value['verdict']]}"
-    return f"{value['ours']:.1f}{published}"
+    published = "" if value["published"] is None else f" / {value['published']:.1f} {value['verdict']}"
+    return f"{value['ours']:.1f}{interval(value, '.1f')}{published}"
 
 
 def _values(found: Table) -> Iterator[str]:
@@ -54,11 +55,8 @@ def _values(found: Table) -> Iterator[str]:
     yield _line("---", "---", "---:", "---:", "---")
     for bar in found["bars"]:
         for name, value in bar["values"].items():
-            ours = "never" if value["ours"] is None else f"{value['ours']:.4g}"
-            title = found["value_titles"][name]
-            yield _line(
-                f"{bar['group']}, {bar['title']}", title, ours, f"{value['published']:g}", MARKS[value["verdict"]]
-            )
+            title, paper = found["value_titles"][name], f"{value['published']:g}"
+            yield _line(f"{bar['group']}, {bar['title']}", title, figure(value), paper, value["verdict"])
 
 
 def _why(found: Table) -> list[str]:

@@ -9,37 +9,39 @@ from typing import Any
 import rich.table
 
 from replay.shell import table
-from reports.bars import FITTED, NO, SHAPE, SMALL, YES
+from reports.across import interval, note, span
 from reports.charge import Screen
+from reports.verdicts import UNEXPLAINED, told
 
 Table = Mapping[str, Any]
-
-MARKS = {YES: "yes", SHAPE: "shape", NO: "no", SMALL: "small", FITTED: "fitted", "": ""}
 
 
 def bars_screen(found: Table) -> Screen:
     """Every bar of a ``figure_table``, then why heights differ."""
-    counts = ", ".join(f"{n} {verdict}" for verdict, n in found["verdicts"].items())
     return [
         f"{found['title']}\n{found['source'].partition(': ')[2]}",
         *([_bars(found)] if found["titles"] else []),
         *_values(found),
         legend(found),
-        f"Of what was published: {counts}.",
+        f"Of what was published: {told(found['verdicts'])}.",
         *_reasons(found),
         *_traces(found),
     ]
 
 
 def legend(found: Table) -> str:
-    """What the figure's scale and verdicts mean."""
+    """What the figure's scale, verdicts and intervals mean."""
+    return " ".join(filter(None, (found["note"], _judged(found), note(found))))
+
+
+def _judged(found: Table) -> str:
     bands = found["bands"]
     judged = f"Verdict: yes (reproduced), within a factor of {bands['within']:g} of the paper's; shape, within"
     judged += f" {bands['shape']:g}; no"
     if not found["titles"]:
-        return f"{found['note']} {judged}; fitted, where it set a price, which says nothing."
-    scale = "" if found["heights"] else " A total is judged by what it is more or less than 100."
-    return f"{found['note']}{scale} {judged}; small, where both are below {bands['negligible']:g}, which says nothing."
+        return f"{judged}; fitted, where it set a price, which says nothing."
+    scale = "" if found["heights"] else "A total is judged by what it is more or less than 100. "
+    return f"{scale}{judged}; small, where both are below {bands['negligible']:g}, which says nothing."
 
 
 def _bars(found: Table) -> rich.table.Table:
@@ -50,8 +52,10 @@ def _bars(found: Table) -> rich.table.Table:
         for bar in bars:
             values = [*bar["segments"].values(), bar["total"]]
             made.add_row(f"  {bar['title']}", "ours", *(f"{value['ours']:.1f}" for value in values))
+            if found["variations"]:
+                made.add_row("", "interval", *(span(value, ".0f") for value in values))
             made.add_row("", "paper's", *(_published(value) for value in values), style="dim")
-            made.add_row("", "verdict", *(MARKS[value["verdict"]] for value in values))
+            made.add_row("", "verdict", *(value["verdict"] for value in values))
         made.add_section()
     return made
 
@@ -66,9 +70,13 @@ def _values(found: Table) -> Screen:
     for bar in found["bars"]:
         for name, value in bar["values"].items():
             title = f"{bar['group']} on {bar['title']}"
-            ours = "never" if value["ours"] is None else f"{value['ours']:.4g}"
-            made.add_row(title, found["value_titles"][name], ours, f"{value['published']:g}", MARKS[value["verdict"]])
+            made.add_row(title, found["value_titles"][name], figure(value), f"{value['published']:g}", value["verdict"])
     return [made] if made.rows else []
+
+
+def figure(value: Table) -> str:
+    """A value that is no height, with its interval."""
+    return "never" if value["ours"] is None else f"{value['ours']:.4g}{interval(value, '.4g')}"
 
 
 def _reasons(found: Table) -> Sequence[str]:
@@ -82,7 +90,7 @@ def reasons(found: Table) -> dict[str, list[str]]:
     titles = found["titles"] | found["value_titles"]
     for bar in found["bars"]:
         for name, value in [*bar["segments"].items(), ("total", bar["total"]), *bar["values"].items()]:
-            if value["verdict"] in (SHAPE, NO):
+            if value["verdict"] in UNEXPLAINED:
                 what = f"{bar['group']} on {bar['title']}, {titles.get(name, name)}"
                 where.setdefault(value["reason"] or "nobody knows yet", []).append(what)
     return where
@@ -95,7 +103,13 @@ def _traces(found: Table) -> Sequence[str]:
 
 def about(found: Table, trace: str) -> str:
     """What is to be said of the recording ``trace``."""
-    return " ".join(filter(None, (found["traces"][trace].get("note", ""), _times(found, trace))))
+    return " ".join(filter(None, (found["traces"][trace].get("note", ""), _times(found, trace), _short(found, trace))))
+
+
+def _short(found: Table, trace: str) -> str:
+    """What intervals are of, where that is another recording."""
+    shorter = found["traces"][trace].get("short_command")
+    return f"Other turns: on `{shorter}`." if shorter else ""
 
 
 def _times(found: Table, trace: str) -> str:

@@ -13,11 +13,8 @@ from typing import Any
 
 from reports import values
 from reports.breakdown import Document, Part, mechanism_of
-from reports.numbers import factor
 from reports.values import Value
-
-YES, SHAPE, NO, SMALL, FITTED = "reproduced", "shape only", "not", "small", "fitted"
-"""Verdicts, from the best to the worst; small: too little to say anything by; fitted: it set a price."""
+from reports.verdicts import FITTED, NO, SHAPE, SMALL, UNEXPLAINED, YES, by_factor, compared
 
 TOTAL = "total"
 """The name of a bar's whole height, which is judged by how far it is from the group's first."""
@@ -78,6 +75,17 @@ class Bar:
     """Other figures of the bar -> what was published."""
     reasons: Mapping[str, str]
     """Segment, value, or ``total`` -> why ours differs."""
+    without: tuple[str, ...] = ()
+    """Of a footprint: classes that the bar has nothing of."""
+
+
+@dataclass(frozen=True)
+class Variation:
+    """What a figure is made once more with, to see how far it moves: how guests are recorded, or prices."""
+
+    title: str
+    recipe: Mapping[str, Any]
+    prices: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -102,6 +110,13 @@ class Figure:
     """What is said of bars beside their heights."""
     reasons: Mapping[str, str] = field(default_factory=dict)
     """Segment -> why ours differs, where a bar says nothing of its own."""
+    variations: tuple[Variation, ...] = ()
+    """Each alone; the figure's values have the interval that these make of them."""
+
+    @property
+    def is_footprint(self) -> bool:
+        """Whether bars are memory, not cycles."""
+        return self.heights == FOOTPRINT
 
     @property
     def titles(self) -> dict[str, str]:
@@ -132,6 +147,10 @@ def read(document: Mapping[str, Any]) -> Figure:
         heights=document.get("heights", ""),
         values=tuple(values.read(one) for one in document.get("values", ())),
         reasons=document.get("reasons", {}),
+        variations=tuple(
+            Variation(one["title"], one.get("recipe", {}), one.get("price", {}))
+            for one in document.get("variations", ())
+        ),
     )
 
 
@@ -147,6 +166,7 @@ def _bar(one: Mapping[str, Any]) -> Bar:
         printed=one.get("printed"),
         values=one.get("values", {}),
         reasons=one.get("reasons", {}),
+        without=tuple(one.get("without", ())),
     )
 
 
@@ -175,6 +195,7 @@ def figure_table(figure: Figure, documents: Iterable[Document]) -> dict[str, Any
         "titles": figure.titles,
         "value_titles": {value.name: value.title for value in figure.values},
         "traces": {name: dict(recipe) for name, recipe in figure.traces.items()},
+        "variations": [variation.title for variation in figure.variations],
         "bars": bars,
         "verdicts": tally(bars, scaled=figure.heights != FOOTPRINT),
     }
@@ -183,7 +204,7 @@ def figure_table(figure: Figure, documents: Iterable[Document]) -> dict[str, Any
 def _parts(figure: Figure, bar: Bar, document: Document) -> dict[str, Part]:
     parts = {name: Part(name) for name in figure.titles}
     if figure.heights == FOOTPRINT:
-        for row in values.pages(document):
+        for row in (row for row in values.pages(document) if row["class"] not in bar.without):
             (segment,) = (one.name for one in figure.segments if row["class"] in one.classes)
             parts[segment].add(dict.fromkeys(("cycles", "low", "high"), row[bar.side]))
         return parts
@@ -220,7 +241,7 @@ def _values(figure: Figure, bar: Bar, document: Document) -> dict[str, Any]:
             judged = NO if ours is None else by_factor(ours, published, figure.bands)
             verdict = FITTED if value.fitted and ours is not None else judged
             reason = bar.reasons.get(value.name) or figure.reasons.get(value.name, "")
-            told = reason if verdict in (SHAPE, NO) else ""
+            told = reason if verdict in UNEXPLAINED else ""
             found[value.name] = {"ours": ours, "published": published, "verdict": verdict, "reason": told}
     return found
 
@@ -239,21 +260,8 @@ def _value(figure: Figure, bar: Bar, part: Part, unit: float, published: float |
         "high": high,
         "published": published,
         "verdict": verdict,
-        "reason": reason if verdict in (SHAPE, NO) else "",
+        "reason": reason if verdict in UNEXPLAINED else "",
     }
-
-
-def compared(ours: float, published: float, bands: Mapping[str, float]) -> str:
-    """How a height comes out by the bands: ``small`` below ``negligible`` points on both sides, else by the factor."""
-    if max(abs(ours), abs(published)) < bands["negligible"]:
-        return SMALL
-    return by_factor(ours, published, bands)
-
-
-def by_factor(ours: float, published: float, bands: Mapping[str, float]) -> str:
-    """How a figure comes out by its factor over the published one, either way round."""
-    apart = factor(ours, published)
-    return YES if apart <= bands["within"] else SHAPE if apart <= bands["shape"] else NO
 
 
 def tally(bars: Iterable[Mapping[str, Any]], *, scaled: bool = True) -> dict[str, int]:

@@ -10,6 +10,7 @@ from typing import Any
 import rich.table
 
 from replay.shell import table
+from reports import verdicts
 from reports.breakdown import Document
 from reports.charge import WIDE, Screen, footer, heading, unfinished
 from reports.numbers import decimals, share
@@ -175,7 +176,7 @@ def _notes(services: Table, study: Study) -> Screen:
         published = row["published"] or {"columns": {}, "note": ""}
         for column in study.columns:
             cell = published["columns"].get(column.name)
-            if cell and cell["verdict"] in ("shape", "no"):
+            if cell and cell["verdict"] in verdicts.UNEXPLAINED:
                 found.setdefault((column.title, cell["reason"]), []).append(row["service"])
         notes += [f"{row['service']}: {published['note']}"] if published["note"] else []
     why = [f"{title} of {', '.join(names)}: {reason}" for (title, reason), names in found.items()]

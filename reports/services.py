@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from reports import verdicts
 from reports.breakdown import Document, Part, mechanism_of
-from reports.numbers import factor
 from reports.study import Published, Study
 
 OWN = ("kernel", "direct execution")
@@ -218,7 +218,9 @@ def _published_added(published: Published, column: str) -> float:
 def _verdict(cell: Mapping[str, Any], published: Published, column: str, study: Study) -> str:
     """How a cell comes out: ``fitted``, or as ``compared``."""
     fitted = (published.service, column) in study.fitted and cell["added_us"] is not None
-    return "fitted" if fitted else compared(cell["added_us"], _published_added(published, column), published, study)
+    return (
+        verdicts.FITTED if fitted else compared(cell["added_us"], _published_added(published, column), published, study)
+    )
 
 
 def compared(ours: float | None, theirs: float, published: Published, study: Study) -> str:
@@ -228,10 +230,5 @@ def compared(ours: float | None, theirs: float, published: Published, study: Stu
     paths are.
     """
     if ours is None:
-        return "none"
-    if max(abs(ours), abs(theirs)) < study.bands["negligible"] * published.microseconds:
-        return "small"
-    apart = factor(ours, theirs)
-    if apart <= study.bands["within"]:
-        return "yes"
-    return "shape" if apart <= study.bands["shape"] else "no"
+        return verdicts.NONE
+    return verdicts.compared(ours, theirs, study.bands, published.microseconds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,16 +13,13 @@ from replay.commands.lists import Json
 from replay.errors import UserError, unknown
 
 if TYPE_CHECKING:
-    from reports.bars import Bar, Figure
+    from replay.commands.study_charges import Ask
     from reports.charge import Screen
 
 STUDY_EXAMPLES = shell.examples(
     "replay study list", "replay study disco-fig5", "replay study all -o studies", "replay study disco-table2 --json"
 )
 LIST, ALL = "list", "all"
-
-ONE_INTERVAL = 10**15
-"""Instructions of an interval that no recording is longer than."""
 
 
 def complete_study(incomplete: str) -> list[tuple[str, str]]:
@@ -61,100 +58,78 @@ def study(
         raise unknown("study", name, [ALL, LIST, *known], "replay study list")
     if output is not None:
         _make(output)
-    wanted = [name] if name != ALL else list(known)
+    wanted = [known[one] for one in (known if name == ALL else [name])]
     found = []
-    for one in wanted:
-        values, screen = run_study(known[one], shell.console().width)
+    for values, screen in run_studies(wanted, shell.console().width):
         found.append(values)
         if output is not None:
             _write(output, values)
         if not json:
             shell.show(*screen)
+    if output is not None and name == ALL:
+        _write_index(output, found)
     if json:
         shell.write_json({"studies": found} if name == ALL else found[0])
 
 
-def run_study(document: Mapping[str, Any], width: int) -> tuple[dict[str, Any], Screen]:
-    """What the study described by ``document`` comes to: its values, and its screen ``width`` columns wide."""
+def run_studies(known: Sequence[Mapping[str, Any]], width: int) -> Iterator[tuple[dict[str, Any], Screen]]:
+    """What the studies that ``known`` describes come to: values, and screens ``width`` columns wide.
+
+    What several of them ask for is charged once.
+    """
+    from replay.commands.study_charges import charge_all
+
+    asked = [asks_of(document) for document in known]
+    documents = charge_all(ask for asks in asked for ask in asks)
+    for document, asks in zip(known, asked, strict=True):
+        yield _told(document, [documents[ask.key] for ask in asks], width)
+
+
+def asks_of(document: Mapping[str, Any]) -> list[Ask]:
+    """What a study needs charged, in the order in which it is told."""
+    from replay.commands.study_charges import Ask
+    from reports import across, bars, study
     from reports.catalogue import SERVICES
 
-    return _services(document, width) if document["kind"] == SERVICES else _bars(document)
-
-
-def _services(document: Mapping[str, Any], width: int) -> tuple[dict[str, Any], Screen]:
-    from reports import by_service, services, study
-
-    published = study.read(document)
-    result = _charge({"workload": published.workload}, published.model, None, {}, {})
-    values = services.services_table(result, published)
-    return values | {"kind": document["kind"]}, by_service.by_service_screen(result, values, published, width)
-
-
-def _bars(document: Mapping[str, Any]) -> tuple[dict[str, Any], Screen]:
-    from replay.commands.study_traces import command
-    from reports import bar_screen, bars
-
+    if document["kind"] == SERVICES:
+        published = study.read(document)
+        return [Ask({"workload": published.workload}, published.model, None, {}, {}, beside=True)]
     figure = bars.read(document)
-    values = bars.figure_table(figure, _results(figure))
-    for recipe in values["traces"].values():
+    return [
+        Ask(
+            recipes[bar.trace],
+            bar.model,
+            bar.machine,
+            bar.settings,
+            {**bar.prices, **prices},
+            bar.vms,
+            figure.is_footprint,
+        )
+        for recipes, prices in across.versions(figure)
+        for bar in figure.bars
+    ]
+
+
+def _told(document: Mapping[str, Any], results: Sequence[dict[str, Any]], width: int) -> tuple[dict[str, Any], Screen]:
+    """The values and the screen of a study, of the ``results`` that it asked for."""
+    from replay.commands.study_traces import command
+    from reports import across, bar_screen, bars, by_service, services, study
+    from reports.catalogue import SERVICES
+
+    if document["kind"] == SERVICES:
+        published = study.read(document)
+        values = services.services_table(results[0], published)
+        shown = by_service.by_service_screen(results[0], values, published, width)
+        return values | {"kind": document["kind"], "title": published.title}, shown
+    figure = bars.read(document)
+    step = len(figure.bars)
+    tables = [bars.figure_table(figure, results[at : at + step]) for at in range(0, len(results), step)]
+    across.widen(tables[0], across.changes(figure, tables))
+    for recipe in tables[0]["traces"].values():
         recipe["command"] = command(recipe)
-    return values, bar_screen.bars_screen(values)
-
-
-def _results(figure: Figure) -> Iterator[dict[str, Any]]:
-    """The result documents of the figure's bars; what two bars in a row show two sides of is counted once."""
-    from reports.bars import FOOTPRINT
-
-    asked: object = None
-    found: dict[str, Any] = {}
-    for bar in figure.bars:
-        recipe, wanted = figure.traces[bar.trace], (bar.trace, bar.vms, bar.model, bar.machine, bar.settings)
-        if figure.heights != FOOTPRINT:
-            found = _charge(recipe, bar.model, bar.machine, bar.settings, bar.prices)
-        elif wanted != asked:
-            found = _footprint(recipe, bar)
-        asked = wanted
-        yield found
-
-
-def _footprint(recipe: Mapping[str, Any], bar: Bar) -> dict[str, Any]:
-    """The footprint at the end of ``bar.vms`` recordings of a guest, with the seeds from 1 on, side by side."""
-    import models
-    from replay import api
-    from replay.commands import charge
-    from replay.commands.study_traces import trace_of
-    from replay.count import count
-
-    traces = [trace_of({**recipe, "seed": seed + 1}) for seed in range(bar.vms)]
-    prepared = charge.prepare_all(
-        traces, None, charge.schedule_of(None, charge.Scheduler.PINNED, None), marks=False, cache=True
-    ).prepared
-    chosen = models.load(bar.model, prepared.meta.architecture)
-    hardware = api.hardware_for(chosen, prepared, bar.machine)
-    with shell.Progress(f"counting {bar.vms} x {recipe['workload']} on {chosen.name}") as progress:
-        return count(prepared, chosen, hardware, bar.settings, progress, ONE_INTERVAL).footprint
-
-
-def _charge(
-    recipe: Mapping[str, Any],
-    model: str,
-    machine: str | None,
-    settings: Mapping[str, Any],
-    prices: Mapping[str, Any],
-) -> dict[str, Any]:
-    """The result document of one guest under one model."""
-    import models
-    from replay import api
-    from replay import document as results
-    from replay.commands import charge
-    from replay.commands.study_traces import trace_of
-
-    prepared = charge.prepare(trace_of(recipe), cache=True)
-    chosen = models.load(model, prepared.meta.architecture)
-    hardware = api.hardware_for(chosen, prepared, machine)
-    with shell.Progress(f"charging {recipe['workload']} to {chosen.name}") as progress:
-        found, _ = results.run(prepared, chosen, models.load(chosen.baseline), hardware, settings, prices, progress)
-    return found
+        if across.SHORT in recipe:
+            recipe["short_command"] = command(across.shortened(recipe))
+    return tables[0], bar_screen.bars_screen(tables[0])
 
 
 def _list(known: Mapping[str, Mapping[str, Any]], *, json: bool) -> None:
@@ -194,3 +169,13 @@ def _write(folder: Path, values: Mapping[str, Any]) -> None:
     except OSError as error:
         raise UserError(f"{shell.explain(error)}; name another folder with -o") from None
     shell.say(f"saved in {folder / name}.json")
+
+
+def _write_index(folder: Path, found: Sequence[Mapping[str, Any]]) -> None:
+    """Write the page that carries all studies into ``folder``.  Raises UserError."""
+    from reports.study_index import index
+
+    try:
+        (folder / "index.md").write_text(index(found), "utf-8")
+    except OSError as error:
+        raise UserError(f"{shell.explain(error)}; name another folder with -o") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from replay import entrants as comparison
 from replay.count import Counts, count
@@ -23,6 +23,14 @@ OWN = ("trace", "total", "busy", "idle", "incorrect")
 """What a result says about each VM."""
 
 
+class Counted(NamedTuple):
+    """What was counted of the VMs of one machine: together, each of them, and each alone on a bare machine."""
+
+    counts: Counts
+    own: list[Counts]
+    bare: Sequence[Counts]
+
+
 def charge(
     c: Consolidation,
     entrant: Entrant,
@@ -36,14 +44,34 @@ def charge(
 
     Raises UserError.
     """
+    counted = count_together(c, entrant, settings, progress, interval, bare)
+    document = price_together(c, entrant, counted, prices)
+    return Outcome(document, counted.counts, of_all(c, counted.counts, counted.bare))
+
+
+def count_together(
+    c: Consolidation,
+    entrant: Entrant,
+    settings: Mapping[str, Any],
+    progress: Progress | None = None,
+    interval: int = 0,
+    bare: Sequence[Counts] = (),
+) -> Counted:
+    """The counts behind ``charge``; of one VM, those of its trace.  Raises UserError."""
     if unfit(c, entrant.model):
         raise UserError(unfit(c, entrant.model))
+    counts = count(c.prepared, entrant.model, entrant.machine, settings, progress, interval)
+    own = [of_vm(c, counts, k) for k in range(len(c.vms))] if len(c.vms) > 1 else [counts]
+    is_bare = entrant.model.name == entrant.bare.name
+    return Counted(counts, own, own if is_bare else bare or alone(c, entrant, settings, progress))
+
+
+def price_together(c: Consolidation, entrant: Entrant, counted: Counted, prices: Mapping[str, Any]) -> Document:
+    """The document of what ``count_together`` counted."""
     model, native, machine = entrant
-    counts = count(c.prepared, model, machine, settings, progress, interval)
-    own = [of_vm(c, counts, k) for k in range(len(c.vms))]
-    beside = own if model.name == native.name else bare or alone(c, entrant, settings, progress)
-    documents = [price(mine, model, machine, prices, (one, native)) for mine, one in zip(own, beside, strict=True)]
-    return Outcome(_together(c, documents) | counts.footprint, counts, of_all(c, counts, beside))
+    pairs = zip(counted.own, counted.bare, strict=True)
+    documents = [price(mine, model, machine, prices, (one, native)) for mine, one in pairs]
+    return (_together(c, documents) if len(documents) > 1 else documents[0]) | counted.counts.footprint
 
 
 def alone(

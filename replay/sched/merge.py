@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from replay.columns import Columns, Inserted
 from replay.jit import inline, kernel
+from replay.mapped import scratch
 from replay.sched.offsets import IPI_KINDS, REQUEST_KINDS, SPACE_KINDS, Offsets
 from replay.trace.schema import (
     CTX_MODE_SHIFT,
@@ -23,9 +23,6 @@ from replay.trace.schema import (
     Kind,
     Mode,
 )
-
-IN_MEMORY = 1 << 28
-"""Bytes of columns up to which they are kept in memory; greater ones lie in a file that goes with the process."""
 
 AS_IS, PAGE, FRAME, PLACE, SITE, SPACE, REQUEST, IPI, TOUCHED, ENTRY = range(10)
 """What a number in a row stands for."""
@@ -90,7 +87,7 @@ def merge(columns: Sequence[Columns], offsets: Sequence[Offsets], turns: Turns) 
     vcpus = np.array([o.lane.size for o in offsets])
     sizes = turns.last - turns.first + turns.switch * SWITCH_ROWS * vcpus[turns.vm]
     begin = np.concatenate([[0], np.cumsum(sizes)])
-    out = _empty(columns[0], int(begin[-1]))
+    out = Columns(*(scratch(column.dtype, int(begin[-1])) for column in columns[0]))
     for k, (rows, o) in enumerate(zip(columns, offsets, strict=True)):
         mine = turns.vm == k
         at = _Vcpus(np.full(o.lane.size, o.place), np.zeros(o.lane.size, np.uint32), np.uint16(k))
@@ -107,18 +104,6 @@ def _roles() -> _Roles:
     for kind, roles in PAYLOADS.items():
         payload[kind, : len(roles)] = roles
     return _Roles(page, payload.reshape(-1))
-
-
-def _empty(like: Columns, rows: int) -> Columns:
-    """Columns of that many rows; large ones in files without a name."""
-    made = []
-    for column in like:
-        if rows * column.itemsize * len(like) <= IN_MEMORY:
-            made.append(np.empty(rows, column.dtype))
-        else:
-            with tempfile.TemporaryFile() as file:
-                made.append(np.memmap(file, column.dtype, "w+", shape=(rows,)).view(np.ndarray))
-    return Columns(*made)
 
 
 @inline

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from replay.columns import rows_of
 from replay.prepare import Pages, Prepared, Sites, regions_of
 from replay.trace.schema import PAGE_SHIFT, Kind
 
@@ -65,8 +66,7 @@ def _starts(sizes: Sequence[int]) -> list[int]:
 
 def _beyond(vm: Prepared, kinds: Sequence[Kind], known: int) -> int:
     """A number greater than ``known`` and than any in rows of ``kinds``."""
-    kind = vm.columns.kind
-    return max(known, *(int(vm.columns.page[kind == k].max(initial=0)) for k in kinds)) + 1
+    return max(known, int(vm.columns.page[rows_of(vm.columns.kind, kinds)].max(initial=0))) + 1
 
 
 def _page_ids(vms: Sequence[Prepared]) -> list[np.ndarray]:

@@ -1,0 +1,164 @@
+"""What studies charge: result documents of guests under models, each recorded, prepared and counted once.
+
+Guests are independent of each other, so that as many are worked on at a time as there are processors, each in a process
+of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from replay import shell
+from replay.entrants import Entrant
+
+if TYPE_CHECKING:
+    from replay.machine import Machine
+    from replay.model import Model
+    from replay.sched.charge import Counted
+    from replay.sched.consolidate import Consolidation
+
+MOST_AT_ONCE = 2
+"""Guests worked on at a time: each holds a prepared trace, and counting is bound by memory."""
+
+ONE_INTERVAL = 10**15
+"""Instructions of an interval that no recording is longer than."""
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One result document: of a guest, under a model on a machine, at prices.
+
+    ``vms`` recordings of the guest with the seeds from 1 on are virtual machines side by side; 0: one as it is.  Of a
+    ``footprint`` only the memory at the end is asked; ``beside``: also what it takes on bare hardware.
+    """
+
+    recipe: Mapping[str, Any]
+    model: str
+    machine: str | None
+    settings: Mapping[str, Any]
+    prices: Mapping[str, Any]
+    vms: int = 0
+    footprint: bool = False
+    beside: bool = False
+
+    @property
+    def guest(self) -> str:
+        """What it is recorded from."""
+        from replay.commands.study_traces import RECIPE
+
+        return _key({name: self.recipe[name] for name in RECIPE if name in self.recipe}, self.vms)
+
+    @property
+    def key(self) -> str:
+        """What it is known by."""
+        return _key(self.guest, self.model, self.machine, self.settings, self.prices, self.footprint, self.beside)
+
+
+def _key(*parts: Any) -> str:
+    return json.dumps(parts, sort_keys=True)
+
+
+def charge_all(asks: Iterable[Ask]) -> dict[str, Document]:
+    """The documents of ``asks`` by key.  Raises UserError."""
+    tasks: dict[str, dict[str, Ask]] = {}
+    for ask in asks:
+        tasks.setdefault(ask.guest, {})[ask.key] = ask
+    at_once = min(MOST_AT_ONCE, len(os.sched_getaffinity(0)), len(tasks))
+    if at_once <= 1:
+        return {key: one for task in tasks.values() for key, one in charge_guest(list(task.values())).items()}
+    found: dict[str, Document] = {}
+    context = multiprocessing.get_context("spawn")
+    with (
+        ProcessPoolExecutor(at_once, context, _silence) as pool,
+        shell.Progress("recording and counting guests", "guests") as progress,
+    ):
+        waiting = [pool.submit(charge_guest, list(task.values())) for task in _longest_first(tasks.values())]
+        try:
+            for done, future in enumerate(as_completed(waiting), 1):
+                found |= future.result()
+                progress(done, len(waiting))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return found
+
+
+def _silence() -> None:
+    """Let a process that works beside others show no progress: their lines would overwrite each other."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
+def _longest_first(tasks: Iterable[Mapping[str, Ask]]) -> list[Mapping[str, Ask]]:
+    """Tasks in an order that leaves no long one for the end: by what the sizes of their guests multiply to."""
+    return sorted(tasks, key=lambda task: -_size(next(iter(task.values())).recipe))
+
+
+def _size(recipe: Mapping[str, Any]) -> int:
+    found = int(recipe.get("vcpus", 1))
+    for value in recipe.get("arguments", {}).values():
+        found *= max(1, int(value))
+    return found
+
+
+def charge_guest(asks: Sequence[Ask]) -> dict[str, Document]:
+    """The documents, by key, of asks about one guest.  Raises UserError."""
+    from replay.commands import charge
+    from replay.commands.study_traces import traces_of
+
+    first = asks[0]
+    traces = [str(trace) for trace in traces_of(first.recipe, first.vms)]
+    pinned = charge.schedule_of(None, charge.Scheduler.PINNED, None)
+    guest = Guest(first.recipe["workload"], charge.prepare_all(traces, None, pinned, marks=False, cache=False))
+    return {ask.key: guest.document(ask) for ask in asks}
+
+
+class Guest:
+    """A guest's recordings as virtual machines of one machine, and what was counted of them so far."""
+
+    def __init__(self, name: str, machines: Consolidation) -> None:
+        self._name, self._machines = name, machines
+        self._known: dict[str, Counted] = {}
+
+    def document(self, ask: Ask) -> Document:
+        """The document that is asked for; of a bar nobody asks how it compares with bare hardware.
+
+        Raises UserError.
+        """
+        import models
+        from replay import api
+        from replay.sched.charge import price_together
+
+        prepared = self._machines.prepared
+        chosen = models.load(ask.model, prepared.meta.architecture)
+        hardware = api.hardware_for(chosen, prepared, ask.machine)
+        ours = self._counted(chosen, hardware, ask)
+        if ask.footprint:
+            return ours.counts.footprint
+        model, bare = chosen, chosen
+        if ask.beside:
+            bare = models.load(chosen.baseline)
+            ours = ours._replace(bare=self._counted(bare, hardware, ask).own)
+        return price_together(self._machines, Entrant(model, bare, hardware), ours, ask.prices)
+
+    def _counted(self, model: Model, machine: Machine, ask: Ask) -> Counted:
+        from replay.entrants import taken
+        from replay.memory.parameters import on_machine
+        from replay.sched.charge import count_together
+
+        there = on_machine(model, machine, ask.settings)
+        settings = taken(ask.settings, there)
+        key = _key(there.name, machine.name, settings, ask.footprint)
+        if key not in self._known:
+            alone, interval = Entrant(there, there, machine), ONE_INTERVAL if ask.footprint else 0
+            with shell.Progress(f"charging {self._name} to {there.name}") as progress:
+                self._known[key] = count_together(self._machines, alone, settings, progress, interval)
+        return self._known[key]

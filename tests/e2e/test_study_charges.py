@@ -1,0 +1,84 @@
+"""What studies charge: documents of guests recorded on demand, each counted once, several at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from replay import api
+from replay.commands import study_charges
+from replay.commands.study_charges import Ask, charge_all, charge_guest
+from replay.commands.study_traces import command, trace_of, traces_of
+from replay.count import Counts, count
+from replay.model import Model
+from replay.prepare import Prepared
+
+SMALL: dict[str, Any] = {"workload": "gups", "arguments": {"words": 512, "updates": 100}, "memory_bytes": 8 << 20}
+OTHER = {**SMALL, "arguments": {"words": 512, "updates": 200}}
+
+
+def ask(recipe: dict[str, Any], model: str, **more: Any) -> Ask:
+    """What one bar asks for."""
+    return Ask(recipe, model, None, {}, **{"prices": {}, **more})
+
+
+def test_a_document_is_that_of_a_run() -> None:
+    """What a study is told of a guest is what ``replay run`` would say of its recording."""
+    asked = ask(SMALL, "disco", prices={"cpi": 1.2}, beside=True)
+    (found,) = charge_guest([asked]).values()
+
+    assert api.run(trace_of(SMALL), "disco", price={"cpi": 1.2}).document["total"] == found["total"]
+
+
+def test_what_differs_in_prices_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two prices and the bare machine of a monitor that is a bar itself: two counts for four documents."""
+    counted = list[str]()
+
+    def noted(prepared: Prepared, model: Model, *rest: Any) -> Counts:
+        counted.append(model.name)
+        return count(prepared, model, *rest)
+
+    monkeypatch.setattr("replay.sched.charge.count", noted)
+    asks = [ask(SMALL, "native"), ask(SMALL, "disco"), ask(SMALL, "disco", prices={"cpi": 1.2}, beside=True)]
+
+    assert 3 == len(charge_guest([*asks, asks[0]]))
+    assert ["disco", "native"] == sorted(counted)
+
+
+def test_guests_in_processes_give_the_same_documents(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two guests at a time come to what they come to one after the other."""
+    asks = [ask(SMALL, "native"), ask(OTHER, "native")]
+    together = charge_all(asks)
+    monkeypatch.setattr(study_charges, "MOST_AT_ONCE", 1)
+
+    assert charge_all(asks) == together
+    assert {one.key for one in asks} == set(together)
+
+
+def test_virtual_machines_are_recordings_with_other_seeds() -> None:
+    """Two machines side by side: the document is about both, and about the CPUs of both."""
+    (found,) = charge_guest([ask(SMALL, "disco", vms=2)]).values()
+
+    assert (2, 2) == (len(found["vms"]), found["trace"]["vcpus"])
+    assert found["total"]["cycles"] == sum(vm["total"]["cycles"] for vm in found["vms"])
+
+
+def test_traces_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guest is recorded once, and again only for another recipe."""
+    monkeypatch.setattr("replay.commands.study_traces.kept_in", lambda: tmp_path)
+    first, again, other = trace_of(SMALL), trace_of(SMALL), trace_of(OTHER)
+
+    assert first == again
+    assert {first, other} == set(tmp_path.iterdir())
+
+
+def test_a_session_is_one_guest_of_several_machines() -> None:
+    """Machines that were recorded together are charged together, each with its own trace."""
+    recipe = {"workload": "ttcp", "arguments": {"buffers": 2}, "session": 2, "memory_bytes": 16 << 20}
+    (found,) = charge_guest([ask(recipe, "disco")]).values()
+
+    assert ["vm0.arrow", "vm1.arrow"] == sorted(path.name for path in traces_of(recipe))
+    assert [["ttcp"], ["ttcp"]] == [[vm["trace"]["workload"]] for vm in found["vms"]]
+    assert "tracegen run ttcp buffers=2 --memory 16777216 --vms 2" == command(recipe)
