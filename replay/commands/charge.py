@@ -146,27 +146,17 @@ def run(
     import models
     from replay import api
     from replay import document as results
-    from replay.entrants import Entrant
-    from replay.primitives import primitives
+    from replay.sched.schedule import make_schedule
 
     models.check(model)
-    schedule = schedule_of(cpus, scheduler, quantum)
+    schedule = make_schedule(cpus, scheduler, quantum)
     machines = prepare_all(traces, synthesis, schedule, marks=by == By.MARK, cache=cache)
-    prepared = machines.prepared
-    chosen = models.load(model, prepared.meta.architecture)
-    hardware = api.hardware_for(chosen, prepared, machine)
-    primitives(hardware, prepared.meta, paid)  # refuses a wrong price before anything is counted
-    entrant = Entrant(chosen, models.load(chosen.baseline), hardware)
-    with shell.Progress(f"charging {chosen.name}") as progress:
-        if len(machines.vms) > 1:
-            from replay.sched.charge import charge
-
-            outcome = charge(machines, entrant, given, paid, progress, interval or 0)
-        else:
-            outcome = results.outcome(prepared, *entrant, given, paid, progress, interval or 0)
-    document = api.as_asked(outcome.document, prepared.meta.architecture)
+    with shell.Progress(f"charging {model}") as progress:
+        about: dict[str, Any] = {"machine": machine, "set": given, "price": paid, "interval": interval or 0}
+        charged = api.charge(machines, model, **about, progress=progress)
+    document = charged.document
     if output is not None:
-        results.save(str(output), outcome._replace(document=document))
+        results.save(str(output), results.Outcome(document, charged.counts, charged.bare))
         shell.say(f"saved in {output}")
     if by == By.SERVICE:
         _show_services(document, json=json)
@@ -243,18 +233,11 @@ def compare(
         documents, left_out = _kept(traces, machine, given, paid, synthesis, output, cache=cache)
         _show_compared(documents, left_out, json=json)
         return
-    machines = prepare_all(traces, synthesis, schedule_of(cpus, scheduler, quantum), marks=False, cache=cache)
-    prepared = machines.prepared
-    with shell.Progress("charging every model") as progress:
-        if len(machines.vms) > 1:
-            from replay.sched import charge
+    from replay.sched.schedule import make_schedule
 
-            fit, left_out = api.entrants(prepared, machine)
-            documents, unfit = charge.compare(machines, fit, given, paid, progress)
-            documents = [api.as_asked(document, prepared.meta.architecture) for document in documents]
-            left_out += unfit
-        else:
-            documents, left_out = api.compare(prepared, machine=machine, set=given, price=paid, progress=progress)
+    machines = prepare_all(traces, synthesis, make_schedule(cpus, scheduler, quantum), marks=False, cache=cache)
+    with shell.Progress("charging every model") as progress:
+        documents, left_out = api.charge_all(machines, machine=machine, set=given, price=paid, progress=progress)
     _show_compared(documents, left_out, json=json)
 
 
@@ -294,17 +277,6 @@ def _kept(
     shell.say(f"saved in {output}")
     found = [data.document(point) for point in planned.digests]
     return [api.as_asked(one, one["trace"]["architecture"]) for one in found], planned.left_out
-
-
-def schedule_of(cpus: int | None, scheduler: Scheduler, quantum: int | None) -> Schedule:
-    """What the options say about who runs where.  Raises UserError for a quantum that nobody takes turns by."""
-    from replay.sched.schedule import ROUND_ROBIN, Schedule
-
-    if quantum is None:
-        return Schedule(cpus, scheduler)
-    if scheduler != ROUND_ROBIN:
-        raise UserError("--quantum says how long a turn is; take turns: --scheduler round-robin")
-    return Schedule(cpus, scheduler, quantum)
 
 
 def prepare_all(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import models
+import replay
 from replay.count import count
 from replay.entrants import Entrant
 from replay.errors import UserError
@@ -20,7 +21,7 @@ from replay.sched.charge import charge
 from replay.sched.consolidate import Consolidation, consolidate
 from replay.sched.merge import AS_RECORDED, Turns, merge
 from replay.sched.offsets import find_offsets
-from replay.sched.schedule import STEP, Schedule
+from replay.sched.schedule import ROUND_ROBIN, STEP, Schedule
 from replay.sched.split import of_all, of_vm
 from replay.trace.schema import Cause, Kind, Mode, Sensitive, Touch
 
@@ -192,6 +193,38 @@ def test_the_document_adds_up() -> None:
     assert document["total"]["cycles"] == sum(vm["total"]["cycles"] for vm in document["vms"])
     assert document["total"]["cycles"] == sum(line["cycles"] for line in document["services"])
     assert document["total"]["overhead_low"] <= document["total"]["overhead"] <= document["total"]["overhead_high"]
+
+
+def test_several_traces_are_charged_from_python() -> None:
+    """`replay.run` and `replay.compare` take several traces as VMs of one machine, and say who shares which CPUs."""
+    vms = [guest(9), guest(10)]
+    entrant = Entrant(models.load("disco"), models.load("native"), load_machine("flash-1997"))
+    turns = Schedule(1, ROUND_ROBIN, 50_000)
+    shared = charge(consolidate(vms, turns, ["vm0", "vm1"]), entrant, {"hal": 0}, {"monitor_entry": 99}).document
+
+    apart = replay.run(vms, "disco")
+    sharing = replay.run(
+        vms, "disco", set={"hal": 0}, price={"monitor_entry": 99}, cpus=1, scheduler=ROUND_ROBIN, quantum=50_000
+    )
+    every, left_out = replay.compare(vms)
+
+    assert shared == sharing.document
+    assert apart.document in every
+    assert apart.document == charge(together(*vms), entrant, {}, {}).document
+    assert apart.document["vms"] != shared["vms"]
+    assert not {one["model"] for one in left_out} & {document["model"] for document in every}
+
+
+def test_schedules_that_make_no_sense_are_refused() -> None:
+    """An unknown scheduler, a quantum without turns, and no trace at all are refused."""
+    for given, words in (
+        ({"scheduler": "lottery"}, "unknown scheduler 'lottery'"),
+        ({"quantum": 1000}, "take turns: --scheduler round-robin"),
+    ):
+        with pytest.raises(UserError, match=words):
+            replay.run([guest(9, rows=5)], "native", **given)
+    with pytest.raises(UserError, match="give at least one"):
+        replay.run([], "native")
 
 
 def test_counts_of_each_make_up_those_of_all() -> None:
