@@ -141,7 +141,7 @@ def compare(
 
 def together(traces: Traces, schedule: Schedule) -> Consolidation:
     """The traces as virtual machines of one machine under ``schedule``.  Raises UserError."""
-    each: list[Trace] = [traces] if isinstance(traces, (Prepared, str, os.PathLike)) else list(traces)
+    each: Sequence[Trace] = [traces] if isinstance(traces, Prepared | str | os.PathLike) else traces  # type: ignore[assignment]
     if not each:
         raise UserError("no traces; give at least one")
     names = [f"trace {k}" if isinstance(one, Prepared) else os.fspath(one) for k, one in enumerate(each, 1)]
