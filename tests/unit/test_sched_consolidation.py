@@ -16,6 +16,7 @@ from replay.handmade import Script, handmade_meta
 from replay.machine import load_machine
 from replay.model import Model
 from replay.prepare import Prepared
+from replay.price import waits_of
 from replay.sched.charge import charge
 from replay.sched.consolidate import Consolidation, consolidate
 from replay.sched.merge import AS_RECORDED, Turns, merge
@@ -192,6 +193,22 @@ def test_the_document_adds_up() -> None:
     assert document["total"]["cycles"] == sum(vm["total"]["cycles"] for vm in document["vms"])
     assert document["total"]["cycles"] == sum(line["cycles"] for line in document["services"])
     assert document["total"]["overhead_low"] <= document["total"]["overhead"] <= document["total"]["overhead_high"]
+
+
+def test_virtual_machines_wait_for_each_other_s_memory() -> None:
+    """A request waits as long as the requests of all VMs together make it, on bare hardware for its own alone."""
+    disco, native, machine = models.load("disco"), models.load("native"), load_machine("flash-1997-numa")
+    given = {"memory.contention": 1, "memory.window": 1000, "memory.cpus_per_node": 2}
+    c, entrant = together(guest(9), guest(10)), Entrant(disco, native, machine)
+
+    waits = waits_of(count(c.prepared, disco, machine, given), disco, machine)
+    document = charge(c, entrant, given, {}).document
+    prices = {record["name"]: record["value"] for record in document["bill"]["prices"]}
+    assert ["local_wait"] == [name for name, wait in waits.items() if wait.value > 0]
+    assert {name: wait.value for name, wait in waits.items()} == {name: prices[name] for name in waits}
+    alone = charge(together(guest(9)), entrant, given, {}).document
+    assert alone["total"]["native"] == document["vms"][0]["total"]["native"]
+    assert alone["total"]["cycles"] < document["vms"][0]["total"]["cycles"]
 
 
 def test_counts_of_each_make_up_those_of_all() -> None:
