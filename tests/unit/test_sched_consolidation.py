@@ -17,13 +17,15 @@ from replay.machine import load_machine
 from replay.model import Model
 from replay.prepare import Prepared
 from replay.price import waits_of
-from replay.sched.charge import charge
+from replay.sched.charge import charge, compare
 from replay.sched.consolidate import Consolidation, consolidate
 from replay.sched.merge import AS_RECORDED, Turns, merge
 from replay.sched.offsets import find_offsets
 from replay.sched.schedule import STEP, Schedule
 from replay.sched.split import of_all, of_vm
 from replay.trace.schema import Cause, Kind, Mode, Sensitive, Touch
+from reports.by_vm import compared
+from reports.numbers import figure
 
 INVENTED = ("ept_violation", "walk_reference")
 """What depends on where tables lie that no row of these traces puts anywhere, beyond all VMs' memory."""
@@ -193,6 +195,20 @@ def test_the_document_adds_up() -> None:
     assert document["total"]["cycles"] == sum(vm["total"]["cycles"] for vm in document["vms"])
     assert document["total"]["cycles"] == sum(line["cycles"] for line in document["services"])
     assert document["total"]["overhead_low"] <= document["total"]["overhead"] <= document["total"]["overhead_high"]
+
+
+def test_a_comparison_tells_virtual_machines_apart() -> None:
+    """The screen has a table for each VM, with its overhead under every monitor; of one VM there is none."""
+    native, machine = models.load("native"), load_machine("flash-1997")
+    entrants = [Entrant(models.load(name), native, machine) for name in ("disco", "native")]
+    documents, left_out = compare(together(guest(9), guest(10)), entrants, {}, {})
+
+    said = compared(documents)
+    expected = [figure(*(vm["total"][f"overhead{end}"] for end in ("", "_low", "_high"))) for vm in documents[0]["vms"]]
+    assert ["VM 0, handmade, on CPU 0:", "VM 1, handmade, on CPU 1:"] == said[::2]
+    assert [["disco"], ["disco"]] == [list(table.columns[0].cells) for table in said[1::2]]
+    assert expected == [next(iter(table.columns[3].cells)) for table in said[1::2]]
+    assert [] == left_out == compared([{"model": "disco"}])
 
 
 def test_virtual_machines_wait_for_each_other_s_memory() -> None:
