@@ -78,7 +78,7 @@ def struct(value: Any, *more: int) -> Any:
 def lengths(name: str, state: Any) -> tuple[int, ...]:
     """Lengths of arrays that the C structure of a model's state ends with."""
     if name == "disco":
-        return state.pmap.machine.size, state.handlers.ticks.shape[1], state.probed.size
+        return state.pmap.machine.size, state.handlers.ticks.shape[1], state.probed.size, state.drivers.own.size
     if name == "shadow":
         guest = state.mmu.guest
         return guest.spaces.size, state.mmu.current.size, guest.table_of.size

@@ -9,19 +9,23 @@ Mechanism     User code runs in user mode, the guest kernel in supervisor mode, 
               emulation of its privileged ones, its code and the page table it loads from.  Unmapped segments (kseg0,
               kseg1) are mapped under Disco, so the kernel's own code and data take TLB entries; the monitor serves
               these misses from the pmap and the guest never sees them.  Address-space identifiers are not
-              virtualized: the TLB is flushed when another virtual CPU is scheduled.  Device registers trap.  As the
-              paper's IRIX was, the kernel is patched: accesses to privileged registers that have no other effect are
-              loads and stores of a special page (``hal``); it asks the monitor for zeroed pages instead of zeroing
+              virtualized: the TLB is flushed when another virtual CPU is scheduled.  As the paper's IRIX was, the
+              kernel has drivers of the monitor's, which pass a request in one call (``drivers``); each access to
+              other device registers traps.  It is patched: accesses to privileged registers that have no other effect
+              are loads and stores of a special page (``hal``); it asks the monitor for zeroed pages instead of zeroing
               them, tells it which pages it freed, so that their machine pages are given back, and idles with ``wait``.
-              Disks are copy-on-write: VMs share what they read of one base image (``replay.memory.disks``).
+              Disks are copy-on-write: VMs share what they read of one base image (``replay.memory.disks``).  Packets
+              between VMs are mapped, not copied, where they are whole pages (``replay.memory.subnet``).
 Not modelled  A TLB entry for the special page: it is taken to lie beside the exception vectors, whose entry every
-              access to it needs anyway.  Special device drivers; the virtual subnet's remapping; the time that a mapped
-              block saves its reader.  A CPU's second-level TLB is all its VCPUs'; one with ``vcpus_per_cpu`` waits
-              without giving its turn away.  The root of the page table is not looked up.  A guest that empties its TLB
-              entry by entry leaves the second level as it is, whose spaces are never renamed.
+              access to it needs anyway.  Instructions of the guest's drivers that the monitor's do without; the time
+              that a mapped block or page saves its reader.  A CPU's second-level TLB is all its VCPUs'; one with
+              ``vcpus_per_cpu`` waits without giving its turn away.  The root of the page table is not looked up.  A
+              guest that empties its TLB entry by entry leaves the second level as it is, whose spaces are never
+              renamed.
 Also called   world switch, VM exit (a trap into the monitor); shadow TLB, L2TLB (second-level software TLB).
 References    Bugnion, Devine, Rosenblum, "Disco: running commodity operating systems on scalable multiprocessors",
-              SOSP 1997: sections 4.2.1 (CPU), 4.2.2 (pmap, second-level TLB, flush), 4.3 (HAL, monitor calls), Table 2.
+              SOSP 1997: sections 4.2.1 (CPU), 4.2.2 (pmap, second-level TLB, flush), 4.2.4 to 4.2.6 (devices, disks,
+              network), 4.3 (HAL, monitor calls), Table 2.
 """
 
 from __future__ import annotations
@@ -38,21 +42,26 @@ from replay.cpu.reentry import ABORTED, FULL, NESTED, NO_PAGE, Handlers
 from replay.hw import sets, tlb
 from replay.hw.sets import Sets
 from replay.hw.tlb import Tlb
-from replay.jit import inline
+from replay.io import drivers
+from replay.io.drivers import Drivers
+from replay.jit import helper, inline
 from replay.kernel import INVOCATIONS, KEPT, add, bind, in_refill, tick
-from replay.memory import disks
+from replay.memory import sharing, transparent
 from replay.memory.disks import Disks
 from replay.memory.footprint import Footprint
+from replay.memory.sharing import Sharing
+from replay.memory.subnet import Subnet
 from replay.mmu import l2tlb, levels, pmap, software_tlb
 from replay.mmu.pmap import Pmap
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared
 from replay.sched import slices
-from replay.trace.schema import Kind, Mode, Segment, Sensitive, ServiceClass
+from replay.trace.schema import PAGE_BYTES, Kind, Mode, Segment, Sensitive, ServiceClass
 
 # -- parameters -------------------------------------------------------------------------------------------------------
 
-PARAMETERS = (*tlb.PARAMETERS, *l2tlb.PARAMETERS, *hal.PARAMETERS, *disks.PARAMETERS, *slices.PARAMETERS)
+OWN = (*hal.PARAMETERS, *drivers.PARAMETERS, *transparent.PARAMETERS)
+PARAMETERS = (*tlb.PARAMETERS, *l2tlb.PARAMETERS, *OWN, *slices.PARAMETERS)
 
 # -- events -----------------------------------------------------------------------------------------------------------
 
@@ -77,9 +86,9 @@ EVENTS = {
         "freed_page_call": "monitor calls that free a page",
         "page_allocation": "machine pages allocated at a frame's first mapping",
     },
-    **disks.EVENTS,
+    **transparent.EVENTS,
     "kernel TLB faults": {"kernel_tlb_fault": "misses on the guest kernel's unmapped segments, served from the pmap"},
-    "device emulation": {"programmed_io": "loads and stores to device registers trapped"},
+    **drivers.EVENTS,
     "interrupts of virtual CPUs": {"ipi_posted": "interrupts to another virtual CPU, posted to it"},
     "VCPU switches": {"vcpu_switch": "times another virtual CPU was scheduled and the TLB flushed"},
     "idle": {"idle": "device-time units spent waiting for an interrupt"},
@@ -94,10 +103,12 @@ REFILLING = (
 
 TLB_WRITES = (Sensitive.TLBWI, Sensitive.TLBWR, Sensitive.INVLPG, Sensitive.INVPCID)
 RETURNS, WAITS = (Sensitive.ERET, Sensitive.IRET, Sensitive.SYSRET), (Sensitive.WAIT, Sensitive.HLT)
+UNSHARING = ("copy_on_write", "page_claimed")
+REQUESTING = ("device_call", "dma_page")
 NAMED = (*hal.READS, *hal.WRITES, *TLB_WRITES, *RETURNS, *WAITS, *model.PORT_INSTRUCTIONS)
 
 REACTIONS = (
-    Row((Access.HIT,), Reaction.DIRECT, may=("vcpu_switch", "copy_on_write", "page_claimed")),
+    Row((Access.HIT,), Reaction.DIRECT, may=("vcpu_switch", *UNSHARING)),
     Row((Access.MISS,), Reaction.TRAPPED, may=REFILLING),
     Row((Access.UNMAPPED,), Reaction.TRAPPED, may=("kernel_tlb_fault", "page_allocation")),
     Row((Access.DEVICE,), Reaction.TRAPPED, may=("programmed_io",)),
@@ -125,8 +136,11 @@ REACTIONS = (
     Row((Kind.FREED, Kind.BALLOON_OUT), Reaction.HYPERCALL, "freed_page_call"),
     Row((Kind.IPI_SEND,), Reaction.TRAPPED, "ipi_posted"),
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
-    Row((Kind.PORT,), Reaction.TRAPPED, "programmed_io"),
-    Row((*model.DEVICES, *model.SERVICES, *model.THREADS, *model.MARKS), Reaction.DIRECT),
+    Row((Kind.PORT,), Reaction.TRAPPED, may=("programmed_io",)),
+    Row((Kind.REQUEST, Kind.DOORBELL), Reaction.HYPERCALL, may=REQUESTING),
+    Row((Kind.PACKET_SENT,), Reaction.HYPERCALL, may=("dma_page", "page_allocation")),
+    Row((Kind.PACKET_RECEIVED,), Reaction.HYPERCALL, may=("dma_page", "remapped_page", "packet_byte", *UNSHARING)),
+    Row((Kind.COMPLETE, Kind.INTERRUPT, *model.SERVICES, *model.THREADS, *model.MARKS), Reaction.DIRECT),
     Row((Kind.HASHED, Kind.BALLOON_IN), Reaction.DIRECT),
     Row((Kind.FILLED,), Reaction.TRAPPED, may=("mapped_block",)),
 )
@@ -137,9 +151,8 @@ MAPPED, DEVICE = int(Segment.MAPPED), int(Segment.DEVICE)
 L2TLB_HITS, KERNEL_TLB_FAULTS = counter(EVENTS, "l2tlb_hit"), counter(EVENTS, "kernel_tlb_fault")
 REFILLS_FORWARDED, NESTED_REFILLS_FORWARDED = counter(EVENTS, "refill_forwarded"), counter(EVENTS, "nested_forwarded")
 PAGE_ALLOCATIONS, ZEROED_PAGE_CALLS = counter(EVENTS, "page_allocation"), counter(EVENTS, "zeroed_page_call")
-PROGRAMMED_IOS, VCPU_SWITCHES, IDLE_UNITS = (counter(EVENTS, c) for c in ("programmed_io", "vcpu_switch", "idle"))
+VCPU_SWITCHES, IDLE_UNITS = counter(EVENTS, "vcpu_switch"), counter(EVENTS, "idle")
 REGISTER_TRAPS = dict.fromkeys(hal.READS, "mfc0_emulation") | dict.fromkeys(hal.WRITES, "mtc0_emulation")
-FIRST_OF_DISKS = counter(EVENTS, "mapped_block")
 ONE, USER, FIRST_STORE = np.uint64(1), np.uint64(Mode.USER), np.uint8(Kind.STORE1)
 
 
@@ -150,7 +163,10 @@ class Disco(NamedTuple):
     tlb: Tlb
     l2tlb: Sets
     pmap: Pmap
+    drivers: Drivers
+    sharing: Sharing
     disks: Disks
+    subnet: Subnet
     table: np.ndarray  # u32 by pair: the pair of the table page that holds its entries
     segment: np.ndarray  # u8 by page id
     space: np.ndarray  # u32 by page id
@@ -168,12 +184,16 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
     # The registers of a refill handler (Cause, BadVAddr, Context, EntryLo0, EntryLo1) all fit the special page.
     names = dict.fromkeys(REGISTER_TRAPS, "hal_access") if settings["hal"] else REGISTER_TRAPS
     frames = pmap.make_pmap(meta.memory_bytes, pages)
+    shared, blocks, net = transparent.make_transparent(prepared, settings, frames, counts, MODEL.counters)
     return Disco(
         counts=counts,
         tlb=tlb.make_tlb(meta.vcpus, pages.segment, settings, ()),
         l2tlb=l2tlb.make_l2tlb(meta.vcpus, pages.vpn, pages.space, settings),
         pmap=frames,
-        disks=disks.make_disks(prepared, settings, frames, counts, FIRST_OF_DISKS),
+        drivers=drivers.make_drivers(prepared, settings, counts, MODEL.counters),
+        sharing=shared,
+        disks=blocks,
+        subnet=net,
         table=pages.table,
         segment=pages.segment,
         space=pages.space,
@@ -192,8 +212,8 @@ def reference(m, at, ref):
     pair = tlb.pair_of(ref.page)
     if not tlb.hit(m.tlb, at, pair):
         miss(m, at, ref.page, pair)
-    if ref.kind >= FIRST_STORE and m.disks.on != 0:
-        disks.write(m.disks, m.pmap, at, m.pmap.entry[np.uint64(ref.page)])
+    if ref.kind >= FIRST_STORE and m.sharing.on != 0:
+        sharing.write(m.sharing, m.pmap, at, m.pmap.entry[np.uint64(ref.page)])
 
 
 @inline
@@ -201,7 +221,7 @@ def miss(m, at, page, pair):
     """What the monitor does about a miss depends on how the guest's hardware would have translated the page."""
     segment = m.segment[np.uint64(page)]
     if segment == DEVICE:
-        tick(m.counts, at, PROGRAMMED_IOS)
+        drivers.access(m.drivers, at)
     elif segment != MAPPED:
         kernel_tlb_fault(m, at, pair)
     else:
@@ -271,15 +291,13 @@ def happen(m, at, row):
     elif row.kind == Kind.ZEROED:
         if at.skip != KEPT:
             tick(m.counts, at, ZEROED_PAGE_CALLS)
-            disks.forget(m.disks, m.pmap, np.uint64(row.page))
+            sharing.forget(m.sharing, m.pmap, np.uint64(row.page))
             pmap.use(m.pmap, np.uint64(row.page) + ONE)  # the call's price holds the allocation
     elif row.kind == Kind.FREED or row.kind == Kind.BALLOON_OUT:
-        disks.forget(m.disks, m.pmap, np.uint64(row.page))
+        sharing.forget(m.sharing, m.pmap, np.uint64(row.page))
         software_tlb.give_back(m, at, np.uint64(row.page))
-    elif row.kind == Kind.FILLED:
-        disks.fill(m.disks, m.pmap, at, row)
-    elif row.kind == Kind.REQUEST:
-        disks.request(m.disks, at.vcpu, row)
+    elif row.kind == Kind.FILLED or (Kind.REQUEST <= row.kind and row.kind <= Kind.PACKET_RECEIVED):
+        device(m, at, row)
     elif row.kind == Inserted.VCPU_SWITCH:
         go_on(m, at, row)
     elif row.kind == Kind.IDLE:
@@ -288,11 +306,21 @@ def happen(m, at, row):
         levels.invalidate(m.tlb, m.l2tlb, m.base, m.space, at.vcpu, row)
 
 
+@helper
+def device(m, at, row):
+    """A device is asked for something, or has moved a block or a packet."""
+    if row.kind == Kind.PORT:
+        drivers.access(m.drivers, at)
+    else:
+        drivers.follow(m.drivers, at, row)
+        add(m.counts, at, PAGE_ALLOCATIONS, transparent.follow(m, at, row))
+
+
 @inline
 def go_on(m, at, row):
     """Another VM's virtual CPU goes on: the TLB is empty, its space is current, its kernel handles refills."""
     tlb.flush(m.tlb, at.vcpu)
-    m.base[at.vcpu], m.probed[at.vcpu], m.disks.vm[at.vcpu] = row.payload[0], 0, row.info
+    m.base[at.vcpu], m.probed[at.vcpu], m.sharing.vm[at.vcpu] = row.payload[0], 0, row.info
     reentry.go_on(m.handlers, at.vcpu, row.info)
 
 
@@ -328,6 +356,10 @@ COSTS = {
     **dict.fromkeys(("tlb_write_emulation", "tlb_probe_emulation"), TRAP + price("tlb_write")),
     "hal_access": price("stall.@"),
     "programmed_io": TRAP + price("device_emulation"),
+    "device_call": TRAP + price("device_request"),
+    "dma_page": price("dma_translation"),
+    "remapped_page": price("page_remap"),
+    "packet_byte": (1 / PAGE_BYTES) * price("page_copy"),
     "zeroed_page_call": TRAP + price("page_zero"),
     "freed_page_call": TRAP + price("page_free"),
     "mapped_block": price("page_allocation"),

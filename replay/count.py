@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from replay.columns import Inserted
+from replay.columns import Inserted, rows_of
 from replay.errors import UserError, unknown
 from replay.idle import Timeline, Watch
 from replay.kernel import KEPT, NEVER, PAYLOADS, REPLACED, REPLACED_REFILL, Engine, count_rows
 from replay.machine import Machine
-from replay.mapped import rows_of
 from replay.memory.contention import NO_REQUESTS, Requests
 from replay.memory.make import make_memory, requests
 from replay.memory.parameters import on_machine
@@ -158,7 +157,7 @@ def tally(
         for _ in range(finished[stop]):
             intervals.append(interval_of(now - before))
             before = now
-            footprints.append(watched.look(state.pmap, state.disks) if watched else [])
+            footprints.append(watched.look(state.pmap, state.sharing) if watched else [])
     return Counts(
         n=before,
         model=model.name,
@@ -192,13 +191,17 @@ def count_opening(prepared: Prepared, state: Any, engine: Engine) -> int:
 
     None of them is an event: what is counted is forgotten.
     """
-    if not prepared.meta.skipped:
-        return 0
-    started = rows_of(prepared.columns.kind, (Kind.START,))
-    opening = int(started[-1]) + 1 if started.size else 0
-    count_rows(state, engine, prepared.columns, 0, opening)
-    engine.counts[:] = 0
+    opening = opening_rows(prepared)
+    if opening:
+        count_rows(state, engine, prepared.columns, 0, opening)
+        engine.counts[:] = 0
     return opening
+
+
+def opening_rows(prepared: Prepared) -> int:
+    """How many rows say what was there when the recording began."""
+    started = rows_of(prepared.columns.kind, (Kind.START,)) if prepared.meta.skipped else np.zeros(0, np.int64)
+    return int(started[-1]) + 1 if started.size else 0
 
 
 def current(prepared: Prepared, model: Model, engine: Engine) -> np.ndarray:

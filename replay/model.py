@@ -184,7 +184,7 @@ class Model:
     vcpu_switch: str = ""
     """The counter of CPUs that go on with another virtual CPU; '' for a bare machine, which runs one guest."""
     footprint: Callable[..., Any] | None = None
-    """``footprint(prepared, settings).look(state.pmap, state.disks)`` says what memory VMs take, if anything does."""
+    """``footprint(prepared, settings).look(state.pmap, state.sharing)`` says what memory VMs take, if anything does."""
     aliases: tuple[str, ...] = ()
     first_slice: Callable[[Mapping[str, Any]], int] | None = None
     """Settings -> instructions until the slice hook first runs; None if the model's time has no slices."""

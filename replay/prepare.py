@@ -89,6 +89,8 @@ class Prepared(NamedTuple):
     """Of several virtual machines, the frames of each; they follow each other."""
     image_of_vm: tuple[int, ...] = ()
     """The number of the guest image that each booted from."""
+    network_of_vm: tuple[int, ...] = ()
+    """The number of the network that each is on: packets have one id in all traces of one."""
     first_place: tuple[int, ...] = ()
     """By vCPU: the place that it is in before the first row; place 0 where nothing is said."""
 

@@ -7,6 +7,7 @@ import json
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import cache, lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from replay import sources, tariff
 from replay.records import Parameter
 from replay.tariff import Tariff
 from replay.trace import meta as trace_meta
+from replay.trace.meta import TraceMeta
 from replay.trace.schema import ServiceClass
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ MANIFEST = "manifest.json"
 
 MOMENT_COLUMNS = ("row", "kind", "vcpu", "units", "completion", "timed", "clock")
 
+KEPT = 16
+"""Descriptions of traces and models that are not made anew for each run."""
+
 DAMAGED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OSError)
 """What reading a damaged file may raise."""
 
@@ -38,11 +43,12 @@ def files(run: str, counts: Counts, rates: Tariff, parameters: tuple[Parameter, 
     tables = {COUNTS: _count_table(counts), MOMENTS: _moment_table(counts), TICKS: _tick_table(counts)}
     found = {name: _parquet(columns) for name, columns in tables.items()}
     manifest = _manifest(run, counts, rates, parameters) | {"files": {name: len(data) for name, data in found.items()}}
-    return found | {MANIFEST: json.dumps(manifest, indent=1, sort_keys=True).encode() + b"\n"}
+    return found | {MANIFEST: json.dumps(manifest, sort_keys=True).encode() + b"\n"}
 
 
+@cache
 def versions() -> dict[str, str]:
-    """What made the counts."""
+    """What made the counts: of each process the same."""
     return {
         **{package: _version(package) for package in ("vmreplay", "numpy", "numba")},
         "python": platform.python_version(),
@@ -58,7 +64,7 @@ def _version(package: str) -> str:
 
 
 def _manifest(run: str, counts: Counts, rates: Tariff, parameters: tuple[Parameter, ...]) -> dict[str, Any]:
-    meta = replace(counts.meta, symbols=())
+    meta, told = counts.meta, _told(counts.meta)
     return {
         "version": RUN_VERSION,
         "run": run,
@@ -71,10 +77,10 @@ def _manifest(run: str, counts: Counts, rates: Tariff, parameters: tuple[Paramet
             "unfinished": counts.unfinished,
             "synthesized": counts.synthesized,
         },
-        "meta": json.loads(meta.to_json()),
+        "meta": told,
         "model": counts.model,
         "settings": dict(counts.settings),
-        "parameters": [asdict(parameter) for parameter in parameters],
+        "parameters": _parameters(parameters),
         "interval": counts.interval,
         "intervals": len(counts.intervals),
         "classes": [klass.name for klass in counts.classes],
@@ -86,6 +92,17 @@ def _manifest(run: str, counts: Counts, rates: Tariff, parameters: tuple[Paramet
         "tariff": tariff.to_document(rates),
         "versions": versions(),
     }
+
+
+@lru_cache(KEPT)
+def _told(meta: TraceMeta) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(replace(meta, symbols=()).to_json())
+    return found
+
+
+@lru_cache(KEPT)
+def _parameters(parameters: tuple[Parameter, ...]) -> list[dict[str, Any]]:
+    return [asdict(parameter) for parameter in parameters]
 
 
 def _count_table(counts: Counts) -> dict[str, np.ndarray]:
@@ -107,18 +124,19 @@ def _moment_table(counts: Counts) -> dict[str, np.ndarray]:
 
 def _tick_table(counts: Counts) -> dict[str, np.ndarray]:
     ticks = counts.timeline.ticks
-    moment, klass, counter = np.nonzero(ticks)
-    index = {"moment": moment, "class": klass, "counter": counter}
-    return {name: at.astype(np.int32) for name, at in index.items()} | {"n": ticks[moment, klass, counter]}
+    at = np.flatnonzero(ticks)
+    index = dict(zip(("moment", "class", "counter"), np.unravel_index(at, ticks.shape), strict=True))
+    return {name: of.astype(np.int32) for name, of in index.items()} | {"n": ticks.reshape(-1)[at]}
 
 
 def _parquet(columns: Mapping[str, np.ndarray]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    sink = BytesIO()
+    sink = pa.BufferOutputStream()  # which takes no turns with other threads, as a file of Python's would
     pq.write_table(pa.table(dict(columns)), sink, compression="zstd")
-    return sink.getvalue()
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
 
 
 def _columns(data: bytes) -> dict[str, np.ndarray]:

@@ -3,12 +3,16 @@
 
 struct l2tlb { u32 *tags, *home; u64 entries, ways; };
 struct pmap { u32 *machine, *backmaps, *mapped, *entry; u64 *vpn; u32 *leaf, *allocated; };
+struct drivers { i64 *counts; u64 first; u8 *own; u64 counters, special; };
 // One VM shares nothing: ``on`` is 0.
-struct disks { i64 *counts; u64 first; u32 *group; u8 *cache; u32 *members, *page, *image; u64 *images; u32 *vm, *same; u64 blocks, on; };
+struct sharing { i64 *counts; u64 first; u32 *group; u8 *holds; u32 *members, *page, *vm; u64 on; };
+struct disks { i64 *counts; u64 mapped_block; u32 *image; u64 *images; u32 *same; u64 blocks, slots; };
+struct subnet { i64 *counts; u64 first, *packets; u8 *whole; u32 *held; u64 *network, slot; };
 struct state {
-    i64 *counts; struct tlb tlb; struct l2tlb l2; struct pmap pmap; struct disks disks;
+    i64 *counts; struct tlb tlb; struct l2tlb l2; struct pmap pmap;
+    struct drivers drivers; struct sharing sharing; struct disks disks; struct subnet subnet;
     u32 *table; u8 *segment; u32 *space, *direct; u8 *site_tick; u32 *handler, *handler_of_vm; i64 *runs; u64 *lines, *probed; u32 *base; i64 quantum;
-    u64 frames, counters, vcpus;  // sizes that the arrays themselves know in Python
+    u64 frames, counters, vcpus, places;  // sizes that the arrays themselves know in Python
 };
 #define TICK(counter) (m->counts[at->base + (counter)]++)
 
@@ -98,10 +102,14 @@ static void forward(const struct state *m, const struct at *at, u64 pair) {
     }
 }
 
+static void device_access(const struct state *m, const struct at *at) {
+    if (!m->drivers.own[at->base / m->drivers.counters % m->places]) TICK(C_programmed_io);
+}
+
 static inline void access_page(const struct state *m, const struct at *at, u8 kind, u32 page) {
     u64 pair = page >> 1;
     if (hit(&m->tlb, at, pair)) return;
-    if (m->segment[page] == DEVICE) TICK(C_programmed_io);
+    if (m->segment[page] == DEVICE) device_access(m, at);
     else if (m->segment[page] != MAPPED) kernel_tlb_fault(m, at, pair);
     else {
         struct at inside = *at;
@@ -152,6 +160,16 @@ static void event(const struct state *m, const struct at *at, const struct row *
         m->pmap.machine[row->page] = 0;
         for (u64 vcpu = 0; vcpu < m->vcpus; vcpu++) drop(&m->tlb, vcpu, m->direct[row->page]);
         break;
+    case PORT: device_access(m, at); break;
+    case REQUEST:
+        m->counts[at->base + C_dma_page] += (row->payload[1] + 4095) >> 12;  // and as a doorbell
+    case DOORBELL: m->counts[at->base + C_device_call] += m->drivers.special; break;
+    case PACKET_SENT:
+    case PACKET_RECEIVED: {
+        u64 bytes = row->payload[1] >> 16 & 0xffff;
+        m->counts[at->base + C_dma_page] += (bytes != 0) + (row->info > bytes);
+        break;
+    }
     case IDLE: m->counts[at->base + C_idle] += row->page; break;
     case INVALIDATE_PAGE:
         drop(&m->tlb, at->vcpu, row->page >> 1);

@@ -2,9 +2,8 @@
 
 A disk is a base image and what each VM has written since, which is the VM's own (Bugnion et al., SOSP 1997, section
 4.2.5).  A block that a VM has not written and that some VM holds already is not read again: the frame that a VM reads
-it into maps that machine page, read-only.  The first store through any sharer gives the writer a page of its own; the
-last sharer that writes keeps the page.  So do frames with a kernel's text, which VMs of one kernel loaded from the
-disk before the recordings began.
+it into maps that machine page, read-only, until one of them stores to it (``replay.memory.sharing``).  So do frames
+with a kernel's text, which VMs of one kernel loaded from the disk before the recordings began.
 
 Which image a block is of is the REQUEST row's business.  ``disks`` decides what is made of it: *recorded*, what the
 trace says; *same*, VMs with the same guest image count as having booted from one base image; *private*, no VM shares.
@@ -19,10 +18,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from replay.columns import Columns
+from replay.columns import Columns, rows_of
 from replay.jit import inline
 from replay.kernel import tick
-from replay.mmu import pmap as pages_of
+from replay.mapped import chunks
+from replay.memory import sharing
+from replay.memory.sharing import Sharing
 from replay.mmu.pmap import Pmap
 from replay.mmu.spaces import number_of
 from replay.prepare import Prepared
@@ -40,80 +41,54 @@ PARAMETERS = (
 EVENTS = {
     "copy-on-write disks": {
         "mapped_block": "blocks read by mapping the page of a virtual machine that holds them",
-        "copy_on_write": "shared pages copied for the virtual machine that first stores to them",
-        "page_claimed": "pages whose last sharer first stores to them",
     }
 }
 """Counters by mechanism."""
 
-MAPPED_BLOCK, COPY_ON_WRITE, PAGE_CLAIMED = (np.uint64(n) for n in range(3))
-"""Places of the counters from ``Disks.first`` on."""
-
 ONE, NONE = np.uint64(1), np.uint32(0)
 BLOCK_SHIFT = np.uint64(PAGE_SHIFT)
-CHUNK = 1 << 22
 
 
 class Disks(NamedTuple):
-    """Who shares which block.  A slot is a block of an image, or a frame of a kernel's text."""
+    """Which block is of which image.  Slots are by image and block, then those of kernels' texts."""
 
     counts: np.ndarray
-    first: np.uint64  # place of the mechanism's counters among the model's
-    group: np.ndarray  # u32 by frame: the slot that its machine page holds, plus one; 0 where the page is its own
-    cache: np.ndarray  # u8 by frame: 1 where a block was read into it and it was neither freed nor zeroed since
-    members: np.ndarray  # u32 by slot: frames that map its page
-    page: np.ndarray  # u32 by slot: the machine page
+    mapped_block: np.uint64  # place of the counter among the model's
     image: np.ndarray  # u32 by VM and block: number of the image that the VM's block is of, plus one; 0 for its own
     images: np.ndarray  # u64: images that REQUEST rows name, ascending
-    vm: np.ndarray  # u32[vcpus]: the VM that runs
     same: np.ndarray  # u32 by VM: number of the image that its disk counts as, plus one; 0 where the rows say
     blocks: np.uint64
-    on: np.uint64
+    slots: np.uint64  # 0 where no VM shares
 
 
-def make_disks(prepared: Prepared, settings: Mapping[str, Any], pmap: Pmap, counts: np.ndarray, first: int) -> Disks:
-    """Nothing was read yet; kernels' texts are in memory, shared by VMs of one image.
+def make_disks(
+    prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray, counters: tuple[str, ...]
+) -> tuple[Disks, list[np.ndarray]]:
+    """Disks that nobody read yet, and frames of kernels' texts that are one page; ``counters`` are all of the model's.
 
-    ``first`` is the number of the model's counter ``mapped_block``.
+    A block has the slot ``image number * blocks + block``; the texts' follow from ``Disks.slots`` on.
     """
-    vms = 1 + max(region.vm for region in prepared.regions)
+    vms = sharing.number_of_vms(prepared)
     on = settings["disks"] != "private" and "content" in prepared.meta.groups and vms > 1
-    rows = prepared.columns
-    images, blocks = _images(rows) if on else (np.zeros(1, np.uint64), 1)
+    images, blocks = _images(prepared.columns) if on else (np.zeros(1, np.uint64), 1)
     kind = prepared.image_of_vm if on and settings["disks"] == "same" else ()
-    count = images.size + len(set(kind))
-    text = _text_frames(prepared) if kind else []
-    slots = count * blocks + sum(map(len, text))
     found = Disks(
         counts=counts,
-        first=np.uint64(first),
-        group=np.zeros(pmap.machine.size, np.uint32),
-        cache=np.zeros(pmap.machine.size, np.uint8),
-        members=np.zeros(slots, np.uint32),
-        page=np.zeros(slots, np.uint32),
+        mapped_block=np.uint64(counters.index("mapped_block")),
         image=np.zeros(vms * blocks, np.uint32),
         images=images,
-        vm=np.array(first_vms(prepared), np.uint32),
         same=np.array([images.size + k + 1 for k in kind] or [0] * vms, np.uint32),
         blocks=np.uint64(blocks),
-        on=np.uint64(on),
+        slots=np.uint64((images.size + len(set(kind))) * blocks if on else 0),
     )
     for vm, number in enumerate(found.same):
         found.image[vm * blocks : (vm + 1) * blocks] = number
-    if text:
-        _load_texts(found, prepared, pmap, text, count * blocks)
-    return found
-
-
-def first_vms(prepared: Prepared) -> list[int]:
-    """By vCPU: the VM that runs there first."""
-    places = prepared.first_place or (0,) * prepared.meta.vcpus
-    return [prepared.regions[prepared.places.region[place]].vm for place in places]
+    return found, _texts(prepared) if kind else []
 
 
 def _images(rows: Columns) -> tuple[np.ndarray, int]:
     """Images that REQUEST rows name, in ascending order with 0 for none, and one more than the last block."""
-    at = np.flatnonzero(np.isin(rows.kind, (Kind.REQUEST, Kind.FILLED)))
+    at = rows_of(rows.kind, (Kind.REQUEST, Kind.FILLED))
     requests = at[rows.kind[at] == Kind.REQUEST]
     named = rows.page[requests - 1] | rows.info[requests - 1].astype(np.uint64) << np.uint64(32)
     images = np.unique(np.append(named, 0)).astype(np.uint64)
@@ -121,11 +96,27 @@ def _images(rows: Columns) -> tuple[np.ndarray, int]:
     return images, int(max(last, rows.page[requests - 4].max(initial=0))) + 1
 
 
-def _text_frames(prepared: Prepared) -> list[np.ndarray]:
-    """By VM: frames that its kernel fetches from through an unmapped segment, from its first frame on."""
-    frames = fetched_frames(prepared)
-    begins = np.cumsum([0, *prepared.frames_of_vm]).tolist()
-    return [frames[(a <= frames) & (frames < b)] - a for a, b in pairwise(begins)]
+def _texts(prepared: Prepared) -> list[np.ndarray]:
+    """Frames that the kernels of all VMs of one image have text in: for each, those of these VMs.
+
+    A kernel's text is what it fetches from through an unmapped segment, by its place from the VM's first frame on.
+    """
+    frames, begins = fetched_frames(prepared), np.cumsum([0, *prepared.frames_of_vm])
+    text = [frames[(a <= frames) & (frames < b)] - a for a, b in pairwise(begins.tolist())]
+    found = []
+    for image in dict.fromkeys(prepared.image_of_vm):
+        members = [vm for vm, other in enumerate(prepared.image_of_vm) if other == image]
+        common = functools.reduce(np.intersect1d, (text[vm] for vm in members))
+        found += [begins[members] + offset for offset in common if len(members) > 1]
+    return found
+
+
+def load_texts(texts: list[np.ndarray], s: Sharing, pmap: Pmap, slot: int) -> None:
+    """Give the frames of each of ``texts`` one machine page, from ``slot`` on."""
+    for number, frames in enumerate(texts, slot):
+        pmap.allocated[0] += 1
+        s.page[number], s.members[number] = pmap.allocated[0], frames.size
+        s.group[frames], pmap.machine[frames] = number + 1, pmap.allocated[0]
 
 
 def fetched_frames(prepared: Prepared) -> np.ndarray:
@@ -133,33 +124,18 @@ def fetched_frames(prepared: Prepared) -> np.ndarray:
     pages, rows = prepared.pages, prepared.columns
     fetched = np.zeros(pages.vpn.size, bool)
     fetched[pages.handler] = True
-    for first in range(0, rows.kind.size, CHUNK):
-        part = slice(first, first + CHUNK)
+    for part in chunks(rows.kind.size):
         fetched[rows.page[part][rows.kind[part] == Kind.FETCH]] = True
     frames: np.ndarray = pages.frame[fetched & (pages.segment == Segment.UNMAPPED) & (pages.frame > 0)] - 1
     return frames
 
 
-def _load_texts(disks: Disks, prepared: Prepared, pmap: Pmap, text: list[np.ndarray], slot: int) -> None:
-    """Let VMs of one image share the frames that the kernels of all of them have text in, from slot ``slot`` on."""
-    begins = np.cumsum([0, *prepared.frames_of_vm])
-    for image in dict.fromkeys(prepared.image_of_vm):
-        members = [vm for vm, other in enumerate(prepared.image_of_vm) if other == image]
-        common = functools.reduce(np.intersect1d, (text[vm] for vm in members))
-        for offset in common if len(members) > 1 else ():
-            pmap.allocated[0] += 1
-            disks.page[slot], disks.members[slot] = pmap.allocated[0], len(members)
-            at = begins[members] + offset
-            disks.group[at], pmap.machine[at] = slot + 1, pmap.allocated[0]
-            slot += 1
-
-
 @inline
-def request(d, vcpu, row):
-    """A REQUEST: what is written is the VM's own from now on, what is read is of the image that the row names."""
-    if d.on == 0:
+def request(d, vm, row):
+    """A REQUEST of ``vm``: what is written is its own from now on, what is read is of the image that the row names."""
+    if d.slots == 0:
         return
-    vm, block = np.uint64(d.vm[vcpu]), row.payload[0]
+    block = row.payload[0]
     count = (row.payload[1] + np.uint64(4095)) >> BLOCK_SHIFT
     for n in range(count):
         at = block + np.uint64(n)
@@ -181,58 +157,21 @@ def _number(d, image):
 
 
 @inline
-def fill(d, pmap, at, row):
+def fill(d, s, pmap, at, row):
     """A FILLED row: a block was read into a frame, or mapped there because some VM holds it unmodified."""
     frame, block = np.uint64(row.page), row.payload[0]
-    if frame >= np.uint64(d.group.size):
+    if frame >= np.uint64(s.group.size):
         return
-    d.cache[frame] = 1
-    if d.on == 0 or block >= d.blocks:
+    s.holds[frame] = sharing.BLOCK
+    sharing.release(s, pmap, frame)
+    if d.slots == 0 or block >= d.blocks:
         return
-    release(d, pmap, frame)
-    image = np.uint64(d.image[np.uint64(d.vm[at.vcpu]) * d.blocks + block])
+    image = np.uint64(d.image[np.uint64(s.vm[at.vcpu]) * d.blocks + block])
     if image == 0:
         return
     slot = (image - ONE) * d.blocks + block
-    if d.members[slot] != 0:
-        tick(d.counts, at, d.first + MAPPED_BLOCK)
+    if s.members[slot] != 0:
+        tick(d.counts, at, d.mapped_block)
+        sharing.join(s, pmap, frame, slot)
     else:
-        pages_of.use(pmap, frame + ONE)
-        d.page[slot] = pmap.machine[frame]
-    pmap.machine[frame] = d.page[slot]
-    d.group[frame] = np.uint32(slot + ONE)
-    d.members[slot] += np.uint32(1)
-
-
-@inline
-def forget(d, pmap, frame):
-    """``frame`` holds no block any more: it was freed or zeroed."""
-    if frame < np.uint64(d.cache.size):
-        d.cache[frame] = 0
-        release(d, pmap, frame)
-
-
-@inline
-def release(d, pmap, frame):
-    """``frame`` gives its part of a shared page back, if it has one."""
-    if frame < np.uint64(d.group.size) and d.group[frame] != 0:
-        slot = np.uint64(d.group[frame]) - ONE
-        d.members[slot] -= np.uint32(1)
-        d.group[frame] = NONE
-        pmap.machine[frame] = NONE
-
-
-@inline
-def write(d, pmap, at, frame):
-    """A store to ``frame`` (plus one; 0 for none): the monitor takes a fault where it is shared, and unshares it."""
-    here = np.uint64(frame) - ONE
-    if frame == 0 or here >= np.uint64(d.group.size) or d.group[here] == 0:
-        return
-    slot = np.uint64(d.group[here]) - ONE
-    if d.members[slot] == 1:
-        d.members[slot], d.group[here] = NONE, NONE
-        tick(d.counts, at, d.first + PAGE_CLAIMED)
-    else:
-        release(d, pmap, here)
-        pages_of.use(pmap, frame)
-        tick(d.counts, at, d.first + COPY_ON_WRITE)
+        sharing.open_slot(s, pmap, frame, slot)

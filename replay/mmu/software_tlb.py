@@ -55,6 +55,12 @@ def give_back(m, at, frame):
     """Take the machine page of a freed frame away, and with it the kernel's own mapping in any virtual CPU's TLB."""
     hooks.give_back(at.memory, at, frame)
     pmap.give_back(m.pmap, frame)
+    drop_direct(m, frame)
+
+
+@inline
+def drop_direct(m, frame):
+    """Drop the kernel's own mapping of ``frame``, through an unmapped segment, from all hardware TLBs."""
     if frame < np.uint64(m.direct.size):
         tlb.drop_everywhere(m.tlb, np.uint64(m.direct[frame]))
 

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from replay.columns import rows_of
 from replay.errors import UserError
 from replay.idle import Moments, find_moments
-from replay.mapped import rows_of
 from replay.places import MAX_PLACES, Places
 from replay.prepare import Prepared, Region
 from replay.sched import offsets as numbering
@@ -69,6 +69,7 @@ def consolidate(vms: Sequence[Prepared], schedule: Schedule, names: Sequence[str
         regions=regions,
         frames_of_vm=tuple(vm.meta.memory_bytes >> PAGE_SHIFT for vm in vms),
         image_of_vm=_images(vms),
+        network_of_vm=_networks([vm.meta for vm in vms]),
         first_place=_first_places(offsets, cpus),
     )
     return Consolidation(prepared, tuple(vms), tuple(cpus))
@@ -84,6 +85,17 @@ def _images(vms: Sequence[Prepared]) -> tuple[int, ...]:
     """By VM: the number of its guest image; VMs of one image have the same."""
     known = list(dict.fromkeys(vm.meta.image_digest for vm in vms))
     return tuple(known.index(vm.meta.image_digest) for vm in vms)
+
+
+def _networks(metas: Sequence[TraceMeta]) -> tuple[int, ...]:
+    """By VM: the number of its network.  A machine recorded on none has one alone; a trace given twice is on two."""
+    found = []
+    for k, meta in enumerate(metas):
+        net = meta.network
+        before = [m.network for m in metas[:k]]
+        found.append((net.session, before.count(net)) if net else ("", k))
+    known = list(dict.fromkeys(found))
+    return tuple(known.index(one) for one in found)
 
 
 def _first_places(offsets: Sequence[Offsets], cpus: Sequence[range]) -> tuple[int, ...]:

@@ -119,7 +119,7 @@ class NaiveDisco(NaiveMachine):
     def access(self, page: int, once: bool) -> None:
         pair = page // 2
         if self.segment(page) == DEVICE:
-            self.tick("programmed_io")
+            self.programmed()
         elif not self.tlb.look(pair):
             if self.segment(page) != MAPPED:
                 self.kernel_fault(pair)
@@ -222,7 +222,9 @@ class NaiveDisco(NaiveMachine):
         elif kind == 62:
             self.tick("ipi_posted")
         elif kind == 75:
-            self.tick("programmed_io")
+            self.programmed()
+        elif kind in (72, 76, 77, 78):
+            self.device(kind, info)
         elif kind == 79:
             self.tick("idle", page)
         elif kind == 88 and not kept:
@@ -234,6 +236,19 @@ class NaiveDisco(NaiveMachine):
             for pair in {p // 2 for p in range(len(self.p.pages.frame)) if self.is_kernels(p, page)}:
                 for one in self.tlbs:
                     one.drop(pair)
+
+    def programmed(self) -> None:
+        driver = self.classes[self.place[self.cpu]] == "DRIVER" and self.settings["drivers"] == "special"
+        self.tick("programmed_io", not driver)
+
+    def device(self, kind: int, info: int) -> None:
+        told = [*self.payload, 0, 0]
+        if kind in (72, 76):
+            self.tick("device_call", self.settings["drivers"] == "special")
+        if kind == 72:
+            self.tick("dma_page", -(-told[1] // 4096))
+        elif kind in (77, 78):
+            self.tick("dma_page", sum(part > 0 for part in ((told[1] >> 16) % 65536, info - (told[1] >> 16) % 65536)))
 
     def entry_row(self, page: int, level: int) -> None:
         if level == 0:

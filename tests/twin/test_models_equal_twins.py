@@ -51,7 +51,7 @@ EVENTS = [
     Kind.TLB_WRITE, Kind.TLB_PROBE, Kind.INVALIDATE_PAGE, Kind.INVALIDATE_SPACE, Kind.INVALIDATE_ALL,
     Kind.SENSITIVE, Kind.EXCEPTION, Kind.RETURN, Kind.SERVICE_ENTER, Kind.SERVICE_EXIT, Kind.IDLE, Kind.ZEROED,
     Kind.BASE_SWITCH, Kind.PORT, Kind.REQUEST, Kind.COMPLETE, Kind.FILLED, Kind.FREED, Kind.MARK_BEGIN,
-    Kind.THREAD_SWITCH, Kind.IPI_SEND, Kind.IPI_RECEIVE,
+    Kind.THREAD_SWITCH, Kind.IPI_SEND, Kind.IPI_RECEIVE, Kind.DOORBELL, Kind.PACKET_SENT, Kind.PACKET_RECEIVED,
 ]  # fmt: skip
 op = st.tuples(
     st.one_of(st.sampled_from([Kind.FETCH, Kind.LOAD8, Kind.STORE4]), st.sampled_from(EVENTS)),
@@ -93,6 +93,7 @@ software = st.fixed_dictionaries(
         "l2tlb.entries": st.sampled_from([4, 8, 64]),
         "l2tlb.ways": st.sampled_from([1, 2, 4]),
         "vcpus_per_cpu": st.integers(1, 2),
+        "drivers": st.sampled_from(["special", "trapped"]),
         "quantum": st.integers(1000, 3000),
     }
 )
@@ -138,6 +139,8 @@ def add_row(script: Script, kind: Kind, which: int, info: int, n: int, vcpu: int
         script.row(kind, info, which % 3, n, vcpu=vcpu)
     elif kind in (Kind.IPI_SEND, Kind.IPI_RECEIVE):
         script.row(kind, which % 4, 0, n, vcpu=vcpu)
+    elif kind in (Kind.PACKET_SENT, Kind.PACKET_RECEIVED):
+        script.row(kind, which, info & 8191, n, vcpu=vcpu, payload=(which, (info % 3 << 11) << 16 | info & 8))
     elif kind in (Kind.REQUEST, Kind.COMPLETE):
         script.row(kind, which % 4, 0, n, vcpu=vcpu, payload=(info, which))
     else:

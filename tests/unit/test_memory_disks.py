@@ -211,7 +211,7 @@ def test_sharing_equals_its_twin(seed: int) -> None:
     assert sorted(map(sorted, (g for g in groups if len(g) > 1))) == sorted(
         map(sorted, (frames for frames in held.values() if len(frames) > 1))
     )
-    assert state.disks.members.sum() == np.count_nonzero(state.disks.group)
+    assert state.sharing.members.sum() == np.count_nonzero(state.sharing.group)
     own = [row for row in counts.footprints[-1] if row["vm"] is not None]
     assert sum(row["virtual"] for row in own) == np.count_nonzero(state.pmap.machine)
     assert sum(row["machine"] for row in own) == len(held)

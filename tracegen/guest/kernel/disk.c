@@ -16,11 +16,13 @@ int disk_owes_answer(void) {
 
 // The disk is done: notes how it went, takes its interrupt back, and wakes who waits for that.
 void disk_interrupt(void) {
+    ANNOUNCE1(ANNOUNCE_SERVICE_ENTER, SERVICE_DISK);
     enter(&disklock);
     wake(&answer); // first, so that at no moment all sleep and the disk owes nothing
     answer = device_read(DISK_STATUS);
     device_write(DISK_ACKNOWLEDGE, 0);
     leave(&disklock);
+    ANNOUNCE0(ANNOUNCE_SERVICE_EXIT);
 }
 
 // A kill does not cut the sleep short: the disk would write to a page that is somebody else's by then.

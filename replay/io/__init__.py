@@ -1,0 +1,1 @@
+"""Devices below a monitor: how requests reach them, and packets travel."""
