@@ -112,11 +112,12 @@ def _size(recipe: Mapping[str, Any]) -> int:
 def charge_guest(asks: Sequence[Ask]) -> dict[str, Document]:
     """The documents, by key, of asks about one guest.  Raises UserError."""
     from replay.commands import charge
+    from replay.commands.options import Scheduler
     from replay.commands.study_traces import traces_of
 
     first = asks[0]
     traces = [str(trace) for trace in traces_of(first.recipe, first.vms)]
-    pinned = charge.schedule_of(None, charge.Scheduler.PINNED, None)
+    pinned = charge.schedule_of(None, Scheduler.PINNED, None)
     guest = Guest(first.recipe["workload"], charge.prepare_all(traces, None, pinned, marks=False, cache=False))
     return {ask.key: guest.document(ask) for ask in asks}
 
