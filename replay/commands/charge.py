@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from replay import shell
-from replay.commands.lists import Json, complete_machine, complete_model
+from replay.commands.options import (
+    By,
+    Cache,
+    Cpus,
+    Json,
+    MachineName,
+    ModelName,
+    Prices,
+    Quantum,
+    Scheduler,
+    Settings,
+    Sharing,
+    Synthesis,
+    Traces,
+    pairs,
+)
 from replay.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,91 +45,17 @@ COMPARE_EXAMPLES = shell.examples(
     "replay compare radix.arrow", "replay compare radix.arrow --set tlb.entries=128 --json"
 )
 
-Synthesis = Annotated[
-    str | None,
-    typer.Option(
-        "--synthesize", help="Let a rule stand in for what an imported trace lacks: first-touch.", metavar="RULE"
-    ),
-]
-Traces = Annotated[
-    list[str],
-    typer.Argument(
-        help="A trace file, or its URI; several are virtual machines side by side on one machine.",
-        metavar="TRACE...",
-        show_default=False,
-    ),
-]
-Cpus = Annotated[
-    int | None,
-    typer.Option(
-        help="CPUs of the machine that several traces share.",
-        min=1,
-        max=16,
-        show_default="one for each virtual CPU",
-    ),
-]
-
-
-class Scheduler(StrEnum):
-    """How virtual CPUs share CPUs."""
-
-    PINNED = "pinned"
-    ROUND_ROBIN = "round-robin"
-
-
-Sharing = Annotated[
-    Scheduler, typer.Option(help="Let each virtual CPU have its CPU, or virtual machines take turns on fewer.")
-]
-Quantum = Annotated[
-    int | None,
-    typer.Option(
-        help="Nominal instructions of a turn; with --scheduler round-robin.",
-        min=1000,
-        metavar="INSTRUCTIONS",
-        show_default="4000000, 10 ms at 400 MHz",
-    ),
-]
-MachineName = Annotated[
-    str | None,
-    typer.Option(
-        "--machine",
-        help="What it runs on: a name from `replay machines`, or a .toml file.",
-        autocompletion=complete_machine,
-        show_default="the model's",
-    ),
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Set a parameter of machine or mechanism; counts again.", metavar="NAME=VALUE"),
-]
-Prices = Annotated[
-    list[str] | None,
-    typer.Option("--price", help="Set a price, in its price set's unit; counts stay.", metavar="NAME=VALUE"),
-]
-
-
-class By(StrEnum):
-    """What the cycles of a charge are split by first."""
-
-    MECHANISM = "mechanism"
-    SERVICE = "service"
-    MARK = "mark"
-
-
-Cache = Annotated[bool, typer.Option(help="Keep the prepared trace in the user's cache folder.")]
-
 
 def run(
     traces: Traces,
-    model: Annotated[
-        str, typer.Option(help="The design; see `replay models`.", autocompletion=complete_model, show_default=False)
-    ],
+    model: ModelName,
     machine: MachineName = None,
     settings: Settings = None,
     prices: Prices = None,
     synthesis: Synthesis = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also save counts, prices and manifest in this folder.")
+        Path | None,
+        typer.Option("--output", "-o", help="Also save counts, prices and manifest in this folder.", metavar="FOLDER"),
     ] = None,
     by: Annotated[
         By,
@@ -220,7 +160,10 @@ def compare(
     scheduler: Sharing = Scheduler.PINNED,
     quantum: Quantum = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also keep every model's counts in this folder, as a sweep's.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Also keep every model's counts in this folder, as a sweep's.", metavar="FOLDER"
+        ),
     ] = None,
     json: Json = False,
     cache: Cache = True,
@@ -303,16 +246,3 @@ def prepare(trace: str, rule: str | None = None, *, cache: bool) -> Prepared:
     with shell.Progress(f"preparing {file_name(trace)}") as progress:
         prepared = preparation.prepare(trace, use_cache=cache, progress=progress)
     return synthesize(prepared, rule) if rule else prepared
-
-
-def pairs(option: str, texts: Sequence[str] | None) -> dict[str, str]:
-    """Names and values from the NAME=VALUE texts given to ``option``.  Raises UserError."""
-    found: dict[str, str] = {}
-    for text in texts or ():
-        name, equals, value = text.partition("=")
-        if not (name and equals and value):
-            raise UserError(f"{option} {text!r} is not NAME=VALUE; write for example {option} {name or 'name'}=1")
-        if name in found:
-            raise UserError(f"{option} {name} is given twice; give it once")
-        found[name] = value
-    return found

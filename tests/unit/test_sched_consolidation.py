@@ -17,13 +17,16 @@ from replay.handmade import Script, handmade_meta
 from replay.machine import load_machine
 from replay.model import Model
 from replay.prepare import Prepared
-from replay.sched.charge import charge
+from replay.price import waits_of
+from replay.sched.charge import charge, compare
 from replay.sched.consolidate import Consolidation, consolidate
 from replay.sched.merge import AS_RECORDED, Turns, merge
 from replay.sched.offsets import find_offsets
 from replay.sched.schedule import ROUND_ROBIN, STEP, Schedule
 from replay.sched.split import of_all, of_vm
 from replay.trace.schema import Cause, Kind, Mode, Sensitive, Touch
+from reports.by_vm import compared
+from reports.numbers import figure
 
 INVENTED = ("ept_violation", "walk_reference")
 """What depends on where tables lie that no row of these traces puts anywhere, beyond all VMs' memory."""
@@ -225,6 +228,36 @@ def test_schedules_that_make_no_sense_are_refused() -> None:
             replay.run([guest(9, rows=5)], "native", **given)
     with pytest.raises(UserError, match="give at least one"):
         replay.run([], "native")
+
+
+def test_a_comparison_tells_virtual_machines_apart() -> None:
+    """The screen has a table for each VM, with its overhead under every monitor; of one VM there is none."""
+    native, machine = models.load("native"), load_machine("flash-1997")
+    entrants = [Entrant(models.load(name), native, machine) for name in ("disco", "native")]
+    documents, left_out = compare(together(guest(9), guest(10)), entrants, {}, {})
+
+    said = compared(documents)
+    expected = [figure(*(vm["total"][f"overhead{end}"] for end in ("", "_low", "_high"))) for vm in documents[0]["vms"]]
+    assert ["VM 0, handmade, on CPU 0:", "VM 1, handmade, on CPU 1:"] == said[::2]
+    assert [["disco"], ["disco"]] == [list(table.columns[0].cells) for table in said[1::2]]
+    assert expected == [next(iter(table.columns[3].cells)) for table in said[1::2]]
+    assert [] == left_out == compared([{"model": "disco"}])
+
+
+def test_virtual_machines_wait_for_each_other_s_memory() -> None:
+    """A request waits as long as the requests of all VMs together make it, on bare hardware for its own alone."""
+    disco, native, machine = models.load("disco"), models.load("native"), load_machine("flash-1997-numa")
+    given = {"memory.contention": 1, "memory.window": 1000, "memory.cpus_per_node": 2}
+    c, entrant = together(guest(9), guest(10)), Entrant(disco, native, machine)
+
+    waits = waits_of(count(c.prepared, disco, machine, given), disco, machine)
+    document = charge(c, entrant, given, {}).document
+    prices = {record["name"]: record["value"] for record in document["bill"]["prices"]}
+    assert ["local_wait"] == [name for name, wait in waits.items() if wait.value > 0]
+    assert {name: wait.value for name, wait in waits.items()} == {name: prices[name] for name in waits}
+    alone = charge(together(guest(9)), entrant, given, {}).document
+    assert alone["total"]["native"] == document["vms"][0]["total"]["native"]
+    assert alone["total"]["cycles"] < document["vms"][0]["total"]["cycles"]
 
 
 def test_counts_of_each_make_up_those_of_all() -> None:
