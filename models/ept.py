@@ -228,6 +228,7 @@ SPLIT = split(
     event=happen,
     parameters=nested.BEHIND,
     counters=LOOKUP,
+    hits="stlb_hit",
     follows=nested.FOLLOWED,
     holds=lambda settings: settings["tlb.vm_tagged"] == 1,  # else an exit, which a walk may make, empties the TLB
 )
