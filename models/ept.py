@@ -233,6 +233,8 @@ SPLIT = split(
     beyond=beyond,
     event=happen,
     parameters=nested.BEHIND,
+    counters=LOOKUP,
+    follows=nested.FOLLOWED,
     holds=lambda settings: settings["tlb.vm_tagged"] == 1,  # else an exit, which a walk may make, empties the TLB
 )
 Noting, Behind = SPLIT[:2]

@@ -22,12 +22,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from replay import model
+from replay.columns import rows_of
 from replay.cpu import reentry
 from replay.hw import tlb
 from replay.hw.tlb import Tlb
-from replay.jit import inline
+from replay.jit import inline, likely
 from replay.kernel import INVOCATIONS, add, bind, in_refill, tick
-from replay.mapped import rows_of
 from replay.memory import hooks
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared
@@ -127,7 +127,7 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
 def reference(m, at, ref):
     """A reference that the TLB holds costs nothing more; device registers are never in it."""
     pair = tlb.pair_of(ref.page)
-    if not tlb.hit(m.tlb, at, pair):
+    if not likely(tlb.hit(m.tlb, at, pair)):
         if m.segment[np.uint64(ref.page)] == DEVICE:
             tick(m.counts, at, DEVICE_ACCESSES)
         else:

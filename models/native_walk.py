@@ -171,7 +171,15 @@ def happen(m, at, row):
 
 
 bind(NativeWalk, access=reference, event=happen)
-SPLIT = split(NativeWalk, lacks=lacks, beyond=beyond, event=happen, parameters=("stlb.", "pwc."))
+SPLIT = split(
+    NativeWalk,
+    lacks=lacks,
+    beyond=beyond,
+    event=happen,
+    parameters=("stlb.", "pwc."),
+    counters=LOOKUP,
+    follows=paging.FOLLOWED,
+)
 Noting, Behind = SPLIT[:2]
 
 # -- costs ------------------------------------------------------------------------------------------------------------

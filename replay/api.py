@@ -33,15 +33,16 @@ from replay.memory.parameters import on_machine
 from replay.model import Model
 from replay.plan import Contestant, Plan, Traced, make_plan
 from replay.prepare import Prepared, Progress
-from replay.price import primitives
+from replay.primitives import primitives
 from replay.sweeping import Watcher, carry_out
 from replay.synthesize import synthesize as apply_rule
+from replay.trace.remote import file_name, is_uri
 
 if TYPE_CHECKING:
     import polars as pl
 
 Trace = Prepared | str | os.PathLike[str]
-"""A trace that ``load`` returned, or the path of its file."""
+"""A trace that ``load`` returned, or the path or URI of its file."""
 
 
 @dataclass(frozen=True)
@@ -207,11 +208,11 @@ def plan(grid: Grid, *, cache: bool = True, progress: Progress | None = None) ->
 def _traces(grid: Grid, *, cache: bool, progress: Progress | None) -> Iterable[Traced]:
     labels: dict[str, int] = {}
     for trace in grid.traces:
-        label = Path(trace).stem
+        label = Path(file_name(trace)).stem
         labels[label] = labels.get(label, 0) + 1
         prepared = load(trace, synthesize=grid.synthesize, cache=cache, progress=progress)
         name = label if labels[label] == 1 else f"{label} {labels[label]}"
-        yield Traced(name, prepared, os.path.abspath(trace), grid.synthesize)
+        yield Traced(name, prepared, trace if is_uri(trace) else os.path.abspath(trace), grid.synthesize)
 
 
 def _chosen(grid: Grid, traced: Traced, machine: str | None) -> tuple[list[Entrant], list[dict[str, str]]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from replay.jit import by_reference
+from replay.jit import by_reference, kernel
+from replay.mapped import CHUNK_ROWS, chunks
 
 
 @by_reference
@@ -26,3 +28,23 @@ class Inserted(IntEnum):
 
     VCPU_SWITCH = 68
     """The CPU goes on with a virtual CPU of another VM: page = its place, info = the VM; EXTRA: its current space."""
+
+
+@kernel
+def _find(kind: Any, wanted: Any, first: int, last: int, out: Any) -> Any:
+    """Put the rows from ``first`` to ``last`` (exclusive) whose kind is ``wanted`` into ``out``: how many."""
+    found = np.uint64(0)
+    for row in range(np.uint64(first), np.uint64(last)):
+        out[found] = row
+        found += np.uint64(wanted[np.uint64(kind[row])])
+    return np.int64(found)
+
+
+def rows_of(kind: np.ndarray, kinds: Iterable[int]) -> np.ndarray:
+    """Rows whose ``kind`` (u8) is one of ``kinds``, ascending: i64."""
+    wanted, out = np.zeros(256, np.uint8), np.empty(min(kind.size, CHUNK_ROWS), np.int64)
+    wanted[list(kinds)] = 1
+    kind = kind.view()
+    kind.flags.writeable = False  # one compiled form
+    parts = [out[: _find(kind, wanted, part.start, part.stop, out)].copy() for part in chunks(kind.size)]
+    return np.concatenate(parts) if parts else np.zeros(0, np.int64)

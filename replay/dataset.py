@@ -22,16 +22,18 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from replay import stored, tariff
-from replay.count import Counts
 from replay.errors import UserError
 from replay.machine import Machine
-from replay.price import price
 from replay.records import Parameter, Record
 from replay.store import Store, open_store
 from replay.tariff import Tariff
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from replay.count import Counts
+    from replay.trace.meta import TraceMeta
+    from replay.trace.schema import ServiceClass
 
 FORMAT, VERSION = "vmreplay dataset", 1
 MARKER = "dataset.json"
@@ -139,6 +141,13 @@ class Dataset:
             raise UserError(f"{self.store.where}: lacks the rows of its points; {AGAIN}")
         return found.unique().join(points, on="point", how="semi").sort("point", "side", "mechanism", "counter")
 
+    def meta(self, run: str) -> TraceMeta:
+        """What the trace of ``run`` says of itself, its kernel's symbols left out.  Raises UserError."""
+        try:
+            return stored.meta_of(self.manifest(run))
+        except stored.DAMAGED as error:
+            raise self._damaged(f"runs/{run}", error) from None
+
     def manifest(self, run: str) -> dict[str, Any]:
         """What the run called ``run`` is.  Raises UserError."""
         return self._manifest(run)
@@ -149,6 +158,13 @@ class Dataset:
         read = {name: self.store.read(f"runs/{run}/{name}") for name in manifest.get("files", ())}
         try:
             return stored.counts_of(manifest, {name: data for name, data in read.items() if data is not None})
+        except stored.DAMAGED as error:
+            raise self._damaged(f"runs/{run}", error) from None
+
+    def ticks(self, run: str) -> dict[tuple[ServiceClass, str], int]:
+        """What was counted in ``run`` by class of services and counter, without the rest.  Raises UserError."""
+        try:
+            return stored.ticks_of(self.manifest(run), self.store.read(f"runs/{run}/{stored.COUNTS}") or b"")
         except stored.DAMAGED as error:
             raise self._damaged(f"runs/{run}", error) from None
 
@@ -184,6 +200,8 @@ class Dataset:
 
     def document(self, point: str) -> dict[str, Any]:
         """The result document that ``replay run --json`` prints at ``point``, priced anew from its counts."""
+        from replay.price import price
+
         row = self.point(point)
         prices = {name.removeprefix(PRICE): v for name, v in row.items() if name.startswith(PRICE) and v is not None}
         sides = [(self.counts(row[role]), self.tariff(row[role])) for role in ("run", "bare")]

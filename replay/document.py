@@ -7,17 +7,16 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from replay.bill import moments_table, stretches_table
-from replay.count import Counts, count
-from replay.entrants import taken
 from replay.errors import UserError
-from replay.machine import Machine
-from replay.memory.parameters import on_machine
-from replay.model import Model
-from replay.prepare import Prepared, Progress
-from replay.price import price
+
+if TYPE_CHECKING:
+    from replay.count import Counts
+    from replay.machine import Machine
+    from replay.model import Model
+    from replay.prepare import Prepared, Progress
 
 RESULT_VERSION = 5
 MANIFEST, COUNTS = "manifest.json", "counts.parquet"
@@ -67,6 +66,11 @@ def outcome(
 
     ``settings``, ``prices`` and ``interval`` are what the user states.
     """
+    from replay.count import count
+    from replay.entrants import taken
+    from replay.memory.parameters import on_machine
+    from replay.price import price
+
     settings = settings or {}
     model, native = on_machine(model, machine, settings), on_machine(native, machine, settings)
     counts = count(prepared, model, machine, settings, progress, interval)

@@ -14,7 +14,8 @@ from replay.machine import Machine
 from replay.memory.parameters import CACHES, on_machine
 from replay.model import Model
 from replay.prepare import Prepared, Progress
-from replay.price import cost_table, price, primitives
+from replay.price import cost_table, price
+from replay.primitives import primitives
 from replay.trace.schema import ServiceClass
 
 MOST_AT_ONCE = 2

@@ -16,7 +16,8 @@ from replay.model import COMMON, Guest, Model, meanings
 from replay.pieces import count_pieces
 from replay.places import Place, named
 from replay.prepare import Prepared, Progress
-from replay.price import CostValue, cost_table, primitives
+from replay.price import CostValue, cost_table
+from replay.primitives import primitives
 from replay.renumber import kept
 from replay.trace.container import open_trace
 from replay.trace.schema import CAUSE_MASK, EVENT_FIRST, Cause, Kind, Sensitive

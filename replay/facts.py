@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from replay.mapped import rows_of
+from replay.columns import rows_of
 from replay.places import named
 from replay.prepare import Prepared
 from replay.trace.schema import CAUSE_MASK, Cause, Kind, ServiceClass

@@ -34,6 +34,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from replay.errors import UserError, remedy, unknown
+from replay.trace.remote import is_uri
 
 MOST_POINTS = 1_000_000
 """Points of a grid; more are a mistake, or are better sampled."""
@@ -89,7 +90,7 @@ def read_grid(path: str) -> Grid:
             raise unknown(f"key of {path}:", key, KEYS)
     beside = Path(path).parent
     traces = tuple(
-        trace if "://" in trace else str(beside / trace)
+        trace if is_uri(trace) else str(beside / trace)
         for trace in _texts(document.get("traces", []), f"{path}: traces")
     )
     interval = document.get("interval", 0)

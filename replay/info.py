@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +17,7 @@ def describe(path: str) -> dict[str, Any]:
     trace = open_trace(path)
     meta, closing = trace.meta, trace.closing
     kinds = {int(k): int(v) for k, v in closing.summary.get("kinds", {}).items()}
-    size = os.path.getsize(path)
+    size = trace.buffer.size
     named = {_name(kind): count for kind, count in sorted(kinds.items())}
     return {
         "file": str(path),

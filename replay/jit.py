@@ -27,6 +27,7 @@ from typing import Any
 
 import numba
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.core import caching, config, event
 from numba.extending import intrinsic, overload
@@ -44,6 +45,7 @@ __all__ = [
     "intrinsic",
     "kernel",
     "kernel_folder",
+    "likely",
     "types",
     "types_by_hook",
 ]
@@ -261,6 +263,19 @@ def check_bounds(context: Any, builder: Any, array: Any, address: Any, size: int
     room = builder.sub(builder.mul(array.nitems, array.itemsize), array.itemsize.type(size))
     with builder.if_then(builder.icmp_unsigned(">", address, room), likely=False):
         context.call_conv.return_user_exc(builder, IndexError, ("bytes beyond the end of an array",))
+
+
+def _likely(_typing: Any, _asked: Any) -> Any:
+    def expect(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        bit = ir.IntType(1)
+        function = builder.module.declare_intrinsic("llvm.expect", [bit], ir.FunctionType(bit, [bit, bit]))
+        return builder.call(function, [values[0], bit(1)])
+
+    return types.boolean(types.boolean), expect
+
+
+likely: Any = intrinsic(_likely)
+"""``likely(condition)`` in an ``if``: the condition, nearly always true; what else there is, is kept out of the way."""
 
 
 def types_by_hook(stub: Callable[..., Any], table: dict[type, Callable[..., Any]]) -> None:

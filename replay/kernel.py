@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from replay.columns import Inserted
-from replay.jit import by_reference, inline, kernel, types_by_hook
-from replay.memory import hooks
-from replay.memory.cached import Cached, interrupted
+from replay.jit import by_reference, inline, kernel, likely, types_by_hook
+from replay.memory import hooks, policy
+from replay.memory.cached import Cached
 from replay.memory.hooks import Flat
 from replay.trace.schema import CAUSE_MASK, CTX_MODE_SHIFT, EVENT_FIRST, TOUCH_SHIFT, Cause, Kind, Mode, Touch
 
@@ -151,7 +151,7 @@ def _reach_cached(memory, state, at, reference):
     access(state, at, reference)
     frame = hooks.refer(memory, at, reference)
     if frame != 0:
-        interrupted(memory, at, moved(state, at, frame - np.uint64(1)))
+        policy.interrupted(memory.policy, memory, at.base, moved(state, at, frame - np.uint64(1)))
 
 
 @inline
@@ -315,7 +315,7 @@ def count_rows(state, engine, columns, first, last):
     skip, left, references = np.uint8(KEPT), NEVER, np.int64(0)
     for row in range(np.uint64(first), np.uint64(last)):
         this = np.uint64(columns.ctx[row])
-        if this != context:
+        if not likely(this == context):
             _settle(engine, context, base, skip, left, references)
             context, vcpu, references = this, this & VCPU_MASK, np.int64(0)
             lane = vcpu * engine.pairs
@@ -324,14 +324,14 @@ def count_rows(state, engine, columns, first, last):
         now, retired = row << NOW_SHIFT, engine.slice_end[vcpu] - left
         mode, memory = context >> MODE_SHIFT, engine.memory
         at = At(vcpu, lane, base, refill, now, mode, skip, False, COMPLETED, retired, memory)
-        if left <= 0:
+        if not likely(left > 0):
             _settle(engine, context, base, skip, left, references)
             references = np.int64(0)
             engine.slice_end[vcpu] += slice_ended(state, at)
             left = engine.slice_end[vcpu] - engine.retired[vcpu]
         kind, page, info = columns.kind[row], columns.page[row], columns.info[row]
-        if kind < EVENT_FIRST:
-            if skip == KEPT:
+        if likely(kind < EVENT_FIRST):
+            if likely(skip == KEPT):
                 references += 1
                 _reach(memory, state, at, Reference(kind, info, page))
         else:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from replay.errors import UserError, remedy
-from replay.jit import kernel
 
 IN_MEMORY = 1 << 25
 """Bytes up to which an array is kept in memory; a greater one lies in a file."""
@@ -64,23 +63,3 @@ def copied(array: np.ndarray) -> np.ndarray:
 def chunks(rows: int) -> Iterator[slice]:
     """``rows`` in order, CHUNK_ROWS at a time."""
     return (slice(first, min(first + CHUNK_ROWS, rows)) for first in range(0, rows, CHUNK_ROWS))
-
-
-@kernel
-def _find(kind: Any, wanted: Any, first: int, last: int, out: Any) -> Any:
-    """Put the rows from ``first`` to ``last`` (exclusive) whose kind is ``wanted`` into ``out``: how many."""
-    found = np.uint64(0)
-    for row in range(np.uint64(first), np.uint64(last)):
-        out[found] = row
-        found += np.uint64(wanted[np.uint64(kind[row])])
-    return np.int64(found)
-
-
-def rows_of(kind: np.ndarray, kinds: Iterable[int]) -> np.ndarray:
-    """Rows whose ``kind`` (u8) is one of ``kinds``, ascending: i64."""
-    wanted, out = np.zeros(256, np.uint8), np.empty(min(kind.size, CHUNK_ROWS), np.int64)
-    wanted[list(kinds)] = 1
-    kind = kind.view()
-    kind.flags.writeable = False  # one compiled form
-    parts = [out[: _find(kind, wanted, part.start, part.stop, out)].copy() for part in chunks(kind.size)]
-    return np.concatenate(parts) if parts else np.zeros(0, np.int64)

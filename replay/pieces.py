@@ -9,7 +9,7 @@ import numpy as np
 
 from replay.columns import Columns
 from replay.errors import UserError
-from replay.jit import Held
+from replay.jit import Held, types
 from replay.kernel import Engine, count_rows
 from replay.prepare import Progress
 
@@ -57,10 +57,11 @@ def count_pieces(
     state: Any, engine: Engine, columns: Columns, stops: set[int], progress: Progress | None, first: int = 0
 ) -> Iterator[int]:
     """Count every row from ``first`` on, pausing when those before each of ``stops`` are counted; yields that stop."""
-    rows = columns.kind.size
-    done, held = first, (Held(state), Held(engine), Held(columns))
+    rows, done = columns.kind.size, first
+    held = Held(state), Held(engine), Held(columns)
+    count = count_rows.compile((*(one.type for one in held), types.int64, types.int64))  # calls look no types up
     for end in sorted(end for end in {*stops, *range(CHUNK_ROWS, rows, CHUNK_ROWS), rows} if end >= first):
-        count_rows(*held, done, end)
+        count(*held, done, end)
         done = end
         if end in stops:
             yield end

@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from replay.columns import Columns
+from replay.columns import Columns, rows_of
 from replay.errors import UserError
 from replay.jit import inline, kernel
-from replay.mapped import CHUNK_ROWS, chunks, rows_of
+from replay.mapped import CHUNK_ROWS, chunks
 from replay.trace.container import REMEDY
 from replay.trace.meta import MAX_SERVICES, TraceMeta
 from replay.trace.schema import CAUSE_MASK, FOUND_TO_BE, OPENED_BY_EXCEPTION, Cause, Kind, ServiceClass

@@ -17,28 +17,21 @@ from replay import bounds
 from replay.bill import bill
 from replay.bounds import Spending
 from replay.count import Counts
-from replay.errors import UserError, unknown
+from replay.errors import UserError
 from replay.idle import Idle, Moments, recompute
 from replay.machine import Machine
 from replay.memory.contention import wait_prices
 from replay.memory.parameters import on_machine, wait_names
 from replay.model import IDLE, Cost, Model
-from replay.records import Record, parse_price
+from replay.primitives import DEVICE_UNIT, Prices, primitives, stated
 from replay.tariff import Tariff
-from replay.trace.meta import TraceMeta
 from replay.trace.schema import ServiceClass
-
-DEVICE_UNIT = "device_unit"
-"""The primitive that follows from trace and machine: how many cycles one unit of the trace's device time lasts."""
 
 RANK = ("cited", "given", "derived", "assumed")
 """Sources from the strongest to the weakest; a sum is as weak as its weakest part."""
 
 BOUNDS = ("value", "low", "high")
 """Fields of a record, in the order of what is worked out three times over."""
-
-Prices = dict[str, Record]
-"""Primitive -> its price in cycles."""
 
 Charged = Model | Tariff
 """What counts are priced by: a model, or what is kept of one."""
@@ -52,25 +45,6 @@ class CostValue(NamedTuple):
     high: float
     source: str
     assumed: tuple[str, ...]
-
-
-def primitives(machine: Machine, meta: TraceMeta, given: Mapping[str, Any] | None = None) -> Prices:
-    """The machine's prices in cycles, those in ``given`` (in the price set's unit) replaced.  Raises UserError."""
-    prices = {name: machine.cycles(record) for name, record in stated(machine, given).items()}
-    unit = machine.clock_hz / meta.instructions_per_second
-    note = f"clock over the trace's {meta.instructions_per_second} {meta.device_time_unit}s a second"
-    prices[DEVICE_UNIT] = Record(DEVICE_UNIT, unit, "cycles", unit, unit, "derived: the trace, section metadata", note)
-    return prices
-
-
-def stated(machine: Machine, given: Mapping[str, Any] | None = None) -> Prices:
-    """The machine's prices in their own units, those in ``given`` replaced.  Raises UserError."""
-    records = dict(machine.prices)
-    for name, value in (given or {}).items():
-        if name not in records:
-            raise unknown("price", name, records, "replay machines")
-        records[name] = records[name].given(parse_price(records[name], value))
-    return records
 
 
 def evaluate(cost: Cost, klass: ServiceClass, prices: Prices, why: str) -> CostValue:

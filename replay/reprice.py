@@ -19,7 +19,8 @@ from replay.errors import UserError
 from replay.idle import beyond, steps_of
 from replay.machine import Machine
 from replay.model import IDLE
-from replay.price import BOUNDS, DEVICE_UNIT, Charged, Prices, amounts_of, busy_cycles, primitives, spread
+from replay.price import BOUNDS, Charged, amounts_of, busy_cycles, spread
+from replay.primitives import DEVICE_UNIT, Prices, primitives
 from replay.trace.schema import ServiceClass
 from replay.waiting import LANES, add_rounded, make_lanes, wait_lanes
 
@@ -75,9 +76,12 @@ def reprice(
     prices = primitives(machine, ours[0].meta, stated)
     lanes = _lanes(machine, prices, points)
     same = bare[0] is ours[0]
-    with ThreadPoolExecutor(2) as pool:
-        found = [pool.submit(_side, *side, prices, lanes, points.size) for side in ([ours] if same else [ours, bare])]
-        sides = [future.result() for future in found]
+    asked = [(*side, prices, lanes, points.size) for side in ([ours] if same else [ours, bare])]
+    if points.size < LANES:  # sooner done than a thread is started
+        sides = [_side(*one) for one in asked]
+    else:
+        with ThreadPoolExecutor(2) as pool:
+            sides = list(pool.map(lambda one: _side(*one), asked))
     first, last = sides[0], sides[-1]
     ratio = bounds.of_ratio(first.spending, last.spending, {name: range_[1:] for name, range_ in lanes.items()})
     return Repriced(first, last, _totals(first, last, machine, ratio))

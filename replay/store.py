@@ -59,8 +59,7 @@ class _Local:
     def write(self, name: str, data: bytes) -> None:
         target = Path(self.where, name)
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            number, aside = tempfile.mkstemp(prefix=f".{target.name}-", suffix=ASIDE, dir=target.parent)
+            number, aside = _make_aside(target)
             try:
                 with os.fdopen(number, "wb") as file:
                     file.write(data)
@@ -83,6 +82,16 @@ class _Local:
         return sorted(found)
 
 
+def _make_aside(target: Path) -> tuple[int, str]:
+    """A new file beside ``target``, open, and its path; folders on the way are made where there are none yet."""
+    about: Any = {"prefix": f".{target.name}-", "suffix": ASIDE, "dir": target.parent}
+    try:
+        return tempfile.mkstemp(**about)
+    except FileNotFoundError:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return tempfile.mkstemp(**about)
+
+
 def _remove_abandoned(path: Path) -> None:
     with contextlib.suppress(OSError):
         if path.stat().st_mtime < time.time() - ABANDONED_SECONDS:
@@ -93,14 +102,10 @@ class _Remote:
     """A folder that Arrow reaches by a URI."""
 
     def __init__(self, where: str) -> None:
-        import pyarrow as pa
-        from pyarrow import fs
+        from replay.trace import remote
 
-        self.where = where
-        try:
-            self._system, self._root = fs.FileSystem.from_uri(where)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise UserError(f"{where}: {_line(error)}; give a path, or a URI that Arrow reads, like s3://") from None
+        self.where, self._line = where, remote.line
+        self._system, self._root = remote.open_system(where)
 
     def read(self, name: str) -> bytes | None:
         try:
@@ -110,7 +115,7 @@ class _Remote:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise UserError(f"{self.where}/{name}: {_line(error)}") from None
+            raise UserError(f"{self.where}/{name}: {self._line(error)}") from None
 
     def write(self, name: str, data: bytes) -> None:
         path = f"{self._root}/{name}"
@@ -119,7 +124,7 @@ class _Remote:
             with self._system.open_output_stream(path) as stream:
                 stream.write(data)
         except OSError as error:
-            raise UserError(f"{self.where}/{name}: {_line(error)}; what was finished before is kept") from None
+            raise UserError(f"{self.where}/{name}: {self._line(error)}; what was finished before is kept") from None
 
     def names(self, folder: str) -> list[str]:
         from pyarrow import fs
@@ -128,8 +133,4 @@ class _Remote:
             selector = fs.FileSelector(f"{self._root}/{folder}".rstrip("/"), allow_not_found=True)
             return sorted(info.base_name for info in self._system.get_file_info(selector))
         except OSError as error:
-            raise UserError(f"{self.where}/{folder}: {_line(error)}") from None
-
-
-def _line(error: Any) -> str:
-    return " ".join(str(error).split())[:200]
+            raise UserError(f"{self.where}/{folder}: {self._line(error)}") from None

@@ -7,21 +7,22 @@ import json
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import cache, lru_cache
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from replay import sources, tariff
-from replay.count import Counts
-from replay.idle import Moments, Timeline
-from replay.pieces import Interval
-from replay.places import Place
-from replay.prepare import Region
 from replay.records import Parameter
 from replay.tariff import Tariff
 from replay.trace import meta as trace_meta
+from replay.trace.meta import TraceMeta
 from replay.trace.schema import ServiceClass
+
+if TYPE_CHECKING:
+    from replay.count import Counts
+    from replay.pieces import Interval
 
 RUN_VERSION = 1
 COUNTS, MOMENTS, TICKS = "counts.parquet", "moments.parquet", "ticks.parquet"
@@ -29,6 +30,9 @@ MANIFEST = "manifest.json"
 """Written last: a run that has it is whole."""
 
 MOMENT_COLUMNS = ("row", "kind", "vcpu", "units", "completion", "timed", "clock")
+
+KEPT = 16
+"""Descriptions of traces and models that are not made anew for each run."""
 
 DAMAGED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OSError)
 """What reading a damaged file may raise."""
@@ -39,11 +43,12 @@ def files(run: str, counts: Counts, rates: Tariff, parameters: tuple[Parameter, 
     tables = {COUNTS: _count_table(counts), MOMENTS: _moment_table(counts), TICKS: _tick_table(counts)}
     found = {name: _parquet(columns) for name, columns in tables.items()}
     manifest = _manifest(run, counts, rates, parameters) | {"files": {name: len(data) for name, data in found.items()}}
-    return found | {MANIFEST: json.dumps(manifest, indent=1, sort_keys=True).encode() + b"\n"}
+    return found | {MANIFEST: json.dumps(manifest, sort_keys=True).encode() + b"\n"}
 
 
+@cache
 def versions() -> dict[str, str]:
-    """What made the counts."""
+    """What made the counts: of each process the same."""
     return {
         **{package: _version(package) for package in ("vmreplay", "numpy", "numba")},
         "python": platform.python_version(),
@@ -59,7 +64,7 @@ def _version(package: str) -> str:
 
 
 def _manifest(run: str, counts: Counts, rates: Tariff, parameters: tuple[Parameter, ...]) -> dict[str, Any]:
-    meta = replace(counts.meta, symbols=())
+    meta, told = counts.meta, _told(counts.meta)
     return {
         "version": RUN_VERSION,
         "run": run,
@@ -72,10 +77,10 @@ def _manifest(run: str, counts: Counts, rates: Tariff, parameters: tuple[Paramet
             "unfinished": counts.unfinished,
             "synthesized": counts.synthesized,
         },
-        "meta": json.loads(meta.to_json()),
+        "meta": told,
         "model": counts.model,
         "settings": dict(counts.settings),
-        "parameters": [asdict(parameter) for parameter in parameters],
+        "parameters": _parameters(parameters),
         "interval": counts.interval,
         "intervals": len(counts.intervals),
         "classes": [klass.name for klass in counts.classes],
@@ -87,6 +92,17 @@ def _manifest(run: str, counts: Counts, rates: Tariff, parameters: tuple[Paramet
         "tariff": tariff.to_document(rates),
         "versions": versions(),
     }
+
+
+@lru_cache(KEPT)
+def _told(meta: TraceMeta) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(replace(meta, symbols=()).to_json())
+    return found
+
+
+@lru_cache(KEPT)
+def _parameters(parameters: tuple[Parameter, ...]) -> list[dict[str, Any]]:
+    return [asdict(parameter) for parameter in parameters]
 
 
 def _count_table(counts: Counts) -> dict[str, np.ndarray]:
@@ -108,18 +124,19 @@ def _moment_table(counts: Counts) -> dict[str, np.ndarray]:
 
 def _tick_table(counts: Counts) -> dict[str, np.ndarray]:
     ticks = counts.timeline.ticks
-    moment, klass, counter = np.nonzero(ticks)
-    index = {"moment": moment, "class": klass, "counter": counter}
-    return {name: at.astype(np.int32) for name, at in index.items()} | {"n": ticks[moment, klass, counter]}
+    at = np.flatnonzero(ticks)
+    index = dict(zip(("moment", "class", "counter"), np.unravel_index(at, ticks.shape), strict=True))
+    return {name: of.astype(np.int32) for name, of in index.items()} | {"n": ticks.reshape(-1)[at]}
 
 
 def _parquet(columns: Mapping[str, np.ndarray]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    sink = BytesIO()
+    sink = pa.BufferOutputStream()  # which takes no turns with other threads, as a file of Python's would
     pq.write_table(pa.table(dict(columns)), sink, compression="zstd")
-    return sink.getvalue()
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
 
 
 def _columns(data: bytes) -> dict[str, np.ndarray]:
@@ -129,9 +146,31 @@ def _columns(data: bytes) -> dict[str, np.ndarray]:
     return {name: table.column(name).to_numpy() for name in table.column_names}
 
 
+def meta_of(manifest: Mapping[str, Any]) -> trace_meta.TraceMeta:
+    """What the trace of a run says of itself, its kernel's symbols left out; one of DAMAGED if that is not there."""
+    return trace_meta.parse(json.dumps(manifest["meta"]).encode(), "manifest")
+
+
+def ticks_of(manifest: Mapping[str, Any], data: bytes) -> dict[tuple[ServiceClass, str], int]:
+    """What the count table ``data`` of a run holds, by class of services and counter; one of DAMAGED if it does not."""
+    cells = _columns(data)
+    classes = np.array([ServiceClass[place["class"]] for place in manifest["places"]])[cells["place"]]
+    counters = manifest["tariff"]["counters"]
+    found: dict[tuple[ServiceClass, str], int] = {}
+    for klass, counter, n in zip(classes.tolist(), cells["counter"].tolist(), cells["n"].tolist(), strict=True):
+        key = ServiceClass(klass), counters[counter]
+        found[key] = found.get(key, 0) + n
+    return found
+
+
 def counts_of(manifest: Mapping[str, Any], read: Mapping[str, bytes]) -> Counts:
     """The counts that ``files`` wrote, from the manifest and the tables' bytes; one of DAMAGED if they are not."""
-    meta = trace_meta.parse(json.dumps(manifest["meta"]).encode(), "manifest")
+    from replay.count import Counts
+    from replay.idle import Moments, Timeline
+    from replay.places import Place
+    from replay.prepare import Region
+
+    meta = meta_of(manifest)
     places = tuple(Place(p["service"], p["work"], ServiceClass[p["class"]], p["region"]) for p in manifest["places"])
     counters = tuple(manifest["tariff"]["counters"])
     classes = tuple(ServiceClass[name] for name in manifest["classes"])
@@ -165,6 +204,8 @@ def counts_of(manifest: Mapping[str, Any], read: Mapping[str, bytes]) -> Counts:
 
 
 def _intervals(cells: Mapping[str, np.ndarray], shape: tuple[int, ...], number: int) -> tuple[Interval, ...]:
+    from replay.pieces import Interval
+
     at = np.ravel_multi_index((cells["vcpu"], cells["place"], cells["counter"]), shape)
     ends = np.searchsorted(cells["interval"], np.arange(number + 1))
     pieces = zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)

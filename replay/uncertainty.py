@@ -16,7 +16,8 @@ import numpy as np
 from replay.count import Counts
 from replay.errors import UserError
 from replay.machine import Machine
-from replay.price import Charged, amounts_of, stated
+from replay.price import Charged, amounts_of
+from replay.primitives import stated
 from replay.records import Record
 from replay.reprice import PricePoints, reprice
 

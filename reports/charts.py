@@ -16,7 +16,8 @@ TALL = 260
 """Pixels of height of a curve or heat map."""
 
 
-_LEGEND = alt.Legend(orient="bottom", labelLimit=180)
+LEGEND = alt.Legend(orient="bottom", labelLimit=180)
+"""Where a chart says what its colours mean."""
 
 FITTED: Any = {"type": "fit-x", "contains": "padding"}
 """A chart is as wide as its place, and as high as its marks and legend take."""
@@ -24,10 +25,13 @@ FITTED: Any = {"type": "fit-x", "contains": "padding"}
 SERIES = HUES
 """Colours of curves."""
 
+BAND = 0.15
+"""How much of a curve's colour its bounds have."""
+
 
 def _colour(palette: Palette) -> alt.Color:
     scale = alt.Scale(domain=list(palette.names), range=list(palette.colours))
-    return alt.Color("mechanism:N", scale=scale, legend=_LEGEND, title=None)
+    return alt.Color("mechanism:N", scale=scale, legend=LEGEND, title=None)
 
 
 def bars(names: Sequence[str], palette: Palette) -> Any:
@@ -81,20 +85,45 @@ def timeline(palette: Palette) -> Any:
 
 
 def curves(kind: str) -> Any:
-    """Time over bare hardware's along an axis of a sweep, ``O``rdinal or ``Q``uantitative; data ``curves``."""
-    colour = alt.Color("series:N", sort=None, title=None, scale=alt.Scale(range=list(SERIES)), legend=_LEGEND)
-    return (
-        alt.Chart(alt.NamedData("curves"))
-        .mark_line(point={"size": 50}, strokeWidth=2 if kind == "O" else 0)
-        .encode(
-            x=alt.X(f"x:{kind}", sort=None, title=None, axis=alt.Axis(labelAngle=0)),
-            y=alt.Y("overhead:Q", title="time over bare hardware's", scale=alt.Scale(zero=False)),
-            color=colour,
-            shape=alt.Shape("series:N", sort=None, legend=None),
-            tooltip=["point:N", alt.Tooltip("overhead:Q", format=".4f")],
-        )
-        .properties(width="container", height=TALL, autosize=FITTED)
+    """Time over bare hardware's along an axis of a sweep, with its bounds; data ``curves``.
+
+    ``kind`` says what is along it: few numbers, ``O``, which a line joins, many, ``Q``, or names, ``N``.
+    """
+    legend = alt.Legend(orient="bottom", labelLimit=180, symbolOpacity=1)
+    colour = alt.Color("series:N", sort=None, title=None, scale=alt.Scale(range=list(SERIES)), legend=legend)
+    data, scale = alt.Chart(alt.NamedData("curves")), alt.Scale(zero=False)
+    x: dict[str, Any] = {
+        "x": alt.X("x:Q", title=None, scale=scale) if kind == "Q" else alt.X("x:O", sort=None, title=None)
+    }
+    if kind == "N":
+        x["xOffset"] = alt.XOffset("series:N", sort=None)
+    band = data.mark_area(opacity=BAND) if kind == "O" else data.mark_rule(opacity=2 * BAND, strokeWidth=3)
+    limits = band.encode(**x, y=alt.Y("low:Q", scale=scale), y2="high:Q", color=colour)
+    lines = data.mark_line(point={"size": 50}, strokeWidth=2 if kind == "O" else 0).encode(
+        **x,
+        y=alt.Y("overhead:Q", title="time over bare hardware's", scale=scale),
+        color=colour,
+        shape=alt.Shape("series:N", sort=None, legend=None),
+        tooltip=["point:N", *(alt.Tooltip(f"{name}:Q", format=".4f") for name in ("overhead", "low", "high"))],
     )
+    return alt.layer(limits, lines).properties(width="container", height=TALL, autosize=FITTED)
+
+
+def stack(palette: Palette) -> Any:
+    """Time over bare hardware's along an axis of a sweep, a bar each, stacked by mechanism; data ``stack``."""
+    bars = (
+        alt.Chart(alt.NamedData("stack"))
+        .mark_bar()
+        .encode(
+            x=alt.X("x:O", sort=None, title=None),
+            y=alt.Y("share:Q", title="time, bare hardware's is 1", stack="zero"),
+            color=_colour(palette),
+            order=alt.Order("rank:Q"),
+            tooltip=["point:N", "mechanism:N", alt.Tooltip("share:Q", format=".4f")],
+        )
+    )
+    one = alt.Chart(alt.NamedData("one")).mark_rule(strokeDash=[4, 4]).encode(y="at:Q")
+    return alt.layer(bars, one).properties(width="container", height=TALL, autosize=FITTED)
 
 
 def heat() -> Any:
@@ -104,7 +133,7 @@ def heat() -> Any:
         alt.Chart(alt.NamedData("heat"))
         .mark_rect()
         .encode(
-            x=alt.X("x:O", sort=None, title=None, axis=alt.Axis(labelAngle=0)),
+            x=alt.X("x:O", sort=None, title=None),
             y=alt.Y("y:O", sort=None, title=None),
             color=colour,
             tooltip=["point:N", alt.Tooltip("overhead:Q", format=".4f")],

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from reports.breakdown import Document, mechanism_of
+from reports.memory_view import memory_view
 from reports.result import Columns, Result, given
 
 SIDES = {"model": "rows", "native": "native_rows"}
@@ -98,6 +99,7 @@ def _run(result: Result, name: str, *, stretched: bool) -> dict[str, Any]:
             for line in document["services"]
         ],
         "timeline": timeline(result),
+        "memory": memory_view(result),
         **sides,
     }
 

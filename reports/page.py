@@ -11,7 +11,7 @@ from html import escape
 from importlib import resources
 from typing import Any
 
-from reports import charts, sections, study_page
+from reports import charts, memory_view, sections, study_page
 from reports.charge import trace_words
 from reports.lines import lines
 from reports.live import live
@@ -28,7 +28,7 @@ def page(content: Content, library: str) -> str:
     """The page of ``content``; ``library`` is what ``reports.bundle.vega`` gives."""
     results, sweep, studies = content
     names = labels(results)
-    colours = palette(results)
+    colours = palette(results, sweep)
     data = live(results, names, sweep.machines if sweep else {})
     runs = [
         sections.run_section(at, result, name, lines(result, run["model"]["rows"]), opened=len(results) == 1, run=run)
@@ -96,13 +96,17 @@ def _title(content: Content) -> str:
 
 def _charts(runs: Sequence[dict[str, Any]], colours: Palette, *, swept: bool) -> dict[str, Any]:
     found = {"bars": (charts.bars(_bar_names(runs), colours), BARS), "timeline": (charts.timeline(colours), PHASES)}
+    kinds = {kind for run in runs for kind in run["memory"]}
+    found |= {kind: made for kind, made in memory_view.charts().items() if kind in kinds}
     if swept:
-        found |= {f"curves{kind}": (charts.curves(kind), CURVES) for kind in "OQ"} | {"heat": (charts.heat(), HEAT)}
+        found |= {f"curves{kind}": (charts.curves(kind), CURVES) for kind in "OQN"}
+        found |= {"stack": (charts.stack(colours), STACK), "heat": (charts.heat(), HEAT)}
     return {name: charts.specification(chart, words) for name, (chart, words) in found.items()}
 
 
 BARS = "Time of each run as a bar, over bare hardware's time, stacked by mechanism; the table of runs has the totals."
 CURVES = "Time over bare hardware's time along an axis of the sweep; the table of points has the figures."
+STACK = "Time over bare hardware's time along an axis of the sweep, as bars stacked by mechanism."
 HEAT = "Time over bare hardware's time over two axes of the sweep; the table of points has the figures."
 PHASES = "Cycles of each interval of the run, stacked by mechanism."
 

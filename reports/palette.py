@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from reports.breakdown import by_mechanism
-from reports.result import Result
+from reports.result import Result, Sweep
 
 OWN = {"direct execution": "#8a8f98", "idle": "#d5d8dd"}
 """What the guest does itself is grey, so that colour is what a monitor adds."""
@@ -25,17 +25,31 @@ class Palette(NamedTuple):
     colours: tuple[str, ...]
 
 
-def palette(results: Sequence[Result]) -> Palette:
-    """Colours for the mechanisms of ``results``: those that cost most anywhere have one of their own."""
+def palette(results: Sequence[Result], sweep: Sweep | None = None) -> Palette:
+    """Colours for the mechanisms of ``results`` and ``sweep``: those that cost most anywhere have one of their own."""
     shares: dict[str, float] = {}
-    for result in results:
-        whole = result.document["total"]["native"] or 1
-        for side in ("rows", "native_rows"):
-            for part in by_mechanism({"rows": result.document[side]}):
-                shares[part.name] = max(shares.get(part.name, 0.0), part.cycles / whole)
+    for name, share in [*_shares(results), *(_swept(sweep) if sweep else ())]:
+        shares[name] = max(shares.get(name, 0.0), share)
     dearest = [name for name in sorted(shares, key=lambda name: -shares[name]) if name not in OWN]
     own = ["direct execution", *dearest[: len(HUES)]]
     colours = [OWN["direct execution"], *HUES[: len(own) - 1]]
     rest = [(REST, REST_COLOUR)] if len(dearest) > len(HUES) else []
     found = [*zip(own, colours, strict=True), *rest, ("idle", OWN["idle"])]
     return Palette(tuple(name for name, _ in found), tuple(colour for _, colour in found))
+
+
+def _shares(results: Sequence[Result]) -> Iterator[tuple[str, float]]:
+    """Mechanisms with their parts of bare hardware's time, on both sides of each result."""
+    for result in results:
+        whole = result.document["total"]["native"] or 1
+        for side in ("rows", "native_rows"):
+            for part in by_mechanism({"rows": result.document[side]}):
+                yield part.name, part.cycles / whole
+
+
+def _swept(sweep: Sweep) -> Iterator[tuple[str, float]]:
+    """The same of each run of a sweep, at the prices that its machine states."""
+    for point in {point["run"]: point for point in sweep.points}.values():
+        prices = {r["name"]: r["value"] * r["cycles"] for r in sweep.machines[point["machine"]]}
+        for name, spent in sweep.spent[point["run"]].items():
+            yield name, sum(n * prices.get(what, 0) for what, n in spent.items()) / (point["native"] or 1)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from reports import memory_view
 from reports.breakdown import Document, is_bare
 from reports.charge import trace_words
 from reports.lines import Line
@@ -89,6 +90,7 @@ def run_section(
         + chart
         + _mechanisms(at, name, lines)
         + _services(at, name, document)
+        + memory_view.section(at, name, run["memory"])
         + _footprint(at, name, document)
         + _unpriced(at, name, result)
         + "</details>"

@@ -81,11 +81,16 @@ def _service_rows(values: Values) -> list[list[str]]:
     return found
 
 
+def tally(values: Values) -> Mapping[str, int]:
+    """Verdict -> how many published values came out so."""
+    return dict(values.get("verdicts") or Counter(line[-2] for line in rows(values) if line[-2]))
+
+
 def summary(studies: Sequence[Values]) -> str:
     """How many values of each study came out how."""
     lines = []
     for values in studies:
-        counted = verdicts.told(values.get("verdicts") or Counter(line[-2] for line in rows(values) if line[-2]))
+        counted = verdicts.told(tally(values))
         lines.append(f"<p>{escape(title(values))}: {escape(counted)}.</p>")
     return "".join(lines)
 

@@ -30,6 +30,7 @@ def live_sweep(sweep: Sweep) -> dict[str, Any]:
                 "at": [point[axis] for axis in sweep.axes],
                 "fixed": _fixed(sweep, point),
                 "given": stated(point),
+                "bounds": [point["overhead_low"], point["overhead_high"]],
             }
             for point in sweep.points
         ],
@@ -38,8 +39,9 @@ def live_sweep(sweep: Sweep) -> dict[str, Any]:
 
 def _fixed(sweep: Sweep, point: Mapping[str, Any]) -> list[float]:
     """Cycles of a point, and of its bare machine, that no price moves: idle time and what follows from counts."""
-    records = {record["name"]: record for record in sweep.machines[point["machine"]] if record["stated"]}
-    prices = {name: stated(point).get(name, r["value"]) * r["cycles"] for name, r in records.items()}
+    own = stated(point)
+    records = (record for record in sweep.machines[point["machine"]] if record["stated"])
+    prices = {r["name"]: own.get(r["name"], r["value"]) * r["cycles"] for r in records}
     found = []
     for cycles, run in (("cycles", "run"), ("native", "bare")):
         parts = (part for part in sweep.spent[point[run]].values())
@@ -71,10 +73,16 @@ def section(sweep: Sweep) -> str:
         f"<p>{len(sweep.points):,} points over {escape(', '.join(map(title, axes)))}. Idle time is fixed here: it is"
         " each point's own, whatever price is moved; a price that is an axis has no slider.</p>"
         + (missing if sweep.missing else "")
-        + f"<form class='axes'>{_choice('x', 'along', axes)}{_choice('series', 'a curve each', axes[1:] or axes)}"
-        + f"{''.join(_filter(sweep, at) for at in range(len(axes)))}</form>"
+        + f"<form class='axes'>{_choice('x', 'along', _first(sweep, axes, numbers=True))}"
+        + _choice("series", "a curve each", _first(sweep, axes[1:] + axes[:1], numbers=False))
+        + f"{''.join(_filter(sweep, at) for at in range(len(axes)))}"
+        + "<label><input type='checkbox' id='sweep-bounds'> bounds</label>"
+        + "<label><input type='checkbox' id='sweep-waits' checked> idle time in bars</label></form>"
         + "<figure><div class='chart' data-chart='curves'></div><figcaption>Time over bare hardware's along one axis."
-        " The others are as chosen above.</figcaption></figure>"
+        " The others are as chosen above. Bounds are what a curve can be within those of all prices; after a price is"
+        " moved, with idle time fixed.</figcaption></figure>"
+        + "<figure><div class='chart' data-chart='stack'></div><figcaption>The same by mechanism, of one curve. Idle is"
+        " what no price moves here: waiting, for devices and for controllers of memory.</figcaption></figure>"
         + (
             "<figure><div class='chart' data-chart='heat'></div><figcaption>The same over both axes: dark is dear."
             "</figcaption></figure>"
@@ -83,6 +91,15 @@ def section(sweep: Sweep) -> str:
         )
         + _points(sweep)
     )
+
+
+def _first(sweep: Sweep, axes: list[str], *, numbers: bool) -> list[str]:
+    """``axes``, those of numbers or those of names first."""
+    return sorted(axes, key=lambda axis: _is_number(sweep, axis) != numbers)
+
+
+def _is_number(sweep: Sweep, axis: str) -> bool:
+    return all(isinstance(point[axis], int | float) for point in sweep.points)
 
 
 def _choice(name: str, what: str, axes: list[str]) -> str:
@@ -95,7 +112,8 @@ def _filter(sweep: Sweep, at: int) -> str:
     values = list(dict.fromkeys(word(point[axis]) for point in sweep.points))
     options = "".join(f"<option value='{k}'>{escape(value)}</option>" for k, value in enumerate(values))
     label = escape(title(axis))
-    return f"<label data-filter='{at}' hidden>{label} <select aria-label='{label}'>{options}</select></label>"
+    select = f"<select aria-label='{label}'>{options}</select>"
+    return f"<label data-filter='{at}' hidden><span class='of'></span>{label} {select}</label>"
 
 
 def _points(sweep: Sweep) -> str:
@@ -104,6 +122,7 @@ def _points(sweep: Sweep) -> str:
         Column("number", "point"),
         *(Column(f"axis{k}", escape(title(axis))) for k, axis in enumerate(sweep.axes)),
         Column("overhead", "times bare hardware", number=True),
+        Column("bounds", "bounds", number=True),
         Column("cycles", "cycles", number=True),
     ]
     rows = [
@@ -111,6 +130,7 @@ def _points(sweep: Sweep) -> str:
             "number": f"{at + 1}",
             **{f"axis{k}": escape(word(sweep.points[at][axis])) for k, axis in enumerate(sweep.axes)},
             "overhead": live(f"point/{at}/overhead"),
+            "bounds": live(f"point/{at}/bounds"),
             "cycles": live(f"point/{at}/cycles"),
         }
         for at in order[:MOST_ROWS]

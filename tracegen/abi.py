@@ -243,6 +243,8 @@ class Syscall(IntEnum):
     RECVFROM = 56  # (descriptor, message) -> bytes that came, of which the buffer has as many as it takes
     SHUTDOWN = 57  # (descriptor) -> 0; the peer reads what was written, then the end; reading goes on
     STATION = 58  # (0) -> this machine's number in the network, from 1; (1) -> how many machines there are
+    MOUNT = 59  # (station, name of a directory) -> 0; the files that the station serves are below it from here on
+    SERVE = 60  # (clients) -> 0, when so many others have used this machine's files and need nothing more
 
 
 SELECT_WORDS = 2
@@ -328,6 +330,8 @@ class Service(IntEnum):
     BALLOON = 24  # giving the host pages that it asked for, or taking them back
     NET = 25  # asking the network card, and taking what came
     PROTOCOL = 26  # a packet's way through the layers to whom it is for, and what is sent for it
+    NFS_CLIENT = 27  # calling another machine for its files, and waiting for its answer
+    NFS_SERVER = 28  # doing what another machine called for
 
 
 SYSCALL_SERVICE = 32

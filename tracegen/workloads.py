@@ -101,12 +101,23 @@ _ALL = (
         ),
     ),
     Workload(
+        name="pmake-nfs",
+        summary="pmake in a directory of each machine's own on the first machine's disk, which serves its files to all",
+        paper="Disco's figures 6 and 7: pmake in several virtual machines whose files one of them serves by NFS",
+        parameters=(
+            Parameter("jobs", 2, 1, 8, "processes", "commands of a machine that run at a time"),
+            Parameter("builds", 1, 1, 100, "times", "that all is made; the last time is measured"),
+            Parameter("parts", 0, 0, 6, "parts", "parts of the program that each makes, 6 sources the first; 0: all"),
+        ),
+        program="remote pmake",
+    ),
+    Workload(
         name="pmakes",
         summary="builds side by side: parts of pmake's program, each in a directory with its own copy of the sources",
         paper="Disco's figures 6 and 7: eight instances of pmake, each on files of its own",
         parameters=(
             Parameter("trees", 8, 1, 8, "directories", "builds at a time"),
-            Parameter("parts", 1, 1, 6, "parts", "parts of the program that each makes, 12 sources the first"),
+            Parameter("parts", 1, 1, 6, "parts", "parts of the program that each makes, 6 sources the first"),
             Parameter("jobs", 2, 1, 2, "processes", "commands of a build that run at a time"),
         ),
     ),

@@ -38,9 +38,9 @@ Synthesis = Annotated[
     ),
 ]
 Traces = Annotated[
-    list[Path],
+    list[str],
     typer.Argument(
-        help="A trace file; several are virtual machines side by side on one machine.",
+        help="A trace file, or its URI; several are virtual machines side by side on one machine.",
         metavar="TRACE...",
         show_default=False,
     ),
@@ -147,7 +147,7 @@ def run(
     from replay import api
     from replay import document as results
     from replay.entrants import Entrant
-    from replay.price import primitives
+    from replay.primitives import primitives
 
     models.check(model)
     schedule = schedule_of(cpus, scheduler, quantum)
@@ -197,11 +197,11 @@ def _show_services(document: dict[str, Any], *, json: bool) -> None:
     shell.show(*by_service_screen(document, services, study, shell.console().width))
 
 
-def split_by_marks(prepared: Prepared, trace: Path) -> Prepared:
+def split_by_marks(prepared: Prepared, trace: str) -> Prepared:
     """The trace with its rows told apart by the regions that it marks.  Raises UserError where there are none."""
     from replay.marks import split
 
-    found = split(prepared, str(trace))
+    found = split(prepared, trace)
     if len(found.regions) == 1:
         raise UserError(f"{trace}: marks no regions; record a workload that does, or leave out --by mark")
     return found
@@ -268,7 +268,7 @@ def _show_compared(documents: list[dict[str, Any]], left_out: Sequence[Mapping[s
 
 
 def _kept(
-    traces: list[Path],
+    traces: list[str],
     machine: str | None,
     given: Mapping[str, str],
     paid: Mapping[str, str],
@@ -285,7 +285,7 @@ def _kept(
 
     if len(traces) > 1:
         raise UserError("--output keeps what one trace costs; compare traces one by one, each into a folder of its own")
-    grid = Grid("compare", (str(traces[0]),), (ALL,), (machine,) if machine else (), synthesize=synthesis or "")
+    grid = Grid("compare", (traces[0],), (ALL,), (machine,) if machine else (), synthesize=synthesis or "")
     grid = with_axes(with_axes(grid, "set", given), "price", paid)
     with shell.Progress("charging every model") as progress:
         planned = api.plan(grid, cache=cache, progress=progress)
@@ -308,7 +308,7 @@ def schedule_of(cpus: int | None, scheduler: Scheduler, quantum: int | None) -> 
 
 
 def prepare_all(
-    traces: Sequence[Path], rule: str | None, schedule: Schedule, *, marks: bool, cache: bool
+    traces: Sequence[str], rule: str | None, schedule: Schedule, *, marks: bool, cache: bool
 ) -> Consolidation:
     """The traces as virtual machines of one machine, told apart by the regions they mark if ``marks``.
 
@@ -319,16 +319,17 @@ def prepare_all(
     found = [prepare(trace, rule, cache=cache) for trace in traces]
     if marks:
         found = [split_by_marks(vm, trace) for vm, trace in zip(found, traces, strict=True)]
-    return consolidate(found, schedule, [str(trace) for trace in traces])
+    return consolidate(found, schedule, traces)
 
 
-def prepare(trace: Path, rule: str | None = None, *, cache: bool) -> Prepared:
+def prepare(trace: str, rule: str | None = None, *, cache: bool) -> Prepared:
     """The trace, ready to be counted, what it lacks synthesized by ``rule``.  Raises UserError."""
     from replay import prepare as preparation
     from replay.synthesize import synthesize
+    from replay.trace.remote import file_name
 
-    with shell.Progress(f"preparing {trace.name}") as progress:
-        prepared = preparation.prepare(str(trace), use_cache=cache, progress=progress)
+    with shell.Progress(f"preparing {file_name(trace)}") as progress:
+        prepared = preparation.prepare(trace, use_cache=cache, progress=progress)
     return synthesize(prepared, rule) if rule else prepared
 
 

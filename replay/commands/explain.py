@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -29,7 +28,7 @@ def explain(
         str, typer.Argument(help="Which one; see `replay models`.", metavar="MODEL", autocompletion=complete_model)
     ],
     trace: Annotated[
-        Path | None, typer.Option(help="On this trace: label, rules, settings.", metavar="TRACE", show_default=False)
+        str | None, typer.Option(help="On this trace: label, rules, settings.", metavar="TRACE", show_default=False)
     ] = None,
     rows: Annotated[
         str | None,
@@ -62,7 +61,7 @@ def explain(
     prepared = prepare(trace, cache=cache)
     architecture = prepared.meta.architecture
     found = models.load(model, architecture)
-    stretch = locate(str(trace), prepared, *asked) if asked else nothing()
+    stretch = locate(trace, prepared, *asked) if asked else nothing()
     with shell.Progress(f"counting up to row {asked[0] if asked else 0:,}") as progress:
         document = tell(prepared, found, api.hardware_for(found, prepared, machine), stretch, given, paid, progress)
     document |= {"model": models.word(found.name, architecture)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +12,7 @@ from replay import shell
 if TYPE_CHECKING:
     from replay.machine import Machine
 
-Trace = Annotated[Path, typer.Argument(help="A trace file.", metavar="TRACE", show_default=False)]
+Trace = Annotated[str, typer.Argument(help="A trace file, or its URI.", metavar="TRACE", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout; messages go to stderr.")]
 
 
@@ -45,7 +44,7 @@ def info(
     """Show what is in a trace, after verifying its checksums."""
     from replay.info import describe
 
-    facts = describe(str(trace))
+    facts = describe(trace)
     if json:
         shell.write_json(facts)
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from replay.dataset import Dataset
     from replay.machine import Machine
     from replay.tariff import Tariff
+    from replay.trace.meta import TraceMeta
+    from replay.trace.schema import ServiceClass
     from reports.result import Content, Result, Sweep
 
 MOST_WHOLE = 16
@@ -92,20 +94,32 @@ def _dataset(folder: Path) -> tuple[list[Result], Sweep | None]:
 
     data = open_dataset(str(folder))
     points = data.points().to_dicts()
-    counts = {run: data.counts(run) for run in {point[role]: 0 for point in points for role in ("run", "bare")}}
+    runs = {point[role]: 0 for point in points for role in ("run", "bare")}
     machines: dict[str, list[dict[str, Any]]] = {}
     for point in points:
         if point["machine"] not in machines:
-            machines[point["machine"]] = _records(data.machine(point["point"]), counts[point["run"]])
+            machines[point["machine"]] = _records(data.machine(point["point"]), data.meta(point["run"]))
     sweep = Sweep(
         points=points,
-        axes=data.axes or ["model"],
-        spent={run: spent(counted, data.tariff(run)) for run, counted in counts.items()},
+        axes=_axes(points, data.axes) or ["model"],
+        spent={run: spent(data.ticks(run), data.tariff(run)) for run in runs},
         machines=machines,
         missing=data.missing,
     )
-    whole = [_point(data, point, counts) for point in points] if len(points) <= MOST_WHOLE else []
+    whole = _points(data, points, runs) if len(points) <= MOST_WHOLE else []
     return whole, None if whole and set(data.axes) <= {"model"} else sweep
+
+
+def _axes(points: Sequence[Mapping[str, Any]], axes: Sequence[str]) -> list[str]:
+    """What varies: machines do not if each model and trace has one alone."""
+    on = {(point["trace_digest"], point["model"], point["machine"]) for point in points}
+    fixed = len({one[:2] for one in on}) == len(on)
+    return [axis for axis in axes if not (axis == "machine" and fixed and "model" in axes)]
+
+
+def _points(data: Dataset, points: Sequence[Mapping[str, Any]], runs: Iterable[str]) -> list[Result]:
+    counts = {run: data.counts(run) for run in runs}
+    return [_point(data, point, counts) for point in points]
 
 
 def _point(data: Dataset, point: Mapping[str, Any], counts: Mapping[str, Counts]) -> Result:
@@ -123,25 +137,24 @@ def _point(data: Dataset, point: Mapping[str, Any], counts: Mapping[str, Counts]
     )
 
 
-def _records(machine: Machine, counts: Counts) -> list[dict[str, Any]]:
+def _records(machine: Machine, meta: TraceMeta) -> list[dict[str, Any]]:
     """The machine's prices as stated, each with the cycles in its unit."""
     from replay.bill import bill
-    from replay.price import primitives, stated
+    from replay.primitives import primitives, stated
 
-    found: list[dict[str, Any]] = bill({}, stated(machine), primitives(machine, counts.meta), machine)["prices"]
+    found: list[dict[str, Any]] = bill({}, stated(machine), primitives(machine, meta), machine)["prices"]
     return found
 
 
-def spent(counts: Counts, tariff: Tariff) -> dict[str, dict[str, float]]:
+def spent(ticks: Mapping[tuple[ServiceClass, str], int], tariff: Tariff) -> dict[str, dict[str, float]]:
     """Mechanism -> primitive -> how many of it the run spent, in all but idle time."""
     from replay.model import IDLE
 
     found: dict[str, dict[str, float]] = defaultdict(dict)
-    by_place = counts.by_place()
-    for counter, cost in tariff.priced.items():
-        ticks = by_place[:, counts.counters.index(counter)].tolist() if counter != IDLE else []
-        for place, n in zip(counts.places, ticks, strict=False):
-            for name, times in cost.names(place.klass).items() if n else ():
-                known = found[tariff.mechanism(counter)]
+    priced = tariff.priced
+    for (klass, counter), n in ticks.items():
+        if counter != IDLE and counter in priced:
+            known = found[tariff.mechanism(counter)]
+            for name, times in priced[counter].names(klass).items():
                 known[name] = known.get(name, 0) + times * n
     return dict(found)

@@ -66,6 +66,8 @@ def study(
             _write(output, values)
         if not json:
             shell.show(*screen)
+    if output is not None and name == ALL:
+        _write_index(output, found)
     if json:
         shell.write_json({"studies": found} if name == ALL else found[0])
 
@@ -118,7 +120,7 @@ def _told(document: Mapping[str, Any], results: Sequence[dict[str, Any]], width:
         published = study.read(document)
         values = services.services_table(results[0], published)
         shown = by_service.by_service_screen(results[0], values, published, width)
-        return values | {"kind": document["kind"]}, shown
+        return values | {"kind": document["kind"], "title": published.title}, shown
     figure = bars.read(document)
     step = len(figure.bars)
     tables = [bars.figure_table(figure, results[at : at + step]) for at in range(0, len(results), step)]
@@ -167,3 +169,13 @@ def _write(folder: Path, values: Mapping[str, Any]) -> None:
     except OSError as error:
         raise UserError(f"{shell.explain(error)}; name another folder with -o") from None
     shell.say(f"saved in {folder / name}.json")
+
+
+def _write_index(folder: Path, found: Sequence[Mapping[str, Any]]) -> None:
+    """Write the page that carries all studies into ``folder``.  Raises UserError."""
+    from reports.study_index import index
+
+    try:
+        (folder / "index.md").write_text(index(found), "utf-8")
+    except OSError as error:
+        raise UserError(f"{shell.explain(error)}; name another folder with -o") from None

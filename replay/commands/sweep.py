@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,8 +25,8 @@ SWEEP_EXAMPLES = shell.examples(
 
 def sweep(
     files: Annotated[
-        list[Path],
-        typer.Argument(help="A grid (.toml), or traces.", metavar="GRID|TRACE...", show_default=False),
+        list[str],
+        typer.Argument(help="A grid (.toml), or traces, also by URI.", metavar="GRID|TRACE...", show_default=False),
     ],
     output: Annotated[
         str | None,
@@ -67,7 +66,7 @@ def sweep(
         raise UserError("a sweep keeps its results; give --output FOLDER, or --plan to see what it would do")
     from replay import api
 
-    grid = _grid([str(file) for file in files], models, machines, settings, prices)
+    grid = _grid(files, models, machines, settings, prices)
     with shell.Progress("preparing") as progress:
         planned = api.plan(grid, cache=cache, progress=progress)
     if plan:

@@ -1,10 +1,11 @@
 """Caches of the machine's CPUs: first level split, second level unified, write-back, kept coherent by invalidation.
 
 Each CPU has a first level for instructions, one for data, and below both a second level that holds all that they hold.
-All are set-associative, least recently used, indexed and tagged by machine address.  Levels hold presence only, a run
-of ways a set, most recently used first, each tag one more than its line's number, 0 for an empty way.  Who may write
-is the directory's: by second-level line, which CPUs hold it, whether one alone does, and whether memory is out of date.
-That is the MESI protocol: a line read while nobody holds it is exclusive, and becomes modified without asking anybody.
+All are set-associative, least recently used, indexed and tagged by machine address.  The first level is
+``replay.hw.front``; the second holds presence only, a run of ways a set, most recently used first, each tag one more
+than its line's number, 0 for an empty way.  Who may write is the directory's: by second-level line, which CPUs hold it,
+whether one alone does, and whether memory is out of date.  That is the MESI protocol: a line read while nobody holds it
+is exclusive, and becomes modified without asking anybody.
 
 A reference says what it took, as bits: nothing where the first level holds the line and allows the access.
 """
@@ -17,7 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from replay.errors import UserError
-from replay.hw import sets
+from replay.hw import front, sets
+from replay.hw.front import DATA, First
 from replay.jit import helper, inline
 from replay.records import Parameter
 
@@ -45,19 +47,7 @@ LOST_SHIFT = np.uint64(8)
 SHARERS, ALONE, DIRTY = np.uint64(0xFFFF), np.uint64(1 << 16), np.uint64(1 << 17)
 """A directory entry: a bit by CPU that holds the line; one CPU holds it alone; and has changed it."""
 DIRTY_SHIFT = np.uint64(17)
-CODE, DATA = np.uint64(0), np.uint64(1)
-"""Sides of the first level."""
 ZERO, ONE = np.uint64(0), np.uint64(1)
-
-
-class First(NamedTuple):
-    """The first levels of all CPUs, for code and for data."""
-
-    tags: np.ndarray  # u32: those of each side and CPU in a row
-    begin: np.ndarray  # u64[2 * cpus]: the first tag of a side and CPU
-    shift: np.ndarray  # u64[2] by side: of a byte address, to a line's number
-    mask: np.ndarray  # u64[2]: sets - 1
-    ways: np.ndarray  # u64[2]
 
 
 class Level(NamedTuple):
@@ -93,7 +83,7 @@ def make_caches(cpus: int, memory_bytes: int, settings: Mapping[str, Any]) -> Ca
             raise UserError(f"{name}.line = {settings[f'{name}.line']} is longer than l2.line; choose at most that")
         if settings[f"{name}.bytes"] > settings["l2.bytes"]:
             raise UserError(f"l2.bytes = {settings['l2.bytes']} cannot hold what {name} holds; choose a larger one")
-    first = _first_levels(cpus, geometry["l1i"], geometry["l1d"])
+    first = front.make_first(cpus, geometry["l1i"], geometry["l1d"])
     shift, count, ways = geometry["l2"]
     tags = np.zeros(cpus * count * ways, np.uint32)
     second = Level(tags, np.uint64(shift), np.uint64(count - 1), np.uint64(ways), np.uint64(count * ways))
@@ -114,56 +104,29 @@ def _geometry(name: str, settings: Mapping[str, Any]) -> tuple[int, int, int]:
     return line.bit_length() - 1, count, ways
 
 
-def _first_levels(cpus: int, *sides: tuple[int, int, int]) -> First:
-    shift, count, ways = (np.array(values, np.uint64) for values in zip(*sides, strict=True))
-    held = np.repeat(count * ways, cpus)
-    return First(
-        tags=np.zeros(int(held.sum()), np.uint32),
-        begin=np.cumsum(held) - held,
-        shift=shift,
-        mask=count - ONE,
-        ways=ways,
-    )
-
-
-@inline
-def at_hand(caches, cpu, side, stores, address):
-    """1 if the line of machine byte ``address`` is the one last used in its set of the first level, and may be used so.
-
-    Then the access takes nothing and changes nothing.  ``side`` is CODE or DATA; ``stores`` is 1 of a store, else 0: a
-    line that is dirty and held here nobody else holds.  Kinds of access come in no order that a processor could
-    predict, so there is no branch on them.
-    """
-    line = address >> caches.first.shift[side]
-    last = np.uint64(caches.first.tags[_set_of(caches, cpu, side, line)])
-    dirty = np.uint64(caches.directory[address >> caches.second.shift]) >> DIRTY_SHIFT
-    return np.uint64(last == line + ONE) & (dirty | (stores ^ ONE))
-
-
 @helper
 def read(caches, cpu, side, address):
     """What fetching or loading from machine byte ``address`` took."""
-    line = address >> caches.first.shift[side]
-    begin, ways = _set_of(caches, cpu, side, line), caches.first.ways[side]
-    if sets.find_in(caches.first.tags, begin, ways, line + ONE):
+    line = front.line_of(caches.first, cpu, side, address)
+    if front.find(caches.first, cpu, side, line, ZERO):
         return HIT
     took = walk(caches, cpu, address)
-    sets.push_in(caches.first.tags, begin, ways, line + ONE)
+    dirty = np.uint64(caches.directory[address >> caches.second.shift]) >> DIRTY_SHIFT  # then it is this CPU's
+    front.hold(caches.first, cpu, side, line, dirty & side)
     return took
 
 
 @helper
 def store(caches, cpu, address):
     """What storing to machine byte ``address`` took."""
-    line, small = address >> caches.second.shift, address >> caches.first.shift[DATA]
-    begin, ways = _set_of(caches, cpu, DATA, small), caches.first.ways[DATA]
-    near = sets.find_in(caches.first.tags, begin, ways, small + ONE)
+    line, small = address >> caches.second.shift, front.line_of(caches.first, cpu, DATA, address)
+    near = front.find(caches.first, cpu, DATA, small, ONE)
     if near or _find(caches.second, cpu, line):
         took = (HIT if near else L2_HIT) | _own(caches, cpu, line)
     else:
         took = MEMORY | _take(caches, cpu, line) | _fill(caches, cpu, line)
     if not near:
-        sets.push_in(caches.first.tags, begin, ways, small + ONE)
+        front.hold(caches.first, cpu, DATA, small, ONE)
     return took
 
 
@@ -196,7 +159,10 @@ def purge_page(caches, address, size):
 def clean_page(caches, address, size):
     """Write the changed lines of ``size`` bytes from machine byte ``address`` back; they stay where they are held."""
     for line in range(address >> caches.second.shift, (address + size) >> caches.second.shift):
-        caches.directory[line] &= ~np.uint32(DIRTY)
+        held = np.uint64(caches.directory[line])
+        if held & DIRTY:
+            _disown_all(caches, held, np.uint64(line))
+            caches.directory[line] = held & ~DIRTY
 
 
 # -- one level --------------------------------------------------------------------------------------------------------
@@ -214,22 +180,24 @@ def _find(level, cpu, line):
 
 
 @inline
-def _set_of(caches, cpu, side, line):
-    """The first way of a line's set in the first level of ``side``."""
-    first = caches.first
-    return first.begin[side * caches.cpus + cpu] + (line & first.mask[side]) * first.ways[side]
-
-
-@inline
 def _drop_all(caches, cpu, line):
     """Drop from both first levels every line that lies within ``line`` of the second."""
     for number in range(2):
         side = np.uint64(number)
         finer = caches.second.shift - caches.first.shift[side]
         for part in range(ONE << finer):
-            small = (line << finer) + np.uint64(part)
-            begin = _set_of(caches, cpu, side, small)
-            sets.drop_in(caches.first.tags, begin, caches.first.ways[side], small + ONE)
+            front.drop(caches.first, cpu, side, (line << finer) + np.uint64(part))
+
+
+@inline
+def _disown_all(caches, held, line):
+    """The one CPU of ``held`` that had changed a second-level line has to ask before it stores to it again."""
+    finer = caches.second.shift - caches.first.shift[DATA]
+    for number in range(caches.cpus):
+        cpu = np.uint64(number)
+        if held >> cpu & ONE:
+            for part in range(ONE << finer):
+                front.disown(caches.first, cpu, (line << finer) + np.uint64(part))
 
 
 # -- both levels ------------------------------------------------------------------------------------------------------
@@ -267,7 +235,10 @@ def _share(caches, cpu, line):
     held = np.uint64(caches.directory[line])
     others = held & SHARERS
     caches.directory[line] = others | (ONE << cpu) | (ALONE if others == ZERO else ZERO)
-    return DIRTY_ELSEWHERE | WROTE_BACK if held & DIRTY else ZERO
+    if held & DIRTY == ZERO:
+        return ZERO
+    _disown_all(caches, held, line)
+    return DIRTY_ELSEWHERE | WROTE_BACK
 
 
 @inline

@@ -89,26 +89,32 @@ def second_level(units: Units, settings: Mapping[str, Any]) -> Level:
     """The second level: shared, but for what has entries of its own."""
     large = "stlb.large_" if settings["stlb.large_entries"] else "stlb." if settings["stlb.large"] else ""
     code = ["stlb.code_", ""] if settings["stlb.code_entries"] else ["stlb.", large]
-    return _level([*code, "stlb.", large], units, settings)
+    return _level([*code, "stlb.", large], units, settings, spare=True)
 
 
-def _level(cells: list[str], units: Units, settings: Mapping[str, Any]) -> Level:
-    """A level whose entries for [data, large] are called ``cells``: the same name for shared ones, '' for none."""
-    at, begin = 0, {"": 0}
-    for name in cells:
-        if name not in begin:
-            begin[name] = at
-            at += settings[name + "entries"]
-    home, ways, begins = np.zeros((2, units.address.size), np.uint32), np.zeros(4, np.uint64), np.zeros(at, np.uint8)
-    for cell, name in enumerate(cells):
-        if name:
-            data, large = divmod(cell, 2)
-            mine = slice(units.pages, None) if large else slice(0, units.pages)
-            entries = settings[name + "entries"]
-            most = min(entries, settings[name + "ways"])
+def _level(cells: list[str], units: Units, settings: Mapping[str, Any], *, spare: bool = False) -> Level:
+    """A level whose entries for [data, large] are called ``cells``: the same name for shared ones, '' for none.
+
+    If ``spare``, sets that no unit falls in and ways that no set fills are left out: a level of more entries than
+    there are units is emptied as fast as one of as many.
+    """
+    part = {0: slice(units.pages), 1: slice(units.pages, None)}
+    home, ways, firsts, at = np.zeros((2, units.address.size), np.uint32), np.zeros(4, np.uint64), [], 0
+    for name in dict.fromkeys(filter(None, cells)):
+        mine = [cell for cell, other in enumerate(cells) if other == name]
+        entries = settings[name + "entries"]
+        most = min(entries, settings[name + "ways"])
+        count = sets.number_of_sets(name, entries, most)
+        chosen = {large: sets.homes(units.address[part[large]], count, 1) for large in {cell % 2 for cell in mine}}
+        if spare and entries > units.address.size:
+            used, many = np.unique(np.concatenate(list(chosen.values())), return_counts=True)
+            chosen = {large: np.searchsorted(used, which).astype(np.uint32) for large, which in chosen.items()}
+            count, most = used.size, min(most, int(many.max()))
+        for cell in mine:
             ways[cell] = most
-            home[data, mine] = begin[name] + sets.homes(
-                units.address[mine], sets.number_of_sets(name, entries, most), most
-            )
-            begins[begin[name] : begin[name] + entries : max(1, most)] = 1
+            home[cell // 2, part[cell % 2]] = np.uint32(at) + chosen[cell % 2] * np.uint32(most)
+        firsts.append(at + most * np.arange(count if most else 0))
+        at += count * most
+    begins = np.zeros(at, np.uint8)
+    begins[np.concatenate(firsts)] = 1
     return Level(home.reshape(-1), ways, begins, at)

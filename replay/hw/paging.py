@@ -45,6 +45,17 @@ MIPS_RULES = (
 )
 """What is done about a guest that refills its TLB itself, on hardware that walks page tables."""
 
+FOLLOWED = (
+    Kind.ENTRY,
+    Kind.BASE_SWITCH,
+    Kind.INVALIDATE_PAGE,
+    Kind.INVALIDATE_SPACE,
+    Kind.INVALIDATE_ALL,
+    Kind.TLB_PROBE,
+    Inserted.VCPU_SWITCH,
+)
+"""Events that ``follow`` follows."""
+
 FIRST_FAULT, LAST_FAULT = np.uint8(Cause.NOT_PRESENT), np.uint8(Cause.PROTECTION)
 LARGE_ENTRY = np.uint64(ENTRY_VALID | 1 << ENTRY_SIZE_SHIFT)
 LARGE_MASK = np.uint64(ENTRY_VALID | 3 << ENTRY_SIZE_SHIFT)

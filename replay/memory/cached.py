@@ -9,16 +9,16 @@ CPU n runs virtual CPU n, on node n / CPUs per node.  A reference that crosses a
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from replay.hw import caches as hw
+from replay.hw import front
 from replay.hw.caches import Caches
-from replay.jit import helper, inline
+from replay.jit import helper, inline, likely
 from replay.memory import hooks, policy
 from replay.memory.hooks import NOTHING
-from replay.memory.policy import Policy
 from replay.mmu import frames
 from replay.mmu.frames import Frames
 from replay.trace.schema import ENTRY_FRAME_SHIFT, ENTRY_VALID, PAGE_SHIFT, Kind
@@ -64,8 +64,6 @@ class Cached(NamedTuple):
     counts: np.ndarray  # i64, the kernel's
     frames: Frames
     caches: Caches
-    machine: np.ndarray  # u32[nodes * frames]: machine page by node and frame
-    lane: np.ndarray  # u64[cpus]: where the row of the CPU's node begins in ``machine``
     node: np.ndarray  # u8[cpus]
     home: np.ndarray  # u8 by machine page: node that holds it, or NOWHERE
     turn: np.ndarray  # u64[1]: node whose turn it is to hold the next page
@@ -82,19 +80,18 @@ class Cached(NamedTuple):
     room: np.uint64  # machine pages of each of them
     shadow: np.uint64  # first machine page of its shadow tables
     nested: np.ndarray  # u64[4]: first machine page of its nested tables, by level
-    policy: Policy
+    policy: Any  # a type of replay.memory.policy
 
 
 @inline
 def refer(m, at, ref):
-    """A reference of the guest; the common case is a line that was the last one used in its set."""
+    """A reference of the guest; the common case is a line that was one of the last two used in its set."""
     frame = np.uint64(m.frames.page[np.uint64(ref.page)])
     if frame == m.bypass:
         return NOTHING
-    page = np.uint64(m.machine[m.lane[at.vcpu] + frame])
-    address = (page << PAGE) | (np.uint64(ref.info) & OFFSET)
+    address = (policy.machine_page(m.policy, at.vcpu, frame) << PAGE) | (np.uint64(ref.info) & OFFSET)
     side, stores = np.uint64(ref.kind != FETCH), np.uint64(ref.kind >= STORE1)
-    if hw.at_hand(m.caches, at.vcpu, side, stores, address) != NOTHING:
+    if likely(front.at_hand(m.caches.first, at.vcpu, side, stores, address) != NOTHING):
         return NOTHING
     return _beyond(m, at.vcpu, at.base, at.retired, side, stores, frame, address)
 
@@ -106,16 +103,16 @@ def _beyond(m, cpu, base, retired, side, stores, frame, address):
     if stores == NOTHING:
         took = hw.read(m.caches, cpu, side, address)
     else:
-        if m.policy.frames != NOTHING and m.policy.copies[frame] != 0:
-            moved = policy.collapse(m, base, frame)
-            address = (np.uint64(m.machine[m.lane[cpu] + frame]) << PAGE) | (address & OFFSET)
+        moved = policy.before_store(m.policy, m, base, frame)
+        if moved != NOTHING:
+            address = (policy.machine_page(m.policy, cpu, frame) << PAGE) | (address & OFFSET)
         took = hw.store(m.caches, cpu, address)
     if took == hw.HIT:
         return moved
     away = _count(m, cpu, base, retired, took, address)
-    if m.policy.frames == NOTHING or took & (hw.MEMORY | hw.UPGRADE) == NOTHING or moved != NOTHING:
+    if took & (hw.MEMORY | hw.UPGRADE) == NOTHING or moved != NOTHING:
         return moved
-    return policy.noted(m, cpu, base, retired, frame, stores, away)
+    return policy.after_miss(m.policy, m, cpu, base, retired, frame, stores, away)
 
 
 @inline
@@ -194,13 +191,13 @@ def _read_own(m, cpu, base, retired, address, direct):
 
 @helper
 def _read_entry(m, cpu, base, retired, frame, offset, direct):
-    address = (np.uint64(m.machine[m.lane[cpu] + frame]) << PAGE) | offset
+    address = (policy.machine_page(m.policy, cpu, frame) << PAGE) | offset
     _table(m, cpu, base, retired, address, direct)
 
 
 @inline
 def _table(m, cpu, base, retired, address, direct):
-    took = hw.read(m.caches, cpu, hw.DATA, address) if direct != NOTHING else hw.walk(m.caches, cpu, address)
+    took = hw.read(m.caches, cpu, front.DATA, address) if direct != NOTHING else hw.walk(m.caches, cpu, address)
     first = base + m.first
     m.counts[first + TABLE_REFERENCES] += 1
     if took & hw.L2_HIT:
@@ -216,10 +213,10 @@ def run_handler(m, at, code, lines, page):
     """Fetch the handler's lines from its beginning, then load both halves of a page pair's entries: one line."""
     frame = np.uint64(m.frames.page[np.uint64(code)])
     if code != 0 and frame != m.bypass:
-        start = np.uint64(m.machine[m.lane[at.vcpu] + frame]) << PAGE
+        start = policy.machine_page(m.policy, at.vcpu, frame) << PAGE
         for line in range(lines):
-            address = start | ((np.uint64(line) << m.caches.first.shift[hw.CODE]) & OFFSET)
-            took = hw.read(m.caches, at.vcpu, hw.CODE, address)
+            address = start | ((np.uint64(line) << m.caches.first.shift[front.CODE]) & OFFSET)
+            took = hw.read(m.caches, at.vcpu, front.CODE, address)
             if took != hw.HIT:
                 _count(m, at.vcpu, at.base, at.retired, took, address)
     if page != 0:
@@ -256,16 +253,9 @@ def _map(m, page, entry):
 def give_back(m, at, frame):
     """The next page of a frame that the guest freed is placed by whoever misses on it first."""
     if frame < m.frames.memory:
-        if m.policy.frames != NOTHING:
-            policy.release(m, at.base, frame)
+        policy.release(m.policy, m, at.base, frame)
         if m.placed != NOTHING:
             m.home[frame] = NOWHERE
-
-
-@inline
-def interrupted(m, at, cpus):
-    """Count the CPUs that were interrupted because a page moved."""
-    m.counts[at.base + m.policy.first + policy.SHOOTDOWNS] += np.int64(cpus)
 
 
 hooks.bind(

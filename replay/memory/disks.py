@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from replay.columns import Columns
+from replay.columns import Columns, rows_of
 from replay.jit import inline
 from replay.kernel import tick
-from replay.mapped import chunks, rows_of
+from replay.mapped import chunks
 from replay.memory import sharing
 from replay.memory.sharing import Sharing
 from replay.mmu.pmap import Pmap

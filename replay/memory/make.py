@@ -14,7 +14,7 @@ from replay.memory.cached import NOWHERE, Cached
 from replay.memory.contention import NO_REQUESTS, Requests
 from replay.memory.hooks import Flat
 from replay.memory.parameters import BLOCKED, CACHES, CONTENTION, FIRST_TOUCH, ROUND_ROBIN
-from replay.memory.policy import Policy
+from replay.memory.policy import Policy, Still
 from replay.mmu import frames
 from replay.mmu.frames import Frames
 from replay.prepare import Prepared
@@ -66,8 +66,6 @@ def make_memory(
         counts=counts,
         frames=guest,
         caches=caches.make_caches(cpus, machine_pages * PAGE_BYTES, settings),
-        machine=np.tile(np.arange(count, dtype=np.uint32), nodes if copies else 1),
-        lane=node.astype(np.uint64) * np.uint64(count if copies else 0),
         node=node,
         home=home,
         turn=np.zeros(1, np.uint64),
@@ -84,7 +82,7 @@ def make_memory(
         room=np.uint64(room),
         shadow=np.uint64(shadow),
         nested=tables[1:5].astype(np.uint64),
-        policy=make_policy(cpus, count if copies else 0, settings, counters),
+        policy=make_policy(node, nodes, count, settings, counters) if copies else Still(np.uint64(count)),
     )
 
 
@@ -100,25 +98,29 @@ def moves_pages(settings: Mapping[str, Any]) -> bool:
     return True
 
 
-def make_policy(cpus: int, frames_of_node: int, settings: Mapping[str, Any], counters: tuple[str, ...]) -> Policy:
-    """A monitor that saw no miss yet; ``frames_of_node`` is 0 where no page is ever moved."""
+def make_policy(
+    node: np.ndarray, nodes: int, count: int, settings: Mapping[str, Any], counters: tuple[str, ...]
+) -> Policy:
+    """A monitor of ``count`` frames that saw no miss yet; ``node`` is by CPU."""
 
     def by_frame(times: int = 1) -> np.ndarray:
-        return np.zeros(max(1, frames_of_node * times), np.uint32)
+        return np.zeros(count * times, np.uint32)
 
     def number(name: str) -> np.uint64:
-        return np.uint64(settings.get(f"numa.{name}", 1))
+        return np.uint64(settings[f"numa.{name}"])
 
     return Policy(
-        misses=by_frame(cpus),
+        machine=np.tile(np.arange(count, dtype=np.uint32), nodes),
+        lane=node.astype(np.uint64) * np.uint64(count),
+        misses=by_frame(node.size),
         writes=by_frame(),
         migrated=by_frame(),
         interval=by_frame(),
         moves=by_frame(),
-        master=np.arange(max(1, frames_of_node), dtype=np.uint32),
+        master=np.arange(count, dtype=np.uint32),
         copies=by_frame(),
-        first=np.uint64(counters.index(policy.NAMES[0]) if policy.NAMES[0] in counters else 0),
-        frames=np.uint64(frames_of_node),
+        first=np.uint64(counters.index(policy.NAMES[0])),
+        frames=np.uint64(count),
         migrates=number("migrate"),
         replicates=number("replicate"),
         trigger=number("trigger"),
@@ -126,7 +128,7 @@ def make_policy(cpus: int, frames_of_node: int, settings: Mapping[str, Any], cou
         write=number("write"),
         migrations=number("migrations"),
         limit=number("moves"),
-        reset=np.int64(settings.get("numa.reset", 1)),
+        reset=np.int64(settings["numa.reset"]),
     )
 
 

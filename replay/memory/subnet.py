@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from replay.columns import rows_of
 from replay.io.drivers import payload_bytes
 from replay.jit import inline
 from replay.kernel import add, tick
-from replay.mapped import rows_of
 from replay.memory import sharing
 from replay.mmu.spaces import number_of
 from replay.prepare import Prepared

@@ -56,6 +56,9 @@ PARAMETERS = (
 BEHIND = ("stlb.", "pwc.", "nested.tlb_", "nested.leaf_", "nested.middle_", "nested.upper_")
 """How the names of parameters start that shape what lies behind the first-level TLB."""
 
+FOLLOWED = (*paging.FOLLOWED, Kind.TABLE_LINK)
+"""Events that ``follow`` follows."""
+
 ONE, SHIFT = np.uint64(1), np.uint64(9)
 NOT_PRESENT, SOFT_REFERENCE = int(Cause.NOT_PRESENT), int(Cause.SOFT_REFERENCE)
 

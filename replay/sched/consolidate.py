@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from replay.columns import rows_of
 from replay.errors import UserError
 from replay.idle import Moments, find_moments
-from replay.mapped import rows_of
 from replay.places import MAX_PLACES, Places
 from replay.prepare import Prepared, Region
 from replay.sched import offsets as numbering

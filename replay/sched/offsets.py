@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from replay.mapped import rows_of
+from replay.columns import rows_of
 from replay.prepare import Pages, Prepared, Sites, regions_of
 from replay.trace.schema import PAGE_SHIFT, Kind
 

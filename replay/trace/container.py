@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from replay.errors import UserError, remedy
 from replay.trace.meta import TraceMeta, parse, refuse_other_major
+from replay.trace.remote import fetch, is_uri
 from replay.trace.schema import CLOSING_KEY, COLUMNS, METADATA_KEY
 
 COMPRESSION_LEVEL = 3
@@ -185,7 +186,8 @@ class TraceFile:
 class OpenTrace:
     """A trace whose every stretch has been verified."""
 
-    path: Path
+    path: str
+    """Or the URI."""
     meta: TraceMeta
     closing: Closing
     buffer: pa.Buffer
@@ -201,34 +203,40 @@ class OpenTrace:
 
 
 def open_trace(path: str | os.PathLike[str]) -> OpenTrace:
-    """Map ``path``, verify every checksum and the version, and return it.  Raises UserError in one line."""
-    place = Path(path)
-    buffer = _map(place)
+    """Map the file at ``path``, or fetch the one at a URI, and verify every checksum and the version.
+
+    Raises UserError in one line.
+    """
+    place = os.fspath(path)
+    buffer = _bytes_at(place)
+    if buffer.size == 0:
+        raise UserError(f"{place}: is empty, not a trace; {REMEDY}")
+    if buffer[: len(ARROW_MAGIC)].to_pybytes() != ARROW_MAGIC:
+        raise UserError(f"{place}: not an Arrow file, so not a trace; record one with `tracegen run`")
     closing, raw = _closing(place, buffer)
     _verify(place, buffer, closing)
-    meta = parse(raw, str(place))
+    meta = parse(raw, place)
     _check_columns(place, buffer)
     return OpenTrace(place, meta, closing, buffer)
 
 
-def _map(path: Path) -> pa.Buffer:
+def _bytes_at(path: str) -> pa.Buffer:
+    if is_uri(path):
+        return fetch(path)
     try:
-        if path.is_dir():
+        if os.path.isdir(path):
             raise UserError(f"{path}: is a folder; name a .arrow trace")
-        if path.stat().st_size == 0:
-            raise UserError(f"{path}: is empty, not a trace; {REMEDY}")
-        with pa.memory_map(str(path)) as source:
-            buffer = source.read_buffer()
+        if os.path.getsize(path) == 0:
+            return pa.py_buffer(b"")
+        with pa.memory_map(path) as source:
+            return source.read_buffer()
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; record one with `tracegen run radix -o {path}`") from None
     except OSError as error:
         raise UserError(f"{path}: cannot read: {remedy(error)}") from None
-    if buffer[: len(ARROW_MAGIC)].to_pybytes() != ARROW_MAGIC:
-        raise UserError(f"{path}: not an Arrow file, so not a trace; record one with `tracegen run`")
-    return buffer
 
 
-def _closing(path: Path, buffer: pa.Buffer) -> tuple[Closing, bytes]:
+def _closing(path: str, buffer: pa.Buffer) -> tuple[Closing, bytes]:
     try:
         reader = pa.ipc.open_file(pa.BufferReader(buffer))
     except (pa.ArrowException, OSError):
@@ -239,7 +247,7 @@ def _closing(path: Path, buffer: pa.Buffer) -> tuple[Closing, bytes]:
             f"{path}: an Arrow file, but not a vmreplay trace (no {METADATA_KEY.decode()!r} metadata);"
             " record one with `tracegen run`"
         )
-    refuse_other_major(raw, str(path))
+    refuse_other_major(raw, path)
     try:
         last = reader.get_batch_with_custom_metadata(reader.num_record_batches - 1)
         return _parse_closing(last.custom_metadata[CLOSING_KEY]), _head_metadata(buffer)
@@ -253,7 +261,7 @@ def _head_metadata(buffer: pa.Buffer) -> bytes:
         return bytes(stream.schema.metadata[METADATA_KEY])
 
 
-def _verify(path: Path, buffer: pa.Buffer, closing: Closing) -> None:
+def _verify(path: str, buffer: pa.Buffer, closing: Closing) -> None:
     expected = 0
     for number, (offset, length, digest) in enumerate(closing.stretches):
         if offset != expected or length <= 0 or offset + length > buffer.size:
@@ -265,7 +273,7 @@ def _verify(path: Path, buffer: pa.Buffer, closing: Closing) -> None:
         raise UserError(f"{path}: holds no rows; {REMEDY}")
 
 
-def _check_columns(path: Path, buffer: pa.Buffer) -> None:
+def _check_columns(path: str, buffer: pa.Buffer) -> None:
     with pa.ipc.open_stream(pa.BufferReader(buffer.slice(len(ARROW_MAGIC)))) as stream:
         found = {f.name: f.type for f in stream.schema}
     for name, dtype in COLUMNS.items():

@@ -31,7 +31,10 @@ const Page = (() => {
     const kind = element.dataset.chart;
     if (kind === "bars") return [data.charts.bars, Charts.bars(data.runs, priced, data.palette, state.waits)];
     if (kind.startsWith("study")) return [data.charts[kind], {}];
-    if (kind !== "timeline") return Sweep.chart(kind, data.sweep, state.points, data.charts);
+    if (element.dataset.run && kind !== "timeline") {
+      return [data.charts[kind], { [kind]: data.runs[Number(element.dataset.run)].memory[kind] }];
+    }
+    if (kind !== "timeline") return Sweep.chart(kind, data.sweep, state.points, data.charts, data.palette);
     const run = Number(element.dataset.run);
     return [data.charts.timeline, Charts.timeline(data.runs[run], priced[run].prices, data.palette)];
   }
@@ -97,7 +100,7 @@ const Page = (() => {
       update();
     });
     for (const details of document.querySelectorAll("details.run")) details.addEventListener("toggle", () => draw(false));
-    for (const choice of document.querySelectorAll(".axes select")) choice.addEventListener("change", () => update(true));
+    for (const choice of document.querySelectorAll(".axes select, .axes input")) choice.addEventListener("change", () => update(true));
     listenToTheme();
     window.addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => (one.open = true)));
   }
@@ -111,6 +114,7 @@ const Page = (() => {
     state.data = await unpack(document.getElementById("data").textContent);
     const sliders = document.getElementById("sliders");
     if (sliders) sliders.open = !window.matchMedia("(max-width: 60rem)").matches;
+    if (state.data.sweep) Sweep.open(state.data.sweep);
     listen();
     await update(true);
     document.documentElement.dataset.ready = "yes";

@@ -194,5 +194,5 @@ const Pricing = (() => {
     return { ours, bare, prices, overhead: ratio("total", true), busy: ratio("busy", false) };
   }
 
-  return { price, inCycles, costOf };
+  return { price, inCycles, costOf, ratioExtreme };
 })();

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from replay.document import Outcome
 from reports.numbers import bounds, figure, share
 
 from .chromium import complaints, move, opened
@@ -168,3 +169,17 @@ def test_figures_are_written_as_screens_write_them(driver: Any, page: Path) -> N
         cases,
     )
     assert [[figure(*one), bounds(*one), share(one[1], one[2])] for one in cases] == shown
+
+
+def test_pages_taken_are_drawn_over_time(driver: Any, page: Path, outcome: Outcome) -> None:
+    """The chart of pages has those that the document states, at the end of each interval."""
+    opened(driver, page)
+
+    shown = driver.execute_script(
+        "return [...Page.state.views].find(([e]) => e.dataset.chart === 'footprint')[1].data('footprint')"
+    )
+    rows = outcome.document["footprint"]
+    assert sorted((row["class"], row["machine"]) for row in rows) == sorted(
+        (row["what"], row["machine"]) for row in shown
+    )
+    assert [] == complaints(driver)

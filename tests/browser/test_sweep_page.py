@@ -58,3 +58,44 @@ def test_curves_follow_the_choice_of_axes(driver: Any, page: Path) -> None:
         "x.value = 'price.monitor_entry'; x.dispatchEvent(new Event('change')); Page.settled().then(arguments[0]);"
     )
     assert {"8", "16", "32", "64"} == {row["series"] for row in driver.execute_script(shown)}
+
+
+def shown(driver: Any, chart: str) -> list[dict[str, Any]]:
+    """The data of one of the page's charts."""
+    found: list[dict[str, Any]] = driver.execute_script(
+        "return [...Page.state.views].find(([e]) => e.dataset.chart === arguments[0])[1].data(arguments[0])", chart
+    )
+    return found
+
+
+def test_bounds_are_the_sweep_s_until_a_price_is_moved(driver: Any, page: Path, swept: Path) -> None:
+    """A curve's band has the bounds of the sweep; a price that is moved is exact, so that the band gets narrower."""
+    opened(driver, page)
+    rows = open_dataset(str(swept)).points().to_dicts()
+    expected = {(row["overhead_low"], row["overhead_high"]) for row in rows}
+    before = shown(driver, "curves")
+    assert expected == {(row["low"], row["high"]) for row in before}
+    move(driver, "flash-1997", "stall.other", 1.0)
+    move(driver, "flash-1997", "tlb_write", 632)
+
+    widths = [sum(row["high"] - row["low"] for row in rows) for rows in (before, shown(driver, "curves"))]
+    assert widths[0] > widths[1] > 0
+    assert [] == [row for row in shown(driver, "curves") if not row["low"] <= row["overhead"] <= row["high"]]
+
+
+def test_bars_of_a_sweep_add_up_to_its_curve(driver: Any, page: Path) -> None:
+    """The mechanisms of each point are as long together as its overhead, and without idle time shorter."""
+    opened(driver, page)
+    chosen = {row["point"]: row["overhead"] for row in shown(driver, "curves") if row["series"] == "42"}
+    driver.execute_async_script(
+        "const one = document.querySelector('[data-filter=\"1\"] select');"
+        "one.value = '0'; one.dispatchEvent(new Event('change')); Page.settled().then(arguments[0]);"
+    )
+    bars: dict[str, float] = {}
+    for row in shown(driver, "stack"):
+        bars[row["point"]] = bars.get(row["point"], 0) + row["share"]
+    assert chosen == pytest.approx(bars)
+    driver.execute_async_script("document.getElementById('sweep-waits').click(); Page.settled().then(arguments[0]);")
+
+    assert "idle" not in {row["mechanism"] for row in shown(driver, "stack")}
+    assert [] == complaints(driver)

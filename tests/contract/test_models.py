@@ -15,7 +15,8 @@ from replay.handmade import Script, handmade_meta
 from replay.kernel import count_rows
 from replay.machine import load_machine
 from replay.model import COMMON, IDLE, Access, Guest, Model, Reaction, guest_events
-from replay.price import price, primitives
+from replay.price import price
+from replay.primitives import primitives
 from replay.trace.schema import Cause, Kind, Sensitive, ServiceClass, Touch
 
 pytestmark = pytest.mark.parametrize("name", sorted(models.entries()))

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from replay.errors import UserError
-from replay.hw import caches
+from replay.hw import caches, front
 from replay.jit import kernel
 
 from .snooping import Bus
@@ -39,7 +39,7 @@ def run(here, what, cpu, address, took):
         who, where = np.uint64(cpu[row]), np.uint64(address[row])
         if what[row] <= STORE:
             side, stores = np.uint64(what[row] != FETCH), np.uint64(what[row] == STORE)
-            if caches.at_hand(here, who, side, stores, where) == 0:
+            if front.at_hand(here.first, who, side, stores, where) == 0:
                 if stores:
                     took[row] = caches.store(here, who, where)
                 else:
@@ -82,8 +82,8 @@ def twins(rows: list[tuple[int, int, int]], bus: Bus) -> list[int]:
 ROWS = st.lists(st.tuples(st.sampled_from((0, 1, 1, 1, 2, 2, 3, 4)), st.integers(0, 3), st.integers(0, MEMORY - 1)))
 GEOMETRY = st.fixed_dictionaries(
     {
-        "l1i.bytes": st.sampled_from((128, 256, 384)),
-        "l1d.bytes": st.sampled_from((128, 256, 384)),
+        "l1i.ways": st.integers(1, 5),
+        "l1d.ways": st.integers(1, 5),
         "l2.bytes": st.sampled_from((768, 1536)),
         "l2.line": st.sampled_from((64, 128)),
         "l1d.line": st.sampled_from((32, 64)),
@@ -103,8 +103,8 @@ def test_each_reference_takes_what_the_twins_takes(
         dice.choice((0, 1, 1, 2, 2, 3, 4), 400, p=(0.2, 0.2, 0.2, 0.15, 0.15, 0.08, 0.02)).tolist(), near, strict=True
     )
     rows = rows + [(what, int(dice.integers(4)), place) for what, place in many]
-    ways = 3 if chosen["l1i.bytes"] == 384 else 2
-    geometry = {**TINY, **chosen, "l1i.ways": ways, "l1d.ways": 3 if chosen["l1d.bytes"] == 384 else 2, "l2.ways": 3}
+    sizes = {f"{side}.bytes": chosen[f"{side}.ways"] * 2 * 64 for side in ("l1i", "l1d")}
+    geometry = {**TINY, **chosen, **sizes, "l2.ways": 3}
 
     found, _ = ours(rows, 4, geometry)
 

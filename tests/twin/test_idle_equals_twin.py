@@ -16,7 +16,8 @@ from replay.count import count, settle
 from replay.idle import NO_REQUESTS
 from replay.machine import load_machine
 from replay.model import Model
-from replay.price import charge, primitives
+from replay.price import charge
+from replay.primitives import primitives
 from replay.trace.schema import ServiceClass
 
 from .test_models_equal_twins import RELAXED, chosen, geometry, make_trace, op, software

@@ -19,7 +19,8 @@ from replay.handmade import Script, handmade_meta
 from replay.kernel import count_rows
 from replay.machine import Machine, load_machine
 from replay.model import price as primitive
-from replay.price import evaluate, price, primitives
+from replay.price import evaluate, price
+from replay.primitives import primitives
 from replay.trace.schema import Kind, ServiceClass
 
 

@@ -14,6 +14,7 @@ from reports.bar_chart import chart
 from reports.bar_page import page
 from reports.bar_screen import bars_screen
 from reports.catalogue import BARS, SERVICES, catalogue
+from reports.study_index import index
 from reports.verdicts import FITTED, NO, SHAPE, SMALL, YES, compared
 
 BANDS = {"within": 1.5, "shape": 3, "negligible": 3}
@@ -160,7 +161,7 @@ def test_the_chart_holds_ours_and_the_papers(table: dict[str, Any]) -> None:
     assert ["user", "all else"] * 4 == [value["segment"] for value in drawn]
 
 
-DOCUMENT = {
+DOCUMENT: dict[str, Any] = {
     "rows": [
         {"service": "USER", "counter": "near", "count": 30, "cycles": 300},
         {"service": "open", "counter": "far", "count": 10, "cycles": 1700},
@@ -201,6 +202,16 @@ def test_values_stand_beside_the_papers(figure: bars.Figure) -> None:
     assert {"ours": 20.0, "published": 10, "verdict": SHAPE, "reason": "twice"} == table["bars"][0]["values"]["user"]
     assert 2 == table["verdicts"][SHAPE]
     assert "g on bare, % of user: twice" in [part for part in bars_screen(table) if isinstance(part, str)][3]
+
+
+def test_one_page_carries_all_studies(table: dict[str, Any]) -> None:
+    """A line a study with how its values came out and where its page is, and one of their sums."""
+    lines = index([table, table | {"study": "disco-table2", "title": "Services"}]).splitlines()
+
+    assert "| study | reproduced | shape only | not | small |" in lines
+    assert "| [A figure](figure.md) | 4 | 1 | 0 | 0 |" in lines
+    assert "| [Services](../table2.md) | 4 | 1 | 0 | 0 |" in lines
+    assert "| all | 8 | 2 | 0 | 0 |" in lines
 
 
 def test_every_study_that_is_shipped_is_whole() -> None:

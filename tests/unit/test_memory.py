@@ -230,7 +230,7 @@ def test_each_machine_page_has_one_owner() -> None:
     engine = make_engine(prepared, model, settings)
     count_rows(model.state(prepared, settings, engine.counts), engine, prepared.columns, 0, prepared.columns.kind.size)
     held, frames = engine.memory, int(engine.memory.policy.frames)
-    mapped = held.machine.reshape(-1, frames)
+    mapped = held.policy.machine.reshape(-1, frames)
 
     assert (mapped % frames == np.arange(frames)).all()
     for node, row in enumerate(mapped):

@@ -1,4 +1,4 @@
-// The buffer cache: the blocks used last, in whole pages, written to the disk late.
+// The buffer cache: the blocks used last, in whole pages, written to the disk late; and pages of other machines' files.
 //
 // It is all that is in memory of a file: read and write copy from and to these pages, and processes map them where they
 // lie.  A page that is mapped stays with its block; pageout.c takes it from the processes when memory is short.
@@ -6,6 +6,7 @@
 // What is here is the buffers' guard's; who holds a buffer needs none.
 #include "buffer.h"
 #include "disk.h"
+#include "nfs.h"
 #include "percpu.h"
 
 static struct buffer *buffers; // as many as `limit`, of which the first `used` ever had a page
@@ -27,7 +28,7 @@ u64 buffer_init(u64 from, u64 end) {
 }
 
 static struct buffer **chain_of(u64 block) {
-    return chains + block % BUFFER_CHAINS;
+    return chains + (block ^ block >> 12 ^ block >> 36) % BUFFER_CHAINS;
 }
 
 static struct buffer *find(u64 block) {
@@ -115,8 +116,19 @@ u64 buffer_pages(void) {
 static void write_out(struct buffer *b) {
     b->held = 1;
     order_remove_dirty(b);
-    disk_write(b->block, b->page);
+    if (b->block < FS_BLOCKS)
+        disk_write(b->block, b->page);
+    else
+        remote_write(b);
     buffer_release(b);
+}
+
+// Whether the content of a held buffer could be had.
+static int bring_in(struct buffer *b) {
+    if (b->block >= FS_BLOCKS)
+        return remote_read(b) == 0;
+    disk_read(b->block, b->page);
+    return 1;
 }
 
 // A buffer that has no page as yet, with a page; 0 when either is out.
@@ -185,15 +197,45 @@ static struct buffer *hold(u64 block) {
     }
 }
 
-// Holds `block` with the disk's content.
+// Holds `block` with its content; 0 where that cannot be had, which the disk's always can.
 struct buffer *buffer_read(u64 block) {
     enter(buffers_lock);
     struct buffer *b = hold(block);
+    b->valid = b->valid || bring_in(b);
     if (!b->valid)
-        disk_read(block, b->page);
-    b->valid = 1;
+        buffer_release(b);
+    b = b->valid ? b : 0;
     leave(buffers_lock);
     return b;
+}
+
+// The content of a held buffer is what is in `page`, which becomes its page unless somebody uses the one that it has.
+// Gives the page that it has not.
+u64 buffer_exchange(struct buffer *b, u64 page) {
+    enter(buffers_lock);
+    u64 other = page;
+    if (page_is_shared(b->page)) {
+        memcpy(KERNEL(b->page), KERNEL(page), PAGE_BYTES);
+    } else {
+        other = b->page;
+        page_tie(other, 0);
+        b->page = page;
+        page_tie(page, (u64)(b - buffers) + 1);
+    }
+    leave(buffers_lock);
+    return other;
+}
+
+// Gives `block` the content of `page`, as buffer_exchange does: whatever it was is of no interest.
+u64 buffer_replace(u64 block, u64 page) {
+    enter(buffers_lock);
+    struct buffer *b = hold(block);
+    page = buffer_exchange(b, page);
+    b->valid = 1;
+    buffer_dirty(b);
+    buffer_release(b);
+    leave(buffers_lock);
+    return page;
 }
 
 // Holds `block`, all zeroes: whatever the disk has is of no interest.
@@ -267,6 +309,17 @@ int buffer_write_oldest(void) {
 void buffer_throttle(void) {
     while (dirty > MAX_DIRTY && buffer_write_oldest())
         ;
+}
+
+// Writes a block out, if it is dirty.
+void buffer_write_block(u64 block) {
+    struct buffer *b;
+    enter(buffers_lock);
+    while ((b = find(block)) && b->held)
+        await(b);
+    if (b && b->dirty)
+        write_out(b);
+    leave(buffers_lock);
 }
 
 // Puts a page on the disk, if it is the cache's and newer there.

@@ -1,10 +1,10 @@
-// A block of the disk in memory.  Who holds a buffer may use its page, and holds no second one: so nobody who holds one
+// A block of the disk, or a page of another machine's file, in memory.  Who holds a buffer may use its page, and holds no second one: so nobody who holds one
 // waits for another, and there is always one that will be released.
 #pragma once
 #include "kernel.h"
 
 struct buffer {
-    u64 block;  // 0 for none
+    u64 block;  // of the disk, below FS_BLOCKS, or the key of a page of another machine's file (remote.c); 0 for none
     u64 page;   // physical address of its content, which processes may map where it lies
     int held;   // by one process
     int wanted; // by another, which sleeps
@@ -17,6 +17,9 @@ struct buffer {
 
 struct buffer *buffer_read(u64 block);
 struct buffer *buffer_fresh(u64 block);
+u64 buffer_exchange(struct buffer *b, u64 page);
+u64 buffer_replace(u64 block, u64 page);
+void buffer_write_block(u64 block);
 void buffer_dirty(struct buffer *b);
 void buffer_release(struct buffer *b);
 void buffer_forget(u64 block);

@@ -5,6 +5,7 @@
 #include "announce.h"
 #include "arch.h"
 #include "card.h"
+#include "nfs.h"
 #include "percpu.h"
 
 #define NOTICES 32 // of so many packets to send one's leaving interrupts
@@ -74,10 +75,10 @@ void card_send(struct packet *p) {
     ANNOUNCE0(ANNOUNCE_SERVICE_EXIT);
 }
 
-// A packet with an empty page to receive into; 0 where either is out.
-static struct packet *empty(void) {
+// A packet with an empty page to receive into; 0 where either is out, or no more than `reserve` pages are free.
+static struct packet *empty(u64 reserve) {
     struct packet *p = packet_take();
-    if (p && !(p->page = page_take(RESERVED_PAGES))) {
+    if (p && !(p->page = page_take(reserve))) {
         packet_drop(p);
         return 0;
     }
@@ -88,9 +89,22 @@ static void offer(struct packet *p) {
     give(&receiving, p, NET_HEADER_BYTES | (u64)PAGE_BYTES << NET_PAYLOAD_SHIFT, NET_READY);
 }
 
+// The packet that takes the place of one that came: it gets that one's page, if nothing is in it.  For a page that the
+// buffer cache waits for there is another one in the end, so that it may have one of the last.
+static struct packet *successor(struct packet *p, u64 sizes) {
+    if (sizes >> NET_PAYLOAD_SHIFT & 0xffff)
+        return empty(rpc_waits_for(p) ? 0 : RESERVED_PAGES);
+    struct packet *next = packet_take();
+    if (next) {
+        next->page = p->page;
+        p->page = 0;
+    }
+    return next;
+}
+
 // Keeps a packet that came whole, for which the card gets an empty one.  Without memory the packet is lost.
 static void keep(struct packet *p, u64 sizes) {
-    struct packet *next = empty();
+    struct packet *next = successor(p, sizes);
     offer(next ? next : p);
     if (!next)
         return;
@@ -134,7 +148,7 @@ void card_init(void) {
     use(&sending, NET_SEND_RING);
     use(&receiving, NET_RECEIVE_RING);
     struct packet *p;
-    while (receiving.count < NET_BUFFERS && (p = empty()))
+    while (receiving.count < NET_BUFFERS && (p = empty(RESERVED_PAGES)))
         offer(p);
     device_write(NET_RECEIVE, receiving.count);
 }

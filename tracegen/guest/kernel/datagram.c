@@ -9,6 +9,10 @@ void datagram_input(struct packet *p) {
         packet_drop(p);
         return;
     }
+    if (s->input) {
+        s->input(s, p);
+        return;
+    }
     queue_add(&s->received, p);
     socket_changed(s);
 }

@@ -1,7 +1,7 @@
 // Directories: files of names.  A name lies in the block that its hash tells, so that one block is looked at, however
 // many there are; a directory whose block is full gets twice as many, and each old one is split in two.
 //
-// One process at a time works on names.  It locks a directory while it reads or changes it, and no second inode then.
+// One process at a time works on names of the disk.  It locks a directory while it reads or changes it, and no second inode then.
 #include "buffer.h"
 #include "fs.h"
 #include "proc.h"
@@ -15,17 +15,7 @@ static_assert(sizeof(struct entry) == FS_ENTRY_BYTES, "entries are as abi.py say
 
 #define PER_BLOCK (PAGE_BYTES / FS_ENTRY_BYTES)
 
-static struct inode *root;
 static int taken; // by a process that works on names
-
-int directory_mount(void) {
-    if (block_mount())
-        return -1;
-    inode_mount();
-    root = inode_get(FS_ROOT); // for ever
-    current->leader->directory = inode_share(root);
-    return 0;
-}
 
 static void names_lock(void) {
     while (taken)
@@ -90,7 +80,7 @@ static void split(struct inode *directory, u64 block, u64 half) {
 // Twice as many blocks.  -1 when the disk or the directory is full.
 static int grow(struct inode *directory) {
     u64 half = blocks_of(directory);
-    if (content_extend(directory, 2 * half))
+    if (blocks_extend(directory, 2 * half))
         return -1;
     for (u64 i = 0; i < half; i++)
         split(directory, i, half);
@@ -118,61 +108,34 @@ static void remove(struct inode *directory, const char *name) {
     inode_unlock(directory);
 }
 
-// The number of the file with this name, or 0.  A directory is its own file ".", or without a name.
+// The number of the file with this name, or 0.
 static u64 lookup(struct inode *directory, const char *name) {
     u64 number = 0;
     inode_lock(directory);
-    if (!directory->disk.directory)
-        number = 0;
-    else if (!name[0] || strcmp(name, ".") == 0)
-        number = directory->number;
-    else
+    if (directory->disk.directory)
         find(directory, block_for(directory, name), name, &number);
     inode_unlock(directory);
     return number;
 }
 
-// Refers to the directory that the last part of `path` is a name in, and copies that part.  0 where there is none.
-static struct inode *walk(const char *path, char *name) {
-    struct inode *at = inode_share(*path == '/' ? root : current->leader->directory);
-    for (;;) {
-        u64 n = 0;
-        while (*path == '/')
-            path++;
-        while (path[n] && path[n] != '/')
-            n++;
-        u64 number = 0;
-        if (n < FS_NAME_BYTES) {
-            memcpy(name, path, n);
-            memset(name + n, 0, FS_NAME_BYTES - n);
-            for (path += n; *path == '/';)
-                path++;
-            if (!*path)
-                return at;
-            number = lookup(at, name);
-        }
-        inode_put(at);
-        if (!number)
-            return 0;
-        at = inode_get(number);
-    }
-}
-
-// A name that a process may give and take.
-static int is_free_to_use(const char *name) {
-    return name[0] && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+static struct inode *directory_lookup(struct inode *directory, const char *name) {
+    names_lock();
+    u64 number = lookup(directory, name);
+    struct inode *found = number ? inode_get(number) : 0;
+    names_unlock();
+    return found;
 }
 
 // Makes a file or a directory that has one name.  Its number, or 0.
 static u64 create(struct inode *directory, const char *name, int is_directory) {
-    u64 number = is_free_to_use(name) && directory->disk.directory ? inode_alloc(is_directory) : 0;
+    u64 number = directory->disk.directory ? inode_alloc(is_directory) : 0;
     if (!number)
         return 0;
     int failed = 0;
     if (is_directory) {
         struct inode *made = inode_get(number);
         inode_lock(made);
-        failed = content_extend(made, 1);
+        failed = blocks_extend(made, 1);
         inode_unlock(made);
         failed = failed || insert(made, "..", directory->number);
         inode_put(made);
@@ -183,32 +146,16 @@ static u64 create(struct inode *directory, const char *name, int is_directory) {
     return 0;
 }
 
-// Refers to what is called `path`, making a file first if nothing is there and `make` says so; 0 where it cannot be.
-struct inode *directory_open(const char *path, int make) {
-    char name[FS_NAME_BYTES];
-    u64 number = 0;
+static struct inode *directory_create(struct inode *directory, const char *name, int is_directory) {
     names_lock();
-    struct inode *directory = walk(path, name);
-    if (directory) {
-        number = lookup(directory, name);
-        if (!number && make)
-            number = create(directory, name, 0);
-        inode_put(directory);
-    }
-    struct inode *inode = number ? inode_get(number) : 0;
+    u64 number = lookup(directory, name);
+    if (!number)
+        number = create(directory, name, is_directory);
+    else if (is_directory)
+        number = 0;
+    struct inode *made = number ? inode_get(number) : 0;
     names_unlock();
-    return inode;
-}
-
-int directory_make(const char *path) {
-    char name[FS_NAME_BYTES];
-    names_lock();
-    struct inode *directory = walk(path, name);
-    int failed = !directory || lookup(directory, name) || !create(directory, name, 1);
-    if (directory)
-        inode_put(directory);
-    names_unlock();
-    return failed ? -1 : 0;
+    return made;
 }
 
 // Whether a directory has no name but the one of its parent.
@@ -236,14 +183,16 @@ static int is_directory(u64 number) {
     return is;
 }
 
-// Takes a file its name; or, where `empty` says so, an empty directory.
-int directory_unlink(const char *path, int empty) {
-    char name[FS_NAME_BYTES];
+// Whether the name of a file, or of an empty directory, can be taken from it.
+static int may_go(struct inode *inode, int as_directory) {
+    return is_directory(inode->number) == as_directory && !inode->covered && (!as_directory || is_empty(inode));
+}
+
+static int directory_remove(struct inode *directory, const char *name, int as_directory) {
     names_lock();
-    struct inode *directory = walk(path, name);
-    u64 number = directory && is_free_to_use(name) ? lookup(directory, name) : 0;
+    u64 number = lookup(directory, name);
     struct inode *inode = number ? inode_get(number) : 0;
-    int failed = !inode || is_directory(number) != empty || (empty && !is_empty(inode));
+    int failed = !inode || !may_go(inode, as_directory);
     if (!failed) {
         remove(directory, name);
         inode_unlink(number);
@@ -251,16 +200,12 @@ int directory_unlink(const char *path, int empty) {
     names_unlock();
     if (inode)
         inode_put(inode);
-    if (directory)
-        inode_put(directory);
     return failed ? -1 : 0;
 }
 
 // `number`, which is called `from` in one directory, is called `to` in another, too.  -1, and nothing has changed, where
 // that cannot be.
 static int rename(struct inode *source, const char *from, struct inode *target, const char *to, int keep) {
-    if (!is_free_to_use(from) || !is_free_to_use(to))
-        return -1;
     u64 number = lookup(source, from), replaced = lookup(target, to);
     if (!number || (keep && replaced) || (is_directory(number) && (keep || replaced || source != target)))
         return -1;
@@ -281,31 +226,28 @@ static int rename(struct inode *source, const char *from, struct inode *target, 
     return 0;
 }
 
-// What is called `from` is called `to` from here on; with `keep`, it has both names.  A file that was called so before
-// loses that name.
-int directory_rename(const char *from, const char *to, int keep) {
-    char old[FS_NAME_BYTES], new[FS_NAME_BYTES];
+static int directory_rename(struct inode *source, const char *from, struct inode *target, const char *to, int keep) {
     names_lock();
-    struct inode *source = walk(from, old), *target = walk(to, new);
-    int failed = !source || !target || rename(source, old, target, new, keep);
+    int failed = rename(source, from, target, to, keep);
     names_unlock();
-    if (source)
-        inode_put(source);
-    if (target)
-        inode_put(target);
-    return failed ? -1 : 0;
+    return failed;
 }
 
-// Names begin at the directory `path` from here on.
-int directory_change(const char *path) {
-    struct inode *to = directory_open(path, 0), *before = current->leader->directory;
-    if (!to)
-        return -1;
-    if (!is_directory(to->number)) {
-        inode_put(to);
-        return -1;
-    }
-    current->leader->directory = to;
-    inode_put(before);
+// What is written is at once what others see.
+static int flush(struct inode *) {
     return 0;
 }
+
+const struct file_system disk_system = {
+    .load = inode_load,
+    .store = inode_store,
+    .last = inode_last,
+    .flush = flush,
+    .block = blocks_find,
+    .add = blocks_add,
+    .truncate = blocks_free,
+    .lookup = directory_lookup,
+    .create = directory_create,
+    .remove = directory_remove,
+    .rename = directory_rename,
+};

@@ -13,7 +13,7 @@ struct inode *exec_find(const struct arguments *line) {
         return 0;
     memcpy(name, line->text + line->start[0], length);
     name[length] = 0;
-    return directory_open(name, 0);
+    return path_open(name, 0);
 }
 
 // The file's part of a segment.  0, or -1 when there are too many.

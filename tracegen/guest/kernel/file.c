@@ -23,18 +23,24 @@ struct file *file_share(struct file *file) {
     return file;
 }
 
-// Gives up one reference.  The last one's end may take a while: a file without a name goes with it.
-void file_close(struct file *file) {
+// Gives up one reference.  The last one's end may take a while: a file without a name goes with it.  -1 where not all
+// that was written to the file could be kept.
+i64 file_close(struct file *file) {
+    i64 failed = 0;
     if (!file || --file->references)
-        return;
-    if (file->kind == ON_DISK) {
-        file->inode->writers -= (file->flags & OPEN_WRITE) != 0;
+        return 0;
+    if (file->kind == IN_FILE) {
+        if (file->flags & OPEN_WRITE) {
+            failed = inode_flush(file->inode);
+            file->inode->writers--;
+        }
         inode_put(file->inode);
     } else if (file->kind == SOCKET) {
         socket_close(file->socket);
     } else {
         pipe_close(file->pipe, file->kind == PIPE_IN);
     }
+    return failed;
 }
 
 struct file *file_of(u64 descriptor) {
@@ -89,7 +95,7 @@ static i64 move(struct file *file, u64 user, u64 bytes, int write) {
 static i64 write_to(struct file *file, u64 from, u64 bytes) {
     if (file->kind == PIPE_OUT)
         return -1;
-    if (file->kind == ON_DISK)
+    if (file->kind == IN_FILE)
         return move(file, from, bytes, 1);
     if (file->kind == SOCKET)
         return socket_write(file->socket, from, bytes);
@@ -97,7 +103,7 @@ static i64 write_to(struct file *file, u64 from, u64 bytes) {
 }
 
 static i64 read_from(struct file *file, u64 to, u64 bytes) {
-    if (file->kind == ON_DISK)
+    if (file->kind == IN_FILE)
         return move(file, to, bytes, 0);
     if (file->kind == SOCKET)
         return socket_read(file->socket, to, bytes);
@@ -128,8 +134,7 @@ i64 file_drop(u64 descriptor) {
     if (!file)
         return -1;
     current->file[descriptor] = 0;
-    file_close(file);
-    return 0;
+    return file_close(file);
 }
 
 i64 file_dup(u64 descriptor) {

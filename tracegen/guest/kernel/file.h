@@ -7,10 +7,10 @@ struct socket;
 struct inode;
 
 struct file {
-    enum { CONSOLE, PIPE_OUT, PIPE_IN, ON_DISK, SOCKET } kind; // PIPE_OUT: the end that is read from
+    enum { CONSOLE, PIPE_OUT, PIPE_IN, IN_FILE, SOCKET } kind; // PIPE_OUT: the end that is read from
     u64 references;                                    // 0: not in use
     struct pipe *pipe;
-    struct inode *inode; // of a file on the disk, and where its next byte is read or written
+    struct inode *inode; // of a file, and where its next byte is read or written
     u64 offset;
     struct socket *socket;
     u64 flags;           // OPEN_READ, OPEN_WRITE

@@ -1,37 +1,63 @@
 // Inodes: which file is which, on the disk and in memory, and who may work on it.
 //
 // To refer to an inode keeps it in memory; to lock it keeps others from its content.  A process locks one at a time.  A
-// file without a name goes with the last reference.
+// file without a name goes with the last reference.  One that nobody refers to stays until its place is needed.
 #include "buffer.h"
 #include "fs.h"
 #include "param.h"
 
 #define PER_BLOCK (PAGE_BYTES / FS_INODE_BYTES)
 
+#define CHAINS 64
+
 static struct inode inodes[MAX_INODES];
-static u64 used;             // of them, the first so many; or fewer
-static u64 mapped;           // files that some region has
-static struct inode table;   // the file of all inodes
+static struct inode *chains[CHAINS]; // those that have a number
+static u64 latest;                   // place that was given away last
+static u64 mapped;                   // files that some region has
+static struct inode table = {.system = &disk_system}; // the file of all inodes
 static u64 lowest_free = FS_ROOT + 1; // no inode below is free
 
-static struct inode *find(u64 number) {
-    for (struct inode *i = inodes; i < inodes + used; i++)
-        if (i->references && i->number == number)
-            return i;
-    return 0;
+static struct inode **chain_of(u64 number) {
+    return chains + number % CHAINS;
+}
+
+// The inode in memory, whether or not anybody refers to it; 0 where it is not there.
+struct inode *inode_find(u64 number) {
+    struct inode *inode = *chain_of(number);
+    while (inode && inode->number != number)
+        inode = inode->chain;
+    return inode;
+}
+
+static int is_in_use(u64 number) {
+    const struct inode *inode = inode_find(number);
+    return inode && inode->references;
+}
+
+// A place that nobody refers to, which is no inode's any more.  Those that were used long ago go first.
+static struct inode *empty(void) {
+    do
+        latest = (latest + 1) % MAX_INODES;
+    while (inodes[latest].references);
+    struct inode *inode = inodes + latest, **link = chain_of(inode->number);
+    while (*link && *link != inode)
+        link = &(*link)->chain;
+    if (*link)
+        *link = inode->chain;
+    memset(inode, 0, sizeof *inode);
+    return inode;
 }
 
 // Refers to an inode.  MAX_INODES is as many as all processes together can refer to.
 struct inode *inode_get(u64 number) {
-    struct inode *inode = find(number);
-    if (inode)
-        return inode_share(inode);
-    for (inode = inodes; inode->references; inode++)
-        ;
-    used = inode >= inodes + used ? (u64)(inode - inodes) + 1 : used;
-    inode->number = number;
-    inode->loaded = 0;
-    inode->mapped = inode->running = inode->writers = 0;
+    struct inode *inode = inode_find(number);
+    if (!inode) {
+        inode = empty();
+        inode->number = number;
+        inode->system = number >> STATION_SHIFT ? &remote_system : &disk_system;
+        inode->chain = *chain_of(number);
+        *chain_of(number) = inode;
+    }
     return inode_share(inode);
 }
 
@@ -63,13 +89,9 @@ void inode_lock(struct inode *inode) {
         sleep(inode);
     }
     inode->locked = 1;
-    if (inode->loaded)
-        return;
-    struct disk_inode *at;
-    struct buffer *b = hold(inode->number, &at);
-    inode->disk = *at;
+    if (!inode->loaded)
+        inode->system->load(inode);
     inode->loaded = 1;
-    buffer_release(b);
 }
 
 void inode_unlock(struct inode *inode) {
@@ -79,7 +101,44 @@ void inode_unlock(struct inode *inode) {
     inode->wanted = 0;
 }
 
-// Brings the table up to date.
+// Where others look for it, what was written is found.  -1 where it could not be.
+int inode_flush(struct inode *inode) {
+    inode_lock(inode);
+    int failed = inode->system->flush(inode);
+    inode_unlock(inode);
+    return failed;
+}
+
+// Gives up a reference.  Nobody can come by a new one to a file without a name: the last one's holder is alone.
+void inode_put(struct inode *inode) {
+    if (inode->references == 1)
+        inode->system->last(inode);
+    __atomic_fetch_sub(&inode->references, 1, __ATOMIC_RELEASE);
+}
+
+// Refers to the disk's file with this number; 0 where there is none.
+struct inode *inode_live(u64 number) {
+    if (!number || number >= table.disk.bytes / FS_INODE_BYTES)
+        return 0;
+    struct inode *inode = inode_get(number);
+    inode_lock(inode);
+    int is_there = inode->disk.links != 0;
+    inode_unlock(inode);
+    if (is_there)
+        return inode;
+    inode_put(inode);
+    return 0;
+}
+
+// Of the disk: what the table says.
+void inode_load(struct inode *inode) {
+    struct disk_inode *at;
+    struct buffer *b = hold(inode->number, &at);
+    inode->disk = *at;
+    buffer_release(b);
+}
+
+// Of the disk: brings the table up to date.
 void inode_store(const struct inode *inode) {
     struct disk_inode *at;
     struct buffer *b = hold(inode->number, &at);
@@ -88,13 +147,13 @@ void inode_store(const struct inode *inode) {
     buffer_release(b);
 }
 
-// Gives up a reference.  Nobody can come by a new one to a file without a name: the last one's holder is alone.
-void inode_put(struct inode *inode) {
-    if (inode->references == 1 && inode->loaded && !inode->disk.links) {
-        content_truncate(inode);
+// Of the disk: a file without a name goes.
+void inode_last(struct inode *inode) {
+    if (inode->loaded && !inode->disk.links) {
+        blocks_free(inode);
         lowest_free = inode->number < lowest_free ? inode->number : lowest_free;
     }
-    __atomic_fetch_sub(&inode->references, 1, __ATOMIC_RELEASE);
+    inode->loaded = 0;
 }
 
 // Whether one more file may be mapped, so that there is always an inode for what a call works on.
@@ -121,7 +180,7 @@ static u64 take(u64 number, int directory) {
     struct buffer *b = hold(number, &at);
     u64 found = 0;
     do {
-        if (number && !at->links && !find(number)) {
+        if (number && !at->links && !is_in_use(number)) {
             found = number;
             at->links = 1;
             at->directory = (u16)directory;

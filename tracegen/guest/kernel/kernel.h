@@ -68,6 +68,7 @@ u64 page_out(void);
 
 // sched.c
 void sleep(const void *channel);
+void sleep_up_to(const void *channel, u64 tick);
 void wake(const void *channel);
 u64 wake_some(const void *channel, u64 most);
 void wake_sleepers(u64 tick);
@@ -98,7 +99,7 @@ void proc_print_name(void);
 // file.c, names.c
 void file_console(struct proc *p);
 struct file *file_share(struct file *file);
-void file_close(struct file *file);
+i64 file_close(struct file *file);
 i64 file_read(u64 descriptor, u64 to, u64 bytes);
 i64 file_write(u64 descriptor, u64 from, u64 bytes);
 i64 file_drop(u64 descriptor);
@@ -115,6 +116,7 @@ i64 file_link(u64 from, u64 to);
 i64 file_mkdir(u64 name);
 i64 file_rmdir(u64 name);
 i64 file_chdir(u64 name);
+i64 file_mount(u64 station, u64 name);
 
 // select.c
 void select_wake(void);

@@ -15,7 +15,7 @@ int memory_can_be(u64 bytes) {
 // What `descriptor` stands for, for a region.  -1 where it cannot be mapped so.
 static int use_file(struct region *made, u64 descriptor) {
     const struct file *file = file_of(descriptor);
-    if (!file || file->kind != ON_DISK || !(file->flags & OPEN_READ) || !inode_can_map(file->inode))
+    if (!file || file->kind != IN_FILE || !(file->flags & OPEN_READ) || !inode_can_map(file->inode))
         return -1;
     made->file = file->inode;
     made->bytes = made->to; // to the region's end, which is its length as yet

@@ -53,6 +53,7 @@ struct socket {
     u16 port, peer_port;
     u32 most;             // bytes of payload in a packet
     struct queue received;
+    void (*input)(struct socket *s, struct packet *p); // of the kernel's own: takes each packet that comes
     // Of a stream:
     enum phase phase;
     int ends, ended, failed;     // what we write has an end, what the peer writes has; the peer has broken off
@@ -63,6 +64,7 @@ struct socket {
     int probes;                  // one segment at a time, until the peer acknowledges something new
     u32 recover, repeats;        // acknowledgements that say the same again, beyond the latest time when that was heeded
     u32 expected, promised;      // the next byte of the peer's, and the first that it may not send
+    struct packet *early;        // segments that came before others that are missing
     u64 owes;                    // segments that were not acknowledged
     u64 due, patience, tries;    // the tick when something is done again, how long that takes, how often it was
     struct socket *listener;     // whose accept() this waits for

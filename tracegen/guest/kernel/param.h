@@ -15,6 +15,11 @@
 #define PATH_BYTES 128          // of a file's names from a directory on, with the NUL
 #define MAX_INODES (1 + MAX_FILES + 5 * MAX_PROCESSES + MAX_MAPPED) // in memory: the root, open files, what calls work on
 #define PIPE_BYTES 1024         // a power of two that leaves room in a page
+#define MAX_MOUNTS 4
+#define REQUEST_TRIES 40        // until a file server is taken for dead; of the first request, a tenth
+#define MAX_REQUESTS 64         // that wait for a file server's processes
+#define MAX_ANSWERS 64          // that a file server remembers, for who asks again
+#define MOURNING 100            // ticks that a file server stays for clients that did not hear the last answer
 #define MAX_SOCKETS 128
 #define MAX_PACKETS 512         // in queues of sockets and of the card
 #define MAX_SENT 32             // packets of a stream that wait to be acknowledged

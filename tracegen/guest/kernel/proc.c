@@ -1,6 +1,7 @@
 // Processes: born by fork, filled by exec, ended by exit, buried by their parent's wait.
 #include "announce.h"
 #include "fs.h"
+#include "nfs.h"
 #include "proc.h"
 #include "space.h"
 
@@ -30,7 +31,7 @@ static i64 exec(const struct arguments *line) {
 // disk and the network usable and becomes the program that the boot argument string names.
 void proc_first(void) {
     enter(&filelock);
-    if (directory_mount())
+    if (path_mount_disk())
         panic("no file system on the disk", 0);
     leave(&filelock);
     net_init();
@@ -126,6 +127,7 @@ static void give_up_children(struct proc *p) {
     inode_put(p->directory);
     leave(&filelock);
     if (p == processes) {
+        remote_finish();
         net_finish();
         buffer_sync();
         power_off(p->status);

@@ -1,6 +1,6 @@
 // What streams receive (TCP-like): connections begin, data and acknowledgements come, and ends.
 //
-// A segment that does not go on where the last one stopped is dropped: the sender sends from there on again.
+// A segment that comes before another one that is missing is kept until that is there.
 #include "net.h"
 
 // The stream is over, for good or because it failed.
@@ -112,21 +112,55 @@ static void take_acknowledgement(struct socket *s, const struct header *h) {
     }
 }
 
-// Takes a segment's payload if it is what comes next; whether it has.
+// Keeps a segment that comes too early until those before it are there; whether it does.  They lie in their order.
+static int keep_early(struct socket *s, struct packet *p) {
+    const struct header *h = &p->header;
+    struct packet **link = &s->early;
+    u64 kept = 0;
+    for (; *link && before((*link)->header.sequence, h->sequence); link = &(*link)->next)
+        kept++;
+    for (const struct packet *q = *link; q; q = q->next)
+        kept++;
+    if (!h->bytes || kept >= MAX_RECEIVED || before(s->promised, h->sequence + h->bytes) || (*link && (*link)->header.sequence == h->sequence))
+        return 0;
+    p->next = *link;
+    *link = p;
+    return 1;
+}
+
+// Adds what is new of a segment to what can be read.
+static void append(struct socket *s, struct packet *p) {
+    p->at = s->expected - p->header.sequence;
+    s->expected = p->header.sequence + p->header.bytes;
+    s->owes++;
+    queue_add(&s->received, p);
+}
+
+// Those that came early and whose turn it is.
+static void take_early(struct socket *s) {
+    struct packet *p;
+    while ((p = s->early) && !before(s->expected, p->header.sequence) && s->received.count < MAX_RECEIVED) {
+        s->early = p->next;
+        if (before(s->expected, p->header.sequence + p->header.bytes))
+            append(s, p);
+        else
+            packet_drop(p);
+    }
+}
+
+// Takes a segment's payload: what comes next, or may come later; whether it has.
 static int take_payload(struct socket *s, struct packet *p) {
     const struct header *h = &p->header;
-    u32 end = h->sequence + h->bytes;
-    if (before(s->expected, h->sequence) || (h->sequence != s->expected && !before(s->expected, end)) ||
+    int is_early = before(s->expected, h->sequence);
+    if (is_early || (h->sequence != s->expected && !before(s->expected, h->sequence + h->bytes)) ||
         (h->bytes && s->received.count >= MAX_RECEIVED)) {
         s->owes = 2; // not what was expected: says at once what is
-        return 0;
+        return is_early && keep_early(s, p);
     }
     if (!h->bytes)
         return 0;
-    p->at = s->expected - h->sequence;
-    s->expected = end;
-    s->owes++;
-    queue_add(&s->received, p);
+    append(s, p);
+    take_early(s);
     socket_changed(s);
     return 1;
 }

@@ -162,6 +162,11 @@ void sleep(const void *channel) {
     sleep_until(channel, 0, 0);
 }
 
+// The same until tick `tick`.
+void sleep_up_to(const void *channel, u64 tick) {
+    sleep_until(channel, tick, 0);
+}
+
 // The same until tick `deadline`, if that is not 0, and not beyond a kill.  -1 for a killed thread, which must go home.
 int sleep_on(const void *channel, u64 deadline) {
     sleep_until(channel, deadline, 1);

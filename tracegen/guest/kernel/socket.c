@@ -50,6 +50,10 @@ void socket_remove(struct socket *s) {
         link = &(*link)->chain;
     if (*link)
         *link = s->chain;
+    for (struct packet *p; (p = s->early);) {
+        s->early = p->next;
+        packet_drop(p);
+    }
     queue_empty(&s->received);
     queue_empty(&s->sent);
     streams_in_use -= s->kind == SOCKET_STREAM;

@@ -1,6 +1,7 @@
 // What each system call does.
 #include "call.h"
 #include "fs.h"
+#include "nfs.h"
 #include "proc.h"
 
 static i64 sys_exit(u64 status, u64, u64) {
@@ -222,6 +223,14 @@ static i64 sys_station(u64 all, u64, u64) {
     return all ? net_stations() : net_station();
 }
 
+static i64 sys_mount(u64 station, u64 name, u64) {
+    return file_mount(station, name);
+}
+
+static i64 sys_serve(u64 clients, u64, u64) {
+    return nfs_serve(clients);
+}
+
 const struct call calls[MAX_CALLS] = {
     [SYS_EXIT] = {sys_exit, 0},
     [SYS_WRITE] = {sys_write, &filelock},
@@ -276,4 +285,6 @@ const struct call calls[MAX_CALLS] = {
     [SYS_RECVFROM] = {sys_recvfrom, &filelock},
     [SYS_SHUTDOWN] = {sys_shutdown, &filelock},
     [SYS_STATION] = {sys_station, 0},
+    [SYS_MOUNT] = {sys_mount, &filelock},
+    [SYS_SERVE] = {sys_serve, &filelock},
 };

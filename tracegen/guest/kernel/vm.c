@@ -123,7 +123,7 @@ static u64 copy_of_file(u64 from, u64 block, u64 bytes) {
         return 0;
     if (bytes < PAGE_BYTES)
         memset((u8 *)KERNEL(page) + bytes, 0, PAGE_BYTES - bytes);
-    else
+    else if (block < FS_BLOCKS)
         ANNOUNCE2(ANNOUNCE_FILLED, page >> PAGE_SHIFT, block);
     return page;
 }

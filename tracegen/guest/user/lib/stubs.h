@@ -52,3 +52,5 @@
         stub    sys_recvfrom, SYS_RECVFROM
         stub    sys_shutdown, SYS_SHUTDOWN
         stub    sys_station, SYS_STATION
+        stub    sys_mount, SYS_MOUNT
+        stub    sys_serve, SYS_SERVE

@@ -80,6 +80,9 @@ i64 sys_recvfrom(i64 descriptor, struct datagram *message); // bytes of the data
 i64 sys_shutdown(i64 descriptor);         // the peer reads what was written, then the end
 u64 sys_station(u64 all);                 // 0: of this machine, from 1; 1: how many machines there are
 
+i64 sys_mount(u64 station, const char *name); // what that machine serves is below the directory from here on
+i64 sys_serve(u64 clients);               // the own files; returns when so many others need nothing more
+
 i64 sys_thread_create(void (*entry)(void), void *stack, void *argument); // see thread_start
 [[noreturn]] void sys_thread_exit(void);
 i64 sys_thread_join(i64 id);

@@ -33,11 +33,20 @@ static void send_output_to(const char *file) {
     sys_close(descriptor);
 }
 
+// A program is looked for here, then in the root.
+static void execute(const char *line) {
+    char rooted[MAX_LINE + 2];
+    sys_exec(line);
+    rooted[0] = '/';
+    memcpy(rooted + 1, line, strlen(line) + 1);
+    sys_exec(rooted);
+}
+
 [[noreturn]] static void become(const char *command) {
     char *line = (char *)copied(command, strlen(command)), *file = redirection(line);
     if (file)
         send_output_to(file);
-    sys_exec(line);
+    execute(line);
     complain("pmake: cannot run '%s'", line);
     sys_exit(CANNOT_RUN);
 }

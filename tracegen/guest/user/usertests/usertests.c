@@ -1,7 +1,7 @@
 // usertests [NAME]: the guest's own tests.
 //
 // Without a name, all of them, each in a process of its own, whose status is the verdict; then no page may be missing.
-// With a name, one test that is fatal, in this process.
+// With a name, one test that is fatal, in this process; with `remote`, those of other machines' files.
 #include "addresses.h"
 #include "usertests.h"
 
@@ -146,10 +146,7 @@ static void fatal_memory(void) {
         first[at] = 1;
 }
 
-static const struct test {
-    const char *name;
-    int (*holds)(void);
-} tests[] = {
+static const struct test tests[] = {
     {"data", data},
     {"soft_bits", soft_bits},
     {"heap", heap},
@@ -292,7 +289,7 @@ static int run_one(const struct test *test) {
 }
 
 // The first print and fork copy pages that stay this process's own: they come before the first count.
-static int run_all(void) {
+int run_tests(const struct test *run, u64 most) {
     int failures = 0;
     i64 child = sys_fork();
     if (child == 0)
@@ -301,8 +298,8 @@ static int run_all(void) {
         return EXIT_WRONG;
     print("usertests: each in a process of its own\n");
     struct resources before = count();
-    for (u64 i = 0; i < sizeof tests / sizeof *tests; i++)
-        failures += !run_one(tests + i);
+    for (u64 i = 0; i < most; i++)
+        failures += !run_one(run + i);
     const char *lost = missing(before);
     print("pages and blocks: ");
     print(lost ? lost : "all back");
@@ -313,7 +310,9 @@ static int run_all(void) {
 int main(void) {
     char name[ARGUMENT_BYTES];
     if (sys_getarg(1, name, sizeof name) < 0)
-        return run_all();
+        return run_tests(tests, sizeof tests / sizeof *tests);
+    if (strcmp(name, "remote") == 0)
+        return run_remote();
     for (u64 i = 0; i < sizeof fatal / sizeof *fatal; i++)
         if (strcmp(name, fatal[i].name) == 0) {
             fatal[i].run();

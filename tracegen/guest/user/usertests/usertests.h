@@ -4,6 +4,13 @@
 
 u64 spin(u64 turns); // fault.S
 
+struct test {
+    const char *name;
+    int (*holds)(void);
+};
+
+int run_tests(const struct test *run, u64 most); // each in a process of its own; then nothing may be missing
+
 i64 reap(i64 child); // waits for one child and gives its status; -1 if another ended first
 
 u8 *use_up_memory(void); // all but two pages; gives where untouched memory of this process begins
@@ -95,3 +102,6 @@ int damaged_programs(void);
 int command_lines(void);
 int running_program(void);
 int reading_without_memory(void);
+
+// remotetests.c
+int run_remote(void);
