@@ -25,7 +25,7 @@ import numpy as np
 from replay import model
 from replay.cpu import exits
 from replay.hw import paging
-from replay.jit import helper, inline, likely
+from replay.jit import helper, inline
 from replay.kernel import add, bind, tick
 from replay.mmu import agile, shadow, shadow_sync
 from replay.mmu.agile import Agile
@@ -146,7 +146,7 @@ def reference(m, at, ref):
     """A reference that the TLB holds runs directly."""
     if paging.faulted(at):
         fault(m, at, ref)
-    elif not likely(paging.hit(m.mmu.upper.paging, at, ref)):
+    elif not paging.hit(m.mmu.upper.paging, at, ref):
         miss(m, at, ref)
 
 

@@ -26,7 +26,7 @@ import numpy as np
 from replay import model
 from replay.cpu import exits
 from replay.hw import paging
-from replay.jit import helper, inline, likely
+from replay.jit import helper, inline
 from replay.kernel import add, bind, tick
 from replay.mmu import nested
 from replay.mmu.nested import Nested
@@ -152,7 +152,7 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
 @inline
 def reference(m, at, ref):
     """A reference that the TLB holds runs directly."""
-    if not likely(not lacks(m, at, ref)):
+    if lacks(m, at, ref):
         beyond(m, at, ref)
 
 

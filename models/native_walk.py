@@ -24,7 +24,7 @@ import numpy as np
 from replay import model
 from replay.hw import paging
 from replay.hw.paging import Paging
-from replay.jit import inline, likely
+from replay.jit import inline
 from replay.kernel import add, bind, tick
 from replay.model import FREE, Access, Model, Reaction, Row, counter, price
 from replay.prepare import Prepared
@@ -116,7 +116,7 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
 @inline
 def reference(m, at, ref):
     """A reference that the first-level TLB holds costs nothing more."""
-    if not likely(not lacks(m, at, ref)):
+    if lacks(m, at, ref):
         beyond(m, at, ref)
 
 

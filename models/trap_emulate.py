@@ -29,7 +29,7 @@ import numpy as np
 from replay import model
 from replay.cpu import exits
 from replay.hw import paging
-from replay.jit import inline, likely
+from replay.jit import inline
 from replay.kernel import add, bind, tick
 from replay.mmu import shadow, shadow_sync
 from replay.mmu.shadow import Shadow
@@ -142,7 +142,7 @@ def reference(m, at, ref):
     """A reference that the TLB holds with the right it needs runs directly; device registers trap."""
     if paging.faulted(at):
         shadow_sync.fault(m.mmu, at, ref)
-    elif not likely(shadow.hit(m.mmu, at, ref)):
+    elif not shadow.hit(m.mmu, at, ref):
         if paging.is_device(m.mmu.paging, ref):
             tick(m.counts, at, PROGRAMMED_IOS)
         else:

@@ -32,7 +32,7 @@ from replay.columns import Inserted
 from replay.cpu import exits, translation_cache
 from replay.cpu.translation_cache import TranslationCache
 from replay.hw import paging
-from replay.jit import helper, inline, likely
+from replay.jit import helper, inline
 from replay.kernel import COMPLETED, FETCH, USER, add, bind, tick
 from replay.mmu import shadow, shadow_sync
 from replay.mmu.shadow import Shadow
@@ -190,7 +190,7 @@ def reference(m, at, ref):
         tick(m.counts, at, DROPPED)
     if paging.faulted(at):
         shadow_sync.fault(m.mmu, at, ref)
-    elif not likely(shadow.hit(m.mmu, at, ref)):
+    elif not shadow.hit(m.mmu, at, ref):
         if paging.is_device(m.mmu.paging, ref):
             tick(m.counts, at, MMIO_CALLOUTS)
         else:

@@ -34,7 +34,7 @@ from replay.columns import Inserted
 from replay.cpu import paravirtual as cpu
 from replay.hw import paging
 from replay.hw.paging import Paging
-from replay.jit import helper, inline, likely
+from replay.jit import helper, inline
 from replay.kernel import USER, add, bind, tick
 from replay.mmu import validated
 from replay.mmu.validated import Validated
@@ -187,7 +187,7 @@ def reference(m, at, ref):
     if paging.faulted(at):
         walk(m, at, ref)
         paging.drop_fault(m.paging, at, ref)
-    elif not likely(paging.hit(m.paging, at, ref)):
+    elif not paging.hit(m.paging, at, ref):
         miss(m, at, ref)
 
 
