@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 MOST_AT_ONCE = 2
 """Guests worked on at a time: each holds a prepared trace, and counting is bound by memory."""
 
+UNTIL = "until_end_of"
+"""Of a recipe: the mark of the workload whose last end is the end of what is counted."""
+
 ONE_INTERVAL = 10**15
 """Instructions of an interval that no recording is longer than."""
 
@@ -55,7 +58,7 @@ class Ask:
         """What it is recorded from."""
         from replay.commands.study_traces import RECIPE
 
-        return _key({name: self.recipe[name] for name in RECIPE if name in self.recipe}, self.vms)
+        return _key({name: self.recipe[name] for name in (*RECIPE, UNTIL) if name in self.recipe}, self.vms)
 
     @property
     def key(self) -> str:
@@ -111,13 +114,17 @@ def _size(recipe: Mapping[str, Any]) -> int:
 
 def charge_guest(asks: Sequence[Ask]) -> dict[str, Document]:
     """The documents, by key, of asks about one guest.  Raises UserError."""
-    from replay.commands import charge
+    from replay.commands.charge import Scheduler, prepare, schedule_of
     from replay.commands.study_traces import traces_of
+    from replay.sched.consolidate import consolidate
+    from replay.until import until_end_of
 
-    first = asks[0]
-    traces = [str(trace) for trace in traces_of(first.recipe, first.vms)]
-    pinned = charge.schedule_of(None, charge.Scheduler.PINNED, None)
-    guest = Guest(first.recipe["workload"], charge.prepare_all(traces, None, pinned, marks=False, cache=False))
+    recipe = asks[0].recipe
+    traces = [str(trace) for trace in traces_of(recipe, asks[0].vms)]
+    prepared = [prepare(trace, cache=False) for trace in traces]
+    if UNTIL in recipe:
+        prepared = [until_end_of(one, recipe[UNTIL]) for one in prepared]
+    guest = Guest(recipe["workload"], consolidate(prepared, schedule_of(None, Scheduler.PINNED, None), traces))
     return {ask.key: guest.document(ask) for ask in asks}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from replay import api
@@ -12,8 +13,11 @@ from replay.commands import study_charges
 from replay.commands.study_charges import Ask, charge_all, charge_guest
 from replay.commands.study_traces import command, trace_of, traces_of
 from replay.count import Counts, count
+from replay.errors import UserError
 from replay.model import Model
-from replay.prepare import Prepared
+from replay.prepare import Prepared, prepare
+from replay.trace.schema import Kind
+from replay.until import until_end_of
 
 SMALL: dict[str, Any] = {"workload": "gups", "arguments": {"words": 512, "updates": 100}, "memory_bytes": 8 << 20}
 OTHER = {**SMALL, "arguments": {"words": 512, "updates": 200}}
@@ -82,3 +86,36 @@ def test_a_session_is_one_guest_of_several_machines() -> None:
     assert ["vm0.arrow", "vm1.arrow"] == sorted(path.name for path in traces_of(recipe))
     assert [["ttcp"], ["ttcp"]] == [[vm["trace"]["workload"]] for vm in found["vms"]]
     assert "tracegen run ttcp buffers=2 --memory 16777216 --vms 2" == command(recipe)
+
+
+def test_what_comes_behind_the_measured_region_is_left_out() -> None:
+    """Cut at the end of a mark, a trace is the rows up to there, and its waits those before; it is known as another."""
+    whole = prepare(str(trace_of(SMALL)))
+    cut = until_end_of(whole, "measured")
+    last = int(np.flatnonzero(whole.columns.kind == Kind.MARK_END)[-1])
+
+    assert all(
+        np.array_equal(all_rows[: last + 1], rows) for all_rows, rows in zip(whole.columns, cut.columns, strict=True)
+    )
+    assert Kind.MARK_END == cut.columns.kind[-1]
+    assert [at for at in whole.moments.row if at <= last] == list(cut.moments.row)
+    assert whole.digest != cut.digest
+    whole_cycles, cycles = (
+        charge_guest([ask({**SMALL, **more}, "native")]).popitem()[1]["total"]["cycles"]
+        for more in ({}, {"until_end_of": "measured"})
+    )
+    assert cycles < whole_cycles
+
+
+def test_a_region_that_never_ends_is_refused() -> None:
+    """The error names the region, and where those are listed that there are."""
+    with pytest.raises(UserError, match="no region nowhere ends in the trace; name one that `replay info` lists"):
+        until_end_of(prepare(str(trace_of(SMALL))), "nowhere")
+
+
+def test_a_guest_that_is_refused_ends_the_study() -> None:
+    """What one of the processes refuses is told in its own line."""
+    refused = {**SMALL, "arguments": {"words": 513}}
+
+    with pytest.raises(UserError, match="gups: words should be a power of two"):
+        charge_all([ask(refused, "native"), ask(OTHER, "native")])

@@ -1,0 +1,29 @@
+"""Cut short: a prepared trace up to where a region of the workload last ends, without what checks its answer."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from replay.columns import Columns, rows_of
+from replay.errors import UserError
+from replay.idle import find_moments
+from replay.prepare import Prepared
+from replay.trace.schema import Kind
+
+
+def until_end_of(prepared: Prepared, mark: str) -> Prepared:
+    """The rows of ``prepared`` up to the last end of the regions called ``mark``.
+
+    A wait that goes on there has no row any more, as at the end of a recording.  Raises UserError where none ends.
+    """
+    numbers = [number for number, name in prepared.meta.marks if name == mark]
+    columns = prepared.columns
+    ends = rows_of(columns.kind, (Kind.MARK_END,))
+    ends = ends[np.isin(columns.page[ends], numbers)]
+    if not ends.size:
+        raise UserError(f"no region {mark} ends in the trace; name one that `replay info` lists")
+    kept = Columns(*(column[: int(ends[-1]) + 1] for column in columns))
+    digest = hashlib.sha256(f"{prepared.digest} until {mark}".encode()).hexdigest()[: len(prepared.digest)]
+    return prepared._replace(columns=kept, moments=find_moments(kept), digest=digest)
