@@ -25,8 +25,10 @@ from benchmarks.result import Result
 from replay.count import make_engine, settle
 from replay.errors import UserError
 from replay.kernel import count_rows
-from replay.machine import load_machine
+from replay.machine import Machine, load_machine
+from replay.memory.cached import Cached
 from replay.memory.parameters import on_machine
+from replay.model import Model
 from replay.prepare import Prepared, prepare
 from tracegen.record import record
 
@@ -41,6 +43,11 @@ CACHED = ("flash-1997", "flash-1997-numa")
 WALKERS = ("ept", "native-walk", "shadow")
 """Twins whose hardware walks page tables: those that an x86-64 trace is counted under."""
 
+WITH_CACHES = ("native",)
+"""Twins that know of memory with caches, too."""
+TABLE_REFERENCE = "table_reference"
+"""A counter of every model on a machine with caches."""
+
 Run = Callable[[], tuple[float, np.ndarray]]
 
 
@@ -50,11 +57,13 @@ def compilers() -> dict[str, list[str]]:
     return found | ({"gcc": ["gcc"]} if shutil.which("gcc") else {})
 
 
-def build(name: str, compiler: list[str], target: Path) -> Any:
-    """The C twin of model ``name`` as a loaded library's function; a counter is ``C_`` and its name there."""
-    numbers = [f"-DC_{counter}={n}" for n, counter in enumerate(models.load(name).counters)]
+def build(model: Model, compiler: list[str], target: Path) -> Any:
+    """The C twin of ``model`` as a loaded library's function; a counter is ``C_`` and its name there."""
+    numbers = [f"-DC_{counter}={n}" for n, counter in enumerate(model.counters)]
     flags = ["-O3", "-march=native", "-shared", "-fPIC", "-w", *numbers]
-    subprocess.run([*compiler, *flags, str(HERE / "c" / f"{name}.c"), "-o", str(target)], check=True)
+    if TABLE_REFERENCE in model.counters:
+        flags.append("-DCACHES")
+    subprocess.run([*compiler, *flags, str(HERE / "c" / f"{model.name}.c"), "-o", str(target)], check=True)
     return ctypes.CDLL(str(target)).count_rows
 
 
@@ -85,10 +94,15 @@ def lengths(name: str, state: Any) -> tuple[int, ...]:
     return (state.mmu.frames.spaces.size,) if name == "ept" else ()
 
 
+def model_on(name: str, architecture: str, machine: str = "") -> tuple[Model, Machine]:
+    """Model ``name`` as it is on ``machine``, and that; by default on the one that it has for ``architecture``."""
+    hardware = load_machine(machine or models.load(name).machine[architecture])
+    return on_machine(models.load(name), hardware, {}), hardware
+
+
 def twins(name: str, prepared: Prepared, functions: dict[str, Any], machine: str = "") -> dict[str, Run]:
     """Ways to count by name, numba's first: each makes a fresh state, walks the trace, returns (seconds, counts)."""
-    hardware = load_machine(machine or models.load(name).machine[prepared.meta.architecture])
-    model = on_machine(models.load(name), hardware, {})
+    model, hardware = model_on(name, prepared.meta.architecture, machine)
     settings = settle(model, hardware, prepared.meta, {})
     rows = prepared.columns.kind.size
 
@@ -104,7 +118,7 @@ def twins(name: str, prepared: Prepared, functions: dict[str, Any], machine: str
 
     def in_c(function: Any) -> tuple[float, np.ndarray]:
         state, engine = fresh()
-        arguments = struct(state, *lengths(name, state)), struct(engine), struct(prepared.columns)
+        arguments = struct(state, *lengths(name, state)), struct(engine, *spaces(engine)), struct(prepared.columns)
         start = time.perf_counter()
         function(*arguments, ctypes.c_uint64(0), ctypes.c_uint64(rows))
         return time.perf_counter() - start, engine.counts
@@ -112,15 +126,21 @@ def twins(name: str, prepared: Prepared, functions: dict[str, Any], machine: str
     return {"numba": compiled} | {c: functools.partial(in_c, function) for c, function in functions.items()}
 
 
-def unread(counts: np.ndarray, name: str) -> np.ndarray:
+def spaces(engine: Any) -> tuple[int, ...]:
+    """Length of the array of spaces that the C structure of memory with caches ends with."""
+    return (engine.memory.frames.spaces.size,) if isinstance(engine.memory, Cached) else ()
+
+
+def unread(counts: np.ndarray, model: Model) -> np.ndarray:
     """Counts without the counter that nobody reads."""
-    return counts.reshape(-1, len(models.load(name).counters) + 1)[:, :-1]
+    return counts.reshape(-1, len(model.counters) + 1)[:, :-1]
 
 
-def measure(name: str, prepared: Prepared, functions: dict[str, Any]) -> dict[str, float]:
+def measure(name: str, prepared: Prepared, functions: dict[str, Any], machine: str = "") -> dict[str, float]:
     """Median rows per second of each way to count."""
-    ways = twins(name, prepared, functions)
-    counts = {way: unread(run()[1], name) for way, run in ways.items()}
+    ways = twins(name, prepared, functions, machine)
+    model, _ = model_on(name, prepared.meta.architecture, machine)
+    counts = {way: unread(run()[1], model) for way, run in ways.items()}
     for way, found in counts.items():
         if not np.array_equal(counts["numba"], found):
             raise UserError(f"{name}: the kernel and its C twin built by {way} count differently")
@@ -134,12 +154,14 @@ def measure(name: str, prepared: Prepared, functions: dict[str, Any]) -> dict[st
 def against_c(workload: str, cpu: str, prepared: Prepared, folder: Path) -> Iterator[Result]:
     """Rows per second of each model that has a C twin, beside each C compiler's; ziglang's is bounded against."""
     for name in WALKERS if cpu == "x86-64" else sorted(path.stem for path in (HERE / "c").glob("*.c")):
-        functions = {c: build(name, how, folder / f"{name}-{c}.so") for c, how in compilers().items()}
-        speed = measure(name, prepared, functions)
-        for compiler in functions:
-            least = LEAST.get(workload) if compiler == "ziglang" else None
-            what, peer = f"count {workload} on {cpu} under {name}", f"C -O3, {compiler}"
-            yield Result(what, speed["numba"] / 1e6, "M rows/s", peer, speed[compiler] / 1e6, least)
+        for machine in ("", CACHED[1]) if name in WITH_CACHES else ("",):
+            model, _ = model_on(name, prepared.meta.architecture, machine)
+            what = f"count {workload} on {cpu} under {name}" + (" with caches" if machine else "")
+            functions = {c: build(model, how, folder / f"{name}{machine}-{c}.so") for c, how in compilers().items()}
+            speed = measure(name, prepared, functions, machine)
+            for compiler in functions:
+                least = LEAST.get(workload) if compiler == "ziglang" else None
+                yield Result(what, speed["numba"] / 1e6, "M rows/s", f"C -O3, {compiler}", speed[compiler] / 1e6, least)
 
 
 def against_hardware(workload: str, cpu: str, prepared: Prepared) -> Iterator[Result]:

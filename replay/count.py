@@ -14,6 +14,7 @@ from replay.errors import UserError, unknown
 from replay.idle import Timeline, Watch
 from replay.kernel import KEPT, NEVER, PAYLOADS, REPLACED, REPLACED_REFILL, Engine, count_rows
 from replay.machine import Machine
+from replay.mapped import scratch
 from replay.memory.contention import NO_REQUESTS, Requests
 from replay.memory.make import make_memory, requests
 from replay.memory.parameters import on_machine
@@ -92,10 +93,13 @@ class Counts:
 
     def by_stretch(self) -> np.ndarray:
         """Counts between device rows, and last those after them all: int64 [device rows + 1, class, counter]."""
-        whole = np.zeros(self.timeline.ticks.shape[1:], np.int64)
+        ticks = self.timeline.ticks
+        whole = np.zeros(ticks.shape[1:], np.int64)
         for place, ticks in zip(self.places, self.by_place(), strict=True):
             whole[self.classes.index(place.klass)] += ticks
-        return np.concatenate([self.timeline.ticks, [whole - self.timeline.ticks.sum(axis=0)]])
+        found = scratch(ticks.dtype, ticks.size + whole.size).reshape(-1, *whole.shape)
+        found[:-1], found[-1] = ticks, whole - ticks.sum(axis=0)
+        return found
 
     def invocations(self) -> dict[str, int]:
         """Service -> times that it was entered; entries of work within it are not among them."""

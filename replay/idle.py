@@ -20,7 +20,7 @@ import numpy as np
 
 from replay.columns import Columns, rows_of
 from replay.jit import kernel
-from replay.mapped import chunks
+from replay.mapped import chunks, scratch
 from replay.trace.meta import MAX_VCPUS
 from replay.trace.schema import Kind, Wake
 from replay.waiting import MEET, PASS, REST, SAVE, Steps
@@ -269,11 +269,13 @@ class Watch:
         self._begins = np.searchsorted(classes[self._order], np.arange(classes.max() + 1))
         self._before = np.zeros((vcpus, self._begins.size, counters), np.int64)
         self._seen: list[np.ndarray] = []  # counts at moments that are not added up yet
-        self._ticks: list[np.ndarray] = []
+        shape = (moments.row.size, self._begins.size, counters)
+        self._ticks = scratch(np.dtype(np.int64), math.prod(shape)).reshape(shape)
+        self._taken = 0
 
     def take(self, counts: np.ndarray) -> None:
         """The next device row was counted; ``counts`` [vcpu, place, counter] hold it, and stay as they are."""
-        self._seen.append(counts[self.moments.vcpu[len(self._ticks) + len(self._seen)]])
+        self._seen.append(counts[self.moments.vcpu[self._taken + len(self._seen)]])
         if len(self._seen) == AT_ONCE:
             self._add_up()
 
@@ -281,14 +283,14 @@ class Watch:
         seen = np.stack(self._seen)[:, self._order]
         self._seen = []
         for now in np.add.reduceat(seen, self._begins, axis=1):
-            vcpu = self.moments.vcpu[len(self._ticks)]
-            self._ticks.append(now - self._before[vcpu])
+            vcpu = self.moments.vcpu[self._taken]
+            self._ticks[self._taken] = now - self._before[vcpu]
             self._before[vcpu] = now
+            self._taken += 1
 
     @property
     def timeline(self) -> Timeline:
         """What was collected."""
         if self._seen:
             self._add_up()
-        shape = (len(self._ticks), *self._before.shape[1:])
-        return Timeline(self.moments, np.array(self._ticks, np.int64).reshape(shape))
+        return Timeline(self.moments, self._ticks[: self._taken])

@@ -3,22 +3,28 @@
 
 typedef uint8_t u8; typedef uint16_t u16; typedef uint32_t u32; typedef uint64_t u64; typedef int64_t i64;
 
-enum { FETCH = 0, LOAD8 = 4, STORE8 = 8, COMPLETED = 255, EXTRA = 16, ENTRY = 24, BASE_SWITCH = 31, TLB_WRITE = 32, TLB_PROBE, INVALIDATE_PAGE, INVALIDATE_SPACE, INVALIDATE_ALL,
+enum { FETCH = 0, LOAD8 = 4, STORE1, STORE8 = 8, COMPLETED = 255, EXTRA = 16, ENTRY = 24, TABLE_LINK = 27, BASE_SWITCH = 31, TLB_WRITE = 32, TLB_PROBE, INVALIDATE_PAGE, INVALIDATE_SPACE, INVALIDATE_ALL,
        SENSITIVE = 40, EXCEPTION = 48, RETURN, SERVICE_ENTER, SERVICE_EXIT, REQUEST = 72, PORT = 75, DOORBELL, PACKET_SENT,
        PACKET_RECEIVED, IDLE, ZEROED = 88, FREED = 91, EVENT_FIRST = 16 };
 enum { MAPPED, UNMAPPED, UNCACHED, DEVICE };
 enum { KEPT, REPLACED, REPLACED_REFILL };
 enum { REFILL = 1, NESTED_REFILL = 2, PENDING = 4, INVOCATIONS = 2, KERNEL_INSTRUCTIONS = 3, FIRST_ENTRY = 2, NOBODY = 255 };
 #define NEVER ((i64)1 << 62)
+#define LIKELY(condition) __builtin_expect(!!(condition), 1)
 
 struct columns { const u8 *kind, *ctx; const u16 *info; const u32 *page; const u8 *n; };
+struct tlb { u16 *slot; u32 *pair; u64 *stamp, *random, *order; u64 pairs, entries, wired, lru; };
+struct at { u64 vcpu, lane, base, refill, now; u8 skip, recorded_refill, cut_off; i64 retired; const struct memory *memory; };
+struct row { u8 kind; u16 info; u32 page; const u64 *payload; };
+#ifdef CACHES
+#include "cached.h"
+#else
+#include "flat.h"
+#endif
 struct engine {
     i64 *counts; u32 *place; u8 *skip, *on_kind, *on_cause, *on_sensitive, *site_class;
-    u64 *payload; i64 *retired, *slice_end; u64 counters, places; u32 *refill; u64 pairs;
+    u64 *payload; i64 *retired, *slice_end; u64 counters, places; u32 *refill; u64 pairs; struct memory memory;
 };
-struct tlb { u16 *slot; u32 *pair; u64 *stamp, *random, *order; u64 pairs, entries, wired, lru; };
-struct at { u64 vcpu, lane, base, refill, now; u8 skip, recorded_refill, cut_off; };
-struct row { u8 kind; u16 info; u32 page; const u64 *payload; };
 
 static inline int hit(const struct tlb *t, const struct at *at, u64 pair) {
     u64 slot = t->slot[at->lane + pair];

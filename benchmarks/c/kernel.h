@@ -37,7 +37,7 @@ void count_rows(const struct state *state, const struct engine *engine, const st
             ENTER();
         }
         left -= c.n[i];
-        struct at at = {vcpu, lane, base, refill, i << 10, skip, 0, COMPLETED};
+        struct at at = {vcpu, lane, base, refill, i << 10, skip, 0, COMPLETED, e.slice_end[vcpu] - left, &engine->memory};
         if (left <= 0) {
             settle(&e, context, base, skip, left, references);
             references = 0;
@@ -69,6 +69,7 @@ void count_rows(const struct state *state, const struct engine *engine, const st
                 e.counts[base + counter]++;
                 struct row row = {kind, info, page, e.payload};
                 event(&m, &at, &row);
+                follow(&engine->memory, &at, &row);
             }
             if (kind != EXTRA && e.payload[PENDING]) for (int k = 0; k <= PENDING; k++) e.payload[k] = 0;
             if (kind != EXCEPTION || (info >> 5 & 3) == 0 || (info & 31) == NESTED_REFILL) continue;
@@ -77,6 +78,7 @@ void count_rows(const struct state *state, const struct engine *engine, const st
             kind = (info >> 5 & 3) == 1 ? FETCH : (info >> 5 & 3) == 2 ? LOAD8 : STORE8;
         }
         access_page(&m, &at, kind, page);
+        if (at.cut_off == COMPLETED) refer(&engine->memory, &at, kind, page, c.info[i]);
     }
     settle(&e, context, base, skip, left, references);
 }

@@ -1,7 +1,7 @@
 // models/native.py once more in C.
 #include "engine.h"
 
-struct state { i64 *counts; struct tlb tlb; u32 *table; u8 *segment; u32 *space; u64 *probed; u32 *base; i64 *handler; };
+struct state { i64 *counts; struct tlb tlb; u32 *table; u8 *segment; u32 *space; u64 *probed; u32 *base; i64 *handler; u64 *lines; u32 *code; };
 
 static void refill(const struct state *m, const struct at *at, u64 pair) {
     m->counts[at->base + C_invocations]++;
@@ -9,9 +9,12 @@ static void refill(const struct state *m, const struct at *at, u64 pair) {
     u64 table = m->table[pair];
     if (table == 0 || touch(&m->tlb, at, table)) {
         m->counts[at->base + C_refill_instruction] += m->handler[0];
+        run_handler(at->memory, at, m->code[2 * at->vcpu], m->lines[0], pair << 1);
         insert(&m->tlb, at, pair);
     } else {
         m->counts[at->base + C_nested_refill]++;
+        run_handler(at->memory, at, m->code[2 * at->vcpu], m->lines[1], 0);
+        run_handler(at->memory, at, m->code[2 * at->vcpu + 1], m->lines[2], 0);
         m->counts[at->base + C_refill_instruction] += m->handler[1] + m->handler[2];
         insert(&m->tlb, at, table);
     }
@@ -19,7 +22,7 @@ static void refill(const struct state *m, const struct at *at, u64 pair) {
 
 static inline void access_page(const struct state *m, const struct at *at, u8 kind, u32 page) {
     u64 pair = page >> 1;
-    if (hit(&m->tlb, at, pair)) return;
+    if (LIKELY(hit(&m->tlb, at, pair))) return;
     if (m->segment[page] == DEVICE) { m->counts[at->base + C_device_access]++; return; }
     struct at inside = *at;
     inside.base = at->refill;
