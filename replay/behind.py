@@ -22,6 +22,7 @@ from replay.count import Counts, Settings, make_engine, opening_rows, settle, ta
 from replay.jit import Held
 from replay.kernel import NOW_SHIFT, PAYLOADS
 from replay.machine import Machine
+from replay.mapped import copied
 from replay.memory.make import make_memory
 from replay.memory.parameters import CACHES, on_machine
 from replay.model import Model
@@ -244,7 +245,8 @@ def where(full: Counts, parts: Sequence[tuple[np.ndarray, ...]]) -> Ticked:
 
 def completed(like: Counts, stream: Stream, ticked: Ticked) -> Counts:
     """``like`` with what was ticked in place of its own counters."""
-    n, ticks = like.n.copy(), like.timeline.ticks.copy()
+    n, before = like.n.copy(), like.timeline.ticks
+    ticks: np.ndarray = copied(before.reshape(-1)).reshape(before.shape)
     n[:, :, stream.numbers] = 0
     ticks[:, :, stream.numbers] = 0
     by_place = n.reshape(-1, n.shape[2])

@@ -15,15 +15,21 @@ import numpy as np
 import polars as pl
 import pytest
 
+import models
 import replay
 from replay import api, sweeping
+from replay import document as documents
 from replay.dataset import MARKER, make_dataset, open_dataset
+from replay.entrants import Entrant
 from replay.errors import UserError
 from replay.grid import Block, Grid
-from replay.plan import BEHIND, FULL, NOTING, STACKED, paths
+from replay.machine import load_machine
+from replay.plan import BEHIND, FULL, NOTING, STACKED, Contestant, Traced, make_plan, paths
 
 from .sweeping import grid_over, trace_file
+from .test_sweep_prices import guest_by_chance
 
+SERVICE = ("price.controller_service",)
 KILLS = int(os.environ.get("VMREPLAY_KILLS", "20"))
 
 
@@ -75,6 +81,28 @@ def test_a_grid_of_ways_takes_one_pass_and_gives_what_runs_give(trace: Path, tmp
         assert alone.document == data.document(point["point"])
         walks.add(alone.counts.total("page_walk"))
     assert len(walks) > 3
+
+
+def test_waits_for_memory_are_priced_from_kept_counts(tmp_path: Path) -> None:
+    """With contention, each point is the document of a run at its price of a controller, then and from the folder."""
+    prepared = guest_by_chance(3, 3).prepared()
+    entrant = Entrant(models.load("disco"), models.load("native"), load_machine("flash-1997-numa"))
+    given = {"memory.contention": 1, "memory.window": 1000, "memory.cpus_per_node": 1}
+    blocks = (
+        *(Block((f"set.{name}",), ((value,),)) for name, value in given.items()),
+        Block(SERVICE, ((0,), (9,), (90,))),
+    )
+    plan = make_plan(Grid("waits", (), (), blocks=blocks), [Contestant(Traced("guest", prepared), entrant)])
+    data = make_dataset(str(tmp_path / "out"))
+
+    assert [] == sweeping.carry_out(plan, data)
+
+    points = data.points().to_dicts()
+    for point in points:
+        document, _ = documents.run(prepared, *entrant, given, {"controller_service": point[SERVICE[0]]})
+        assert document["total"] == {key: point[key] for key in document["total"]}
+        assert document == open_dataset(str(tmp_path / "out")).document(point["point"])
+    assert points[0]["cycles"] < points[1]["cycles"] < points[2]["cycles"]
 
 
 def test_rows_add_up_to_points(swept: Path) -> None:
