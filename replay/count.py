@@ -93,12 +93,12 @@ class Counts:
 
     def by_stretch(self) -> np.ndarray:
         """Counts between device rows, and last those after them all: int64 [device rows + 1, class, counter]."""
-        ticks = self.timeline.ticks
-        whole = np.zeros(ticks.shape[1:], np.int64)
-        for place, counted in zip(self.places, self.by_place(), strict=True):
-            whole[self.classes.index(place.klass)] += counted
-        found = scratch(ticks.dtype, ticks.size + whole.size).reshape(-1, *whole.shape)
-        found[:-1], found[-1] = ticks, whole - ticks.sum(axis=0)
+        before = self.timeline.ticks
+        whole = np.zeros(before.shape[1:], np.int64)
+        for place, ticks in zip(self.places, self.by_place(), strict=True):
+            whole[self.classes.index(place.klass)] += ticks
+        found = scratch(before.dtype, before.size + whole.size).reshape(-1, *whole.shape)
+        found[:-1], found[-1] = before, whole - before.sum(axis=0)
         return found
 
     def invocations(self) -> dict[str, int]:

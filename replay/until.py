@@ -6,10 +6,9 @@ import hashlib
 
 import numpy as np
 
-from replay.columns import Columns
+from replay.columns import Columns, rows_of
 from replay.errors import UserError
 from replay.idle import find_moments
-from replay.mapped import rows_of
 from replay.prepare import Prepared
 from replay.trace.schema import Kind
 
