@@ -107,7 +107,7 @@ _ALL = (
         parameters=(
             Parameter("jobs", 2, 1, 8, "processes", "commands of a machine that run at a time"),
             Parameter("builds", 1, 1, 100, "times", "that all is made; the last time is measured"),
-            Parameter("parts", 0, 0, 6, "parts", "parts of the program that each makes, 12 sources the first; 0: all"),
+            Parameter("parts", 0, 0, 6, "parts", "parts of the program that each makes, 6 sources the first; 0: all"),
         ),
         program="remote pmake",
     ),
@@ -117,7 +117,7 @@ _ALL = (
         paper="Disco's figures 6 and 7: eight instances of pmake, each on files of its own",
         parameters=(
             Parameter("trees", 8, 1, 8, "directories", "builds at a time"),
-            Parameter("parts", 1, 1, 6, "parts", "parts of the program that each makes, 12 sources the first"),
+            Parameter("parts", 1, 1, 6, "parts", "parts of the program that each makes, 6 sources the first"),
             Parameter("jobs", 2, 1, 2, "processes", "commands of a build that run at a time"),
         ),
     ),

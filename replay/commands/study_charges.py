@@ -121,11 +121,11 @@ def charge_guest(asks: Sequence[Ask]) -> dict[str, Document]:
     from replay.until import until_end_of
 
     recipe = asks[0].recipe
-    names = [str(trace) for trace in traces_of(recipe, asks[0].vms)]
-    prepared = [prepare(name, cache=False) for name in names]
+    traces = [str(trace) for trace in traces_of(recipe, asks[0].vms)]
+    prepared = [prepare(trace, cache=False) for trace in traces]
     if UNTIL in recipe:
         prepared = [until_end_of(one, recipe[UNTIL]) for one in prepared]
-    guest = Guest(recipe["workload"], consolidate(prepared, schedule_of(None, Scheduler.PINNED, None), names))
+    guest = Guest(recipe["workload"], consolidate(prepared, schedule_of(None, Scheduler.PINNED, None), traces))
     return {ask.key: guest.document(ask) for ask in asks}
 
 

@@ -118,8 +118,8 @@ def test_full_disk_ends_the_build(cpu: str) -> None:
 def test_builds_side_by_side_make_what_one_makes(cpu: str, run: Run) -> None:
     """Each of three builds on two CPUs compiles its own copy of the sources to what a build alone makes of them."""
     many = run_line(cpu, find("pmakes").command_line({"trees": 3}), vcpus=2)
-    parts = [many.files[f"tree{tree}/base.part"] for tree in range(3)]
+    parts = [many.files[f"tree{tree}/game.part"] for tree in range(3)]
 
     assert (0, "pmakes: 3 builds of 1 parts, 0 wrong") == (many.status, many.console.splitlines()[-1])
-    assert [run.files["base.part"]] * 3 == parts
+    assert [run.files["game.part"]] * 3 == parts
     assert run.files["board.c"] == many.files["tree2/board.c"]

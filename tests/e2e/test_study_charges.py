@@ -111,3 +111,11 @@ def test_a_region_that_never_ends_is_refused() -> None:
     """The error names the region, and where those are listed that there are."""
     with pytest.raises(UserError, match="no region nowhere ends in the trace; name one that `replay info` lists"):
         until_end_of(prepare(str(trace_of(SMALL))), "nowhere")
+
+
+def test_a_guest_that_is_refused_ends_the_study() -> None:
+    """What one of the processes refuses is told in its own line."""
+    refused = {**SMALL, "arguments": {"words": 513}}
+
+    with pytest.raises(UserError, match="gups: words should be a power of two"):
+        charge_all([ask(refused, "native"), ask(OTHER, "native")])

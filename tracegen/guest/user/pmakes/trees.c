@@ -4,6 +4,12 @@
 #define TREE_NAME "/tree0"
 #define DIGIT 5
 
+// Of a directory that is read as a file.
+struct entry {
+    u32 number;
+    char name[FS_NAME_BYTES];
+};
+
 static void tree_name(char name[sizeof TREE_NAME], u64 tree) {
     memcpy(name, TREE_NAME, sizeof TREE_NAME);
     name[DIGIT] = (char)('0' + tree);
@@ -40,10 +46,7 @@ static void copy(const char *from, const char *to) {
 }
 
 void make_tree(u64 tree) {
-    struct {
-        u32 number;
-        char name[FS_NAME_BYTES];
-    } entry;
+    struct entry entry;
     struct stat stat;
     char name[sizeof TREE_NAME], path[FS_NAME_BYTES + 2] = "/";
     tree_name(name, tree);
@@ -61,6 +64,21 @@ void make_tree(u64 tree) {
             stop("a program cannot be linked", STATUS_NO_SPACE);
     }
     sys_close(root);
+}
+
+static int is_made(const char *name) {
+    u64 length = strlen(name);
+    return length > 2 && (strcmp(name + length - 2, ".o") == 0 || (length > 5 && strcmp(name + length - 5, ".part") == 0));
+}
+
+void clear_tree(u64 tree) {
+    struct entry entry;
+    enter_tree(tree);
+    i64 names = open_file(".", OPEN_READ);
+    while (sys_read(names, &entry, sizeof entry) == sizeof entry)
+        if (entry.number && is_made(entry.name))
+            sys_unlink(entry.name);
+    sys_close(names);
 }
 
 static u64 read_page(i64 file, u8 *to) {
