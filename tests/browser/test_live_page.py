@@ -183,6 +183,7 @@ def test_figures_are_written_as_screens_write_them(driver: Any, page: Path) -> N
     opened(driver, page)
     chance = random.Random(7)
     cases = [(0.0, 0.0, 0.0), (200.0, 200.0, 200.0), (17_234_567.0, 15.1e6, 21e6), (99_960.0, 99_000.0, 101_000.0)]
+    cases.append((1_034_400.0, 318_078.0, 2_534_280.0))
     for _ in range(200):
         value = 10 ** chance.uniform(-3, 12)
         cases.append((value, value * chance.uniform(0.2, 1), value * chance.uniform(1, 3)))
