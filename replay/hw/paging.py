@@ -114,7 +114,7 @@ def is_device(paging, ref):
 def second(paging, at, ref):
     """Whether the second-level TLB holds the page of ``ref``, which the first one lacks; it is then in both."""
     side, page, unit = _side(ref), np.uint64(ref.page), _unit(paging, ref.page)
-    if not second_level.find(paging.second, at.vcpu, side, unit):
+    if not second_level.find(paging.second, at, side, unit):
         return False
     first_level.fill(paging.first, at, side, page, unit)
     return True
