@@ -1,4 +1,4 @@
-"""Sweeps: prices on one count, geometries behind one first-level TLB, two threads against one, what planning takes."""
+"""Sweeps: prices on one count, geometries behind one first level, one pass over many, threads, what planning takes."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from benchmarks.result import Result
 from replay.behind import count_behind, count_noting
 from replay.count import count
 from replay.dataset import make_dataset
+from replay.depths import count_over
 from replay.entrants import Entrant
 from replay.grid import Block, Grid
 from replay.machine import load_machine
@@ -29,6 +30,8 @@ ROUNDS = 5
 POINTS = 10_000
 SIZES = [{"stlb.entries": 12 << n} for n in range(16)]
 """Second-level TLBs of twelve ways."""
+SHAPES = [{"stlb.entries": ways << n, "stlb.ways": ways} for n in range(3, 11) for ways in (1, 2, 3, 4, 6, 8, 12, 16)]
+"""Second-level TLBs of eight numbers of sets and eight of ways."""
 
 
 def results(trace: Path | None = None) -> list[Result]:
@@ -37,7 +40,7 @@ def results(trace: Path | None = None) -> list[Result]:
         if trace is None:
             trace = record("pmake", cpu="x86-64", output=Path(folder) / "pmake.arrow").path
         prepared = prepare(str(trace), use_cache=False)
-        return [_prices(prepared), *_behind(prepared), *_threads(prepared, Path(folder))]
+        return [_prices(prepared), *_behind(prepared), *_one_pass(prepared), *_threads(prepared, Path(folder))]
 
 
 def _seconds(work: Callable[[], Any]) -> float:
@@ -82,6 +85,30 @@ def _behind(prepared: Prepared) -> list[Result]:
         reuse, alone = (work / statistics.median(side) for side in zip(*times, strict=True))
         what = f"{len(SIZES)} second-level TLBs, {name}"
         found.append(Result(what, reuse, "G point-records/s", "separate replays", alone, least=5.0))
+    return found
+
+
+def _one_pass(prepared: Prepared) -> list[Result]:
+    """Point-records a second of a grid of sets and ways, by depths; of separate replays, some of its points' are."""
+    found = []
+    for name in ("native-walk", "ept"):
+        model, machine = models.load(name), load_machine("skylake-2017")
+
+        def grid(model: Any = model, machine: Any = machine) -> None:
+            _, stream = count_noting(prepared, model, machine, SHAPES[0])
+            for given in SHAPES[1:]:
+                count_over(stream, 16, model, machine, given)
+
+        def separate(model: Any = model, machine: Any = machine) -> None:
+            for given in SHAPES[::8]:
+                count(prepared, model, machine, given)
+
+        grid()
+        rows = prepared.columns.kind.size / 1e9
+        times = [(_seconds(grid) / len(SHAPES), _seconds(separate) / len(SHAPES[::8])) for _ in range(ROUNDS)]
+        once, alone = (rows / statistics.median(side) for side in zip(*times, strict=True))
+        what = f"{len(SHAPES)} second-level TLBs in one pass, {name}"
+        found.append(Result(what, once, "G point-records/s", "separate replays", alone, least=20.0))
     return found
 
 

@@ -25,6 +25,7 @@ import numpy as np
 from replay import model
 from replay.cpu import exits
 from replay.hw import paging
+from replay.io import emulation
 from replay.jit import helper, inline
 from replay.kernel import add, bind, tick
 from replay.mmu import agile, shadow, shadow_sync
@@ -48,6 +49,7 @@ EVENTS = {
     "nested page tables": {"ept_violation": "frames, or 2 MB of them, that the monitor maps at their first touch"},
     "page-table exits": {"cr3_exit": "writes of the page-table base"},
     **exits.EVENTS,
+    **emulation.EVENTS,
     "exceptions": {
         "fault": "page faults taken: not present, soft reference and dirty, copy-on-write, protection",
         "system_call": "system calls, which do not exit",
@@ -105,7 +107,8 @@ REACTIONS = (
     Row((Kind.SPACE_CREATE, Kind.SPACE_DESTROY), Reaction.DIRECT),
     Row((Kind.IPI_SEND,), Reaction.TRAPPED, "ipi_posted"),
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
-    Row((Kind.PORT, *model.DEVICES), Reaction.DIRECT),
+    *emulation.ROWS,
+    Row((Kind.PORT,), Reaction.DIRECT),
     Row((*model.SERVICES, *model.THREADS, *model.CONTENT, *model.MARKS), Reaction.DIRECT),
 )
 
@@ -117,6 +120,7 @@ WALK_REFERENCES, NESTED_REFERENCES = counter(EVENTS, "walk_reference"), counter(
 NESTED_TLB_HITS, EPT_VIOLATIONS = counter(EVENTS, "nested_tlb_hit"), counter(EVENTS, "ept_violation")
 MMIO_EXITS, IDLE_UNITS = counter(EVENTS, "mmio_exit"), counter(EVENTS, "idle")
 CR_EXITS = {Sensitive.MOV_TO_CR: (exits.CR0, exits.CR4)}
+PACKET_BYTES = counter(EVENTS, "packet_byte")
 
 
 class AgilePaging(NamedTuple):
@@ -199,6 +203,8 @@ def happen(m, at, row):
         shadow_sync.invalidate_pair(m.mmu.upper, at, row.page)
     elif row.kind == Kind.IDLE:
         add(m.counts, at, IDLE_UNITS, np.int64(row.page))
+    elif emulation.is_packet(row):
+        emulation.copy(m.counts, at, PACKET_BYTES, row)
     else:
         if row.kind == Kind.BASE_SWITCH:
             shadow.enter(m.mmu.upper, at.vcpu)
@@ -233,6 +239,7 @@ COSTS = {
     "ept_violation": EXIT + price("nested_fill"),
     "cr3_exit": EXIT + price("cr3_switch_emulation"),
     **exits.costs(EXIT),
+    **emulation.COSTS,
     "fault": price("exception_entry"),
     "system_call": price("system_call"),
     "other_exception": price("exception_entry"),

@@ -44,7 +44,7 @@ from replay.hw.sets import Sets
 from replay.hw.tlb import Tlb
 from replay.io import drivers
 from replay.io.drivers import Drivers
-from replay.jit import helper, inline
+from replay.jit import helper, inline, likely
 from replay.kernel import INVOCATIONS, KEPT, add, bind, in_refill, tick
 from replay.memory import sharing, transparent
 from replay.memory.disks import Disks
@@ -153,7 +153,7 @@ REFILLS_FORWARDED, NESTED_REFILLS_FORWARDED = counter(EVENTS, "refill_forwarded"
 PAGE_ALLOCATIONS, ZEROED_PAGE_CALLS = counter(EVENTS, "page_allocation"), counter(EVENTS, "zeroed_page_call")
 VCPU_SWITCHES, IDLE_UNITS = counter(EVENTS, "vcpu_switch"), counter(EVENTS, "idle")
 REGISTER_TRAPS = dict.fromkeys(hal.READS, "mfc0_emulation") | dict.fromkeys(hal.WRITES, "mtc0_emulation")
-ONE, USER, FIRST_STORE = np.uint64(1), np.uint64(Mode.USER), np.uint8(Kind.STORE1)
+ONE, USER = np.uint64(1), np.uint64(Mode.USER)
 
 
 class Disco(NamedTuple):
@@ -210,10 +210,9 @@ def state(prepared: Prepared, settings: Mapping[str, Any], counts: np.ndarray) -
 def reference(m, at, ref):
     """A reference that the hardware TLB holds runs directly; any other enters the monitor."""
     pair = tlb.pair_of(ref.page)
-    if not tlb.hit(m.tlb, at, pair):
+    if not likely(tlb.hit(m.tlb, at, pair)):
         miss(m, at, ref.page, pair)
-    if ref.kind >= FIRST_STORE and m.sharing.on != 0:
-        sharing.write(m.sharing, m.pmap, at, m.pmap.entry[np.uint64(ref.page)])
+    sharing.refer(m.sharing.slots, m.sharing, m.pmap, at, ref)
 
 
 @inline

@@ -26,6 +26,7 @@ import numpy as np
 from replay import model
 from replay.cpu import exits
 from replay.hw import paging
+from replay.io import emulation
 from replay.jit import helper, inline
 from replay.kernel import add, bind, tick
 from replay.mmu import nested
@@ -55,6 +56,7 @@ EVENTS = {
     },
     "nested page tables": {"ept_violation": "frames, or 2 MB of them, that the monitor maps at their first touch"},
     **exits.EVENTS,
+    **emulation.EVENTS,
     "exceptions": {
         "fault": "page faults taken: not present, soft reference and dirty, copy-on-write, protection",
         "system_call": "system calls, which do not exit",
@@ -110,7 +112,8 @@ REACTIONS = (
     Row((Kind.SPACE_CREATE, Kind.SPACE_DESTROY), Reaction.DIRECT),
     Row((Kind.IPI_SEND,), Reaction.TRAPPED, "ipi_posted"),
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
-    Row((Kind.PORT, *model.DEVICES), Reaction.DIRECT),
+    *emulation.ROWS,
+    Row((Kind.PORT,), Reaction.DIRECT),
     Row((*model.SERVICES, *model.THREADS, *model.CONTENT, *model.MARKS), Reaction.DIRECT),
 )
 
@@ -125,6 +128,7 @@ WALK_REFERENCES, NESTED_WALK_REFERENCES = (
 NESTED_TLB_HITS, EPT_VIOLATIONS = counter(EVENTS, "nested_tlb_hit"), counter(EVENTS, "ept_violation")
 MMIO_EXITS, IDLE_UNITS = counter(EVENTS, "mmio_exit"), counter(EVENTS, "idle")
 CR_EXITS = {Sensitive.MOV_TO_CR: (exits.CR0, exits.CR4)}
+PACKET_BYTES = counter(EVENTS, "packet_byte")
 
 
 class Ept(NamedTuple):
@@ -216,6 +220,8 @@ def happen(m, at, row):
             nested.leave(m.mmu, at.vcpu)
     elif row.kind == Kind.IDLE:
         add(m.counts, at, IDLE_UNITS, np.int64(row.page))
+    elif emulation.is_packet(row):
+        emulation.copy(m.counts, at, PACKET_BYTES, row)
     else:
         nested.follow(m.mmu, at.vcpu, row)
 
@@ -228,6 +234,7 @@ SPLIT = split(
     event=happen,
     parameters=nested.BEHIND,
     counters=LOOKUP,
+    hits="stlb_hit",
     follows=nested.FOLLOWED,
     holds=lambda settings: settings["tlb.vm_tagged"] == 1,  # else an exit, which a walk may make, empties the TLB
 )
@@ -249,6 +256,7 @@ COSTS = {
     "nested_tlb_hit": FREE,
     "ept_violation": EXIT + price("nested_fill"),
     **exits.costs(EXIT),
+    **emulation.COSTS,
     "fault": price("exception_entry"),
     "system_call": price("system_call"),
     "other_exception": price("exception_entry"),

@@ -178,6 +178,7 @@ SPLIT = split(
     event=happen,
     parameters=("stlb.", "pwc."),
     counters=LOOKUP,
+    hits="stlb_hit",
     follows=paging.FOLLOWED,
 )
 Noting, Behind = SPLIT[:2]

@@ -27,6 +27,7 @@ import numpy as np
 from replay import model
 from replay.cpu import exits
 from replay.hw import paging
+from replay.io import emulation
 from replay.jit import inline
 from replay.kernel import add, bind, tick
 from replay.mmu import shadow, shadow_sync
@@ -49,6 +50,7 @@ EVENTS = {
         "invlpg_exit": "invalidations of a translation",
     },
     **exits.EVENTS,
+    **emulation.EVENTS,
     "exceptions": {
         "system_call": "system calls, which do not exit",
         "other_exception": "exceptions of other causes, which do not exit",
@@ -105,7 +107,8 @@ REACTIONS = (
     Row((Kind.SPACE_CREATE, Kind.SPACE_DESTROY), Reaction.DIRECT),
     Row((Kind.IPI_SEND,), Reaction.TRAPPED, "ipi_posted"),
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
-    Row((Kind.PORT, *model.DEVICES), Reaction.DIRECT),
+    *emulation.ROWS,
+    Row((Kind.PORT,), Reaction.DIRECT),
     Row((*model.SERVICES, *model.THREADS, *model.CONTENT, *model.MARKS), Reaction.DIRECT),
 )
 
@@ -116,6 +119,7 @@ MMIO_EXITS, INVLPG_EXITS = counter(EVENTS, "mmio_exit"), counter(EVENTS, "invlpg
 IDLE_UNITS, FIRST = counter(EVENTS, "idle"), counter(EVENTS, "hidden_fault")
 CR_EXITS = {Sensitive.MOV_TO_CR: (exits.CR0, exits.CR4), Sensitive.MOV_FROM_CR: (exits.CR3,)}
 MSR_EXITS = {Sensitive.MTC0: (exits.MIPS_COMPARE,)}
+PACKET_BYTES = counter(EVENTS, "packet_byte")
 
 
 class ShadowPaging(NamedTuple):
@@ -170,6 +174,8 @@ def happen(m, at, row):
             shadow_sync.invalidate_pair(m.mmu, at, row.page)
     elif row.kind == Kind.IDLE:
         add(m.counts, at, IDLE_UNITS, np.int64(row.page))
+    elif emulation.is_packet(row):
+        emulation.copy(m.counts, at, PACKET_BYTES, row)
     else:
         if row.kind == Kind.BASE_SWITCH:
             shadow.enter(m.mmu, at.vcpu)
@@ -203,6 +209,7 @@ COSTS = {
     "cr3_exit": EXIT + price("cr3_switch_emulation"),
     "invlpg_exit": EXIT + price("invlpg_emulation"),
     **exits.costs(EXIT),
+    **emulation.COSTS,
     "system_call": price("system_call"),
     "other_exception": price("exception_entry"),
     "exception_return": price("exception_return"),

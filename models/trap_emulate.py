@@ -29,6 +29,7 @@ import numpy as np
 from replay import model
 from replay.cpu import exits
 from replay.hw import paging
+from replay.io import emulation
 from replay.jit import inline
 from replay.kernel import add, bind, tick
 from replay.mmu import shadow, shadow_sync
@@ -59,6 +60,7 @@ EVENTS = {
         "other_emulation": "other privileged instructions emulated",
     },
     "device emulation": {"programmed_io": "port instructions, and loads and stores to device registers, trapped"},
+    **emulation.EVENTS,
     "incorrect": {"missed_sensitive": "sensitive instructions that did not trap and gave a wrong result"},
     "virtual CPUs": {
         "ipi_posted": "interrupts of a virtual CPU to another, which the monitor posts to it",
@@ -105,7 +107,8 @@ REACTIONS = (
     Row((Kind.SPACE_CREATE, Kind.SPACE_DESTROY), Reaction.DIRECT),
     Row((Kind.IPI_SEND,), Reaction.TRAPPED, "ipi_posted"),
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
-    Row((Kind.PORT, *model.DEVICES), Reaction.DIRECT),
+    *emulation.ROWS,
+    Row((Kind.PORT,), Reaction.DIRECT),
     Row((*model.SERVICES, *model.THREADS, *model.CONTENT, *model.MARKS), Reaction.DIRECT),
 )
 
@@ -116,6 +119,7 @@ OTHER_EMULATIONS, MISSED_SENSITIVE = counter(EVENTS, "other_emulation"), counter
 FIRST = counter(EVENTS, "hidden_fault")
 USER = np.uint64(Mode.USER)
 EMULATED, MISSED_IN_KERNEL, MISSED_ANYWHERE = 1, 2, 3
+PACKET_BYTES = counter(EVENTS, "packet_byte")
 
 
 class TrapAndEmulate(NamedTuple):
@@ -159,6 +163,8 @@ def happen(m, at, row):
             shadow_sync.invalidate_pair(m.mmu, at, row.page)  # the probe has trapped already
     elif row.kind == Kind.IDLE:
         add(m.counts, at, IDLE_UNITS, np.int64(row.page))
+    elif emulation.is_packet(row):
+        emulation.copy(m.counts, at, PACKET_BYTES, row)
     else:
         shadow_sync.change(m.mmu, at, row)
 
@@ -205,6 +211,7 @@ COSTS = {
     "wait_emulation": price("trap_emulation") + price("halt_emulation"),
     "other_emulation": price("trap_emulation"),
     "programmed_io": TRAP + price("device_emulation"),
+    **emulation.COSTS,
     "missed_sensitive": FREE,
     "ipi_posted": price("ipi_post"),
     "vcpu_switch": price("vcpu_switch"),

@@ -9,7 +9,8 @@ Mechanism     User code runs on the processor as it is.  The kernel's never does
               which goes on in the translation of the guest's handler; a return to user mode resumes it.  The hardware
               walks shadow page tables (``replay.mmu.shadow``); stores to traced tables find their way into the
               translation, so that they no longer fault.  Entering the monitor flushes no TLB: it lies at the top of
-              every address space, guarded from the guest by segment limits.  Disk requests go through the host.
+              every address space, guarded from the guest by segment limits.  Disk requests and packets go through
+              the host; the way there from a doorbell is in a packet's price.
 Not modelled  Translating a block anew because an instruction in it faults too often, and going back: it is taken to
               have happened.  Kernel code that is slower, or faster, than what it was made from.  Fetches from the
               cache are looked up in the TLB as those of the code that it was made from.  Switches to the host for
@@ -74,6 +75,7 @@ EVENTS = {
     "device emulation": {
         "mmio_callout": "loads and stores to device registers",
         "host_request": "requests that the host carries out",
+        "host_packet": "packets that the host sends, or brings",
     },
     "virtual CPUs": {
         "ipi_posted": "interrupts of a virtual CPU to another, which the monitor posts to it",
@@ -97,7 +99,6 @@ RETURNS = (Sensitive.IRET, Sensitive.SYSRET, Sensitive.ERET)
 REPLACED = (Sensitive.TLBR, Sensitive.TLBWI, Sensitive.TLBWR, Sensitive.TLBP)
 APART = (*ACCESSING, *EMULATED, *INVALIDATING, *WAITS, *RETURNS, *REPLACED, Sensitive.MOV_TO_CR)
 CALLING = tuple(s for s in (*model.MIPS_PRIVILEGED, *model.X86_PRIVILEGED, *model.X86_UNPRIVILEGED) if s not in APART)
-OTHER_DEVICES = tuple(kind for kind in model.DEVICES if kind != Kind.REQUEST)
 RUNS = ("translated_instruction",)
 FOLLOWS = ("shadow_update", "entry_compared")
 REFERENCE = (*shadow.HIDDEN, *RUNS, "indirect_lookup", "dropped_line")
@@ -129,7 +130,8 @@ REACTIONS = (
     Row((Kind.IPI_SEND,), Reaction.TRAPPED, "ipi_posted"),
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
     Row((Kind.REQUEST,), Reaction.TRAPPED, "host_request"),
-    Row((Kind.PORT, *OTHER_DEVICES), Reaction.DIRECT),
+    Row((Kind.PACKET_SENT, Kind.PACKET_RECEIVED), Reaction.TRAPPED, "host_packet"),
+    Row((Kind.PORT, Kind.DOORBELL, Kind.COMPLETE, Kind.INTERRUPT), Reaction.DIRECT),
     Row((*model.SERVICES, *model.THREADS, *model.CONTENT, *model.MARKS), Reaction.DIRECT),
 )
 
@@ -288,6 +290,7 @@ COSTS = {
     "other_exception": price("exception_injection"),
     "mmio_callout": price("callout"),
     "host_request": price("host_io"),
+    "host_packet": price("host_packet"),
     "ipi_posted": price("ipi_post"),
     "vcpu_switch": price("vcpu_switch"),
     "idle": price("device_unit"),

@@ -10,7 +10,8 @@ Mechanism     The guest's kernel runs deprivileged and knows it.  Hardware walks
               it twice: to be delivered, and to have its entry installed.  System calls go through a fast handler
               straight to the guest's kernel; interrupts arrive as events.  The interrupt mask, and every register
               that the monitor only has to read, lies in a page shared with it.  Disk and net requests go through
-              rings, one notification each; device registers are not touched.
+              rings, one notification each; device registers are not touched.  A packet is sent from the guest's own
+              pages; one that comes brings its page, in exchange for another of the guest's, instead of being copied.
               ``abi=x86-64`` is the later port: without segment limits the kernel runs in ring 3 as user code does, on
               a root of its own.  System calls bounce through the monitor, returns to user mode are hypercalls, and
               both load the other root, which flushes the kernel's pages; those of user code are global until the
@@ -90,7 +91,9 @@ EVENTS = {
     "privileged instructions": {"privileged": "privileged instructions that run directly"},
     "device rings": {
         "ring_access": "loads and stores of rings in place of device registers and ports",
-        "request_notification": "hypercalls that tell the driver's domain of a request",
+        "request_notification": "hypercalls that tell of a request to the disk, or of something new in a packets' ring",
+        "packet_sent": "packets whose header is copied and looked at, and whose payload is sent from where it lies",
+        "page_flip": "packets received, each with its page, for which the guest gives another one",
     },
     "virtual CPUs": {
         "ipi_posted": "interrupts of a virtual CPU to another, which the monitor posts to it",
@@ -103,7 +106,6 @@ EVENTS = {
 
 WALKING = ("stlb_hit", "page_walk", "walk_reference", *validated.TOUCHING)
 OTHER_CAUSES = tuple(cause for cause in model.OTHER_CAUSES if cause != Cause.MACHINE_CHECK)
-OTHER_DEVICES = tuple(kind for kind in model.DEVICES if kind != Kind.REQUEST)
 
 REACTIONS = (
     Row((Access.HIT,), Reaction.DIRECT),
@@ -136,8 +138,12 @@ REACTIONS = (
     Row((Kind.IPI_SEND,), Reaction.HYPERCALL, "ipi_posted"),
     Row((Kind.IDLE,), Reaction.DIRECT, may=("idle",)),
     Row((Kind.PORT,), Reaction.REPLACED, "ring_access"),
-    Row((Kind.REQUEST,), Reaction.HYPERCALL, "request_notification"),
-    Row((*OTHER_DEVICES, *model.SERVICES, *model.THREADS, *model.CONTENT, *model.MARKS), Reaction.DIRECT),
+    Row((Kind.REQUEST, Kind.DOORBELL), Reaction.HYPERCALL, "request_notification"),
+    Row((Kind.PACKET_SENT,), Reaction.HYPERCALL, "packet_sent"),
+    Row((Kind.PACKET_RECEIVED,), Reaction.TRAPPED, "page_flip"),
+    Row(
+        (Kind.COMPLETE, Kind.INTERRUPT, *model.SERVICES, *model.THREADS, *model.CONTENT, *model.MARKS), Reaction.DIRECT
+    ),
 )
 
 # -- state and hooks --------------------------------------------------------------------------------------------------
@@ -308,6 +314,8 @@ COSTS = {
     "privileged": price("privileged"),
     "ring_access": price("stall.@"),
     "request_notification": price("hypercall"),
+    "packet_sent": price("packet_send"),
+    "page_flip": price("page_flip"),
     "ipi_posted": price("ipi_post"),
     "vcpu_switch": price("vcpu_switch"),
     "idle": price("device_unit"),

@@ -10,7 +10,7 @@ replay.sweep("grid.toml", "out/").points()
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +34,9 @@ from replay.model import Model
 from replay.plan import Contestant, Plan, Traced, make_plan
 from replay.prepare import Prepared, Progress
 from replay.primitives import primitives
+from replay.sched import charge as consolidated
+from replay.sched.consolidate import Consolidation, consolidate
+from replay.sched.schedule import PINNED, Schedule, make_schedule
 from replay.sweeping import Watcher, carry_out
 from replay.synthesize import synthesize as apply_rule
 from replay.trace.remote import file_name, is_uri
@@ -43,6 +46,9 @@ if TYPE_CHECKING:
 
 Trace = Prepared | str | os.PathLike[str]
 """A trace that ``load`` returned, or the path or URI of its file."""
+
+Traces = Trace | Sequence[Trace]
+"""A trace, or several that are virtual machines on one machine."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,61 @@ def load(trace: Trace, *, synthesize: str = "", cache: bool = True, progress: Pr
 
 
 def run(
-    trace: Trace,
+    trace: Traces,
+    model: str,
+    *,
+    machine: str | None = None,
+    set: Mapping[str, Any] | None = None,  # noqa: A002 - as the option is called
+    price: Mapping[str, Any] | None = None,
+    interval: int = 0,
+    cpus: int | None = None,
+    scheduler: str = PINNED,
+    quantum: int | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Charge ``trace`` to ``model``, beside its bare machine, as ``replay run`` does.
+
+    Several traces are virtual machines on one machine of ``cpus``, which share them as ``scheduler`` and ``quantum``
+    say.  ``machine`` is a name or a file, by default the model's; ``set`` gives parameters, ``price`` prices in the
+    price set's units; ``interval`` is the number of retired instructions to count apart, 0 for the whole run.  Raises
+    UserError for names and values that are refused.
+    """
+    models.check(model)
+    machines = together(trace, make_schedule(cpus, scheduler, quantum))
+    return charge(machines, model, machine=machine, set=set, price=price, interval=interval, progress=progress)
+
+
+def compare(
+    trace: Traces,
+    *,
+    machine: str | None = None,
+    set: Mapping[str, Any] | None = None,  # noqa: A002 - as the option is called
+    price: Mapping[str, Any] | None = None,
+    cpus: int | None = None,
+    scheduler: str = PINNED,
+    quantum: int | None = None,
+    progress: Progress | None = None,
+) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """Charge ``trace`` to every model, as ``replay compare`` does: the documents, and models left out with reasons.
+
+    Several traces are virtual machines on one machine, as ``run`` has it.  Raises UserError if no model can be charged
+    with them, and for names and values that are refused.
+    """
+    machines = together(trace, make_schedule(cpus, scheduler, quantum))
+    return charge_all(machines, machine=machine, set=set, price=price, progress=progress)
+
+
+def together(traces: Traces, schedule: Schedule) -> Consolidation:
+    """The traces as virtual machines of one machine under ``schedule``.  Raises UserError."""
+    each: Sequence[Trace] = [traces] if isinstance(traces, Prepared | str | os.PathLike) else traces  # type: ignore[assignment]
+    if not each:
+        raise UserError("no traces; give at least one")
+    names = [f"trace {k}" if isinstance(one, Prepared) else os.fspath(one) for k, one in enumerate(each, 1)]
+    return consolidate([load(one) for one in each], schedule, names)
+
+
+def charge(
+    machines: Consolidation,
     model: str,
     *,
     machine: str | None = None,
@@ -98,39 +158,37 @@ def run(
     interval: int = 0,
     progress: Progress | None = None,
 ) -> Run:
-    """Charge ``trace`` to ``model``, beside its bare machine, as ``replay run`` does.
-
-    ``machine`` is a name or a file, by default the model's; ``set`` gives parameters, ``price`` prices in the price
-    set's units; ``interval`` is the number of retired instructions to count apart, 0 for the whole run.  Raises
-    UserError for names and values that are refused.
-    """
-    models.check(model)
-    prepared = load(trace)
+    """As ``run``, of traces that are prepared and put ``together``."""
+    prepared = machines.prepared
     chosen = models.load(model, prepared.meta.architecture)
     hardware = hardware_for(chosen, prepared, machine)
     primitives(hardware, prepared.meta, price)  # refuses a wrong price before anything is counted
-    bare = models.load(chosen.baseline)
-    found = documents.outcome(prepared, chosen, bare, hardware, set, price, progress, interval)
+    entrant = Entrant(chosen, models.load(chosen.baseline), hardware)
+    if len(machines.vms) > 1:
+        found = consolidated.charge(machines, entrant, set or {}, price or {}, progress, interval)
+    else:
+        found = documents.outcome(prepared, *entrant, set, price, progress, interval)
     return Run(as_asked(found.document, prepared.meta.architecture), found.counts, found.bare, hardware)
 
 
-def compare(
-    trace: Trace,
+def charge_all(
+    machines: Consolidation,
     *,
     machine: str | None = None,
     set: Mapping[str, Any] | None = None,  # noqa: A002 - as the option is called
     price: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-    """Charge ``trace`` to every model, as ``replay compare`` does: the documents, and models left out with reasons.
-
-    Raises UserError if no model can be charged with it, and for names and values that are refused.
-    """
-    prepared = load(trace)
+    """As ``compare``, of traces that are prepared and put ``together``."""
+    prepared = machines.prepared
     fit, left_out = entrants(prepared, machine)
     if not fit:
         raise UserError(f"no model can be charged with the trace; {left_out[0]['reason']}")
-    found = comparison.compare(prepared, fit, set or {}, price or {}, progress)
+    if len(machines.vms) > 1:
+        found, unfit = consolidated.compare(machines, fit, set or {}, price or {}, progress)
+        left_out += unfit
+    else:
+        found = comparison.compare(prepared, fit, set or {}, price or {}, progress)
     return [as_asked(document, prepared.meta.architecture) for document in found], left_out
 
 

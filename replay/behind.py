@@ -10,8 +10,9 @@ entries fall in.  So nothing has to stop where an interval or a stretch ends.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -21,12 +22,13 @@ from replay.count import Counts, Settings, make_engine, opening_rows, settle, ta
 from replay.jit import Held
 from replay.kernel import NOW_SHIFT, PAYLOADS
 from replay.machine import Machine
+from replay.mapped import copied
 from replay.memory.make import make_memory
 from replay.memory.parameters import CACHES, on_machine
 from replay.model import Model
 from replay.pieces import CHUNK_ROWS, Interval, interval_ends, interval_of
 from replay.prepare import Prepared, Progress
-from replay.split import Noted, Split, count_noted, make_noted
+from replay.split import NO_ACCESS, Noted, Split, count_noted, make_noted
 
 PIECE = 1 << 18
 """Entries of a stream whose cells are counted at once."""
@@ -70,6 +72,33 @@ class Stream:
     own: tuple[str, ...]
     """Counters that what lies behind moves."""
     full: Counts
+    known: dict[Any, Ticked] = field(default_factory=dict)
+    """What was ticked already, by all that it follows from: TLBs of other sizes that hold the same references."""
+    depths: dict[Any, Any] = field(default_factory=dict)
+    """What ``replay.depths`` found, by second-level TLB."""
+    busy: Any = field(default_factory=threading.Lock)
+
+    @property
+    def stride(self) -> int:
+        """Counters of a cell, the one that nobody reads included."""
+        return len(self.full.counters) + 1
+
+    @cached_property
+    def accesses(self) -> np.ndarray:
+        """bool by entry: whether it is a reference."""
+        found: np.ndarray = self.noted.cut_off != NO_ACCESS
+        return found
+
+    def only(self, kept: np.ndarray) -> Stream:
+        """The stream without the references that ``kept`` (bool by entry) leaves out."""
+        chosen = np.flatnonzero(kept | ~self.accesses)
+        noted = self.noted._replace(**{name: getattr(self.noted, name)[chosen] for name in _BY_ENTRY})
+        ends = np.searchsorted(chosen, [last for _, last, _ in self.pieces]).tolist()
+        begins = [0, *ends]
+        pieces = tuple(
+            Piece(first, last, piece.cells) for first, last, piece in zip(begins, ends, self.pieces, strict=False)
+        )
+        return replace(self, noted=noted, cell=self.cell[chosen], refill=self.refill[chosen], pieces=pieces)
 
     @cached_property
     def numbers(self) -> np.ndarray:
@@ -109,7 +138,7 @@ def count_noting(
     interval: int = 0,
 ) -> tuple[Counts, Stream]:
     """``replay.count.count`` of a model that has a stream, and the stream."""
-    model, settings, guises = _settled(prepared, model, machine, given)
+    model, settings, guises = settled(prepared, model, machine, given)
     ends = interval_ends(prepared.columns, interval) if interval else np.array([prepared.columns.kind.size])
     taken, noted = list[Noted](), make_noted(guises, CHUNK_ROWS + opening_rows(prepared))
 
@@ -127,13 +156,13 @@ def count_noting(
 
 def count_behind(stream: Stream, model: Model, machine: Machine, given: Mapping[str, Any]) -> Counts:
     """``replay.count.count`` of another geometry behind the first level that ``stream`` is of: the same counts."""
-    model, settings, guises = _settled(stream.prepared, model, machine, given)
-    return _completed(
-        replace(stream.full, model=model.name, settings=settings), stream, _tick(stream, model, settings, guises)
+    model, settings, guises = settled(stream.prepared, model, machine, given)
+    return completed(
+        replace(stream.full, model=model.name, settings=settings), stream, tick(stream, model, settings, guises)
     )
 
 
-def _settled(
+def settled(
     prepared: Prepared, model: Model, machine: Machine, given: Mapping[str, Any]
 ) -> tuple[Model, Settings, Split]:
     model = on_machine(model, machine, given)
@@ -188,9 +217,9 @@ def _stream(
 # -- counting behind --------------------------------------------------------------------------------------------------
 
 
-def _tick(stream: Stream, model: Model, settings: Settings, guises: Split) -> Ticked:
+def tick(stream: Stream, model: Model, settings: Settings, guises: Split) -> Ticked:
     """What a geometry ticks of its own counters."""
-    stride = len(model.counters) + 1
+    stride = stream.stride
     counts = np.zeros(max((piece.cells.size for piece in stream.pieces), default=0) * stride, np.int64)
     state = Held(guises.behind(*model.state(stream.prepared, settings, counts)))
     memory = make_memory(stream.prepared, settings, counts, model.counters)
@@ -203,10 +232,10 @@ def _tick(stream: Stream, model: Model, settings: Settings, guises: Split) -> Ti
         at, which = np.nonzero(ticked)
         parts.append((cells[at], stream.numbers[which], ticked[at, which]))
         counts[:] = 0
-    return _where(stream.full, parts)
+    return where(stream.full, parts)
 
 
-def _where(full: Counts, parts: Sequence[tuple[np.ndarray, ...]]) -> Ticked:
+def where(full: Counts, parts: Sequence[tuple[np.ndarray, ...]]) -> Ticked:
     cells, counter, n = (np.concatenate(part) for part in zip(*parts, strict=True))
     kept = cells != FORGOTTEN
     stretch, place = np.divmod(cells[kept], full.meta.vcpus * len(full.places))
@@ -214,14 +243,15 @@ def _where(full: Counts, parts: Sequence[tuple[np.ndarray, ...]]) -> Ticked:
     return Ticked(interval, moment, place, counter[kept], n[kept])
 
 
-def _completed(like: Counts, stream: Stream, ticked: Ticked) -> Counts:
+def completed(like: Counts, stream: Stream, ticked: Ticked) -> Counts:
     """``like`` with what was ticked in place of its own counters."""
-    n, ticks = like.n.copy(), like.timeline.ticks.copy()
+    n, before = like.n.copy(), like.timeline.ticks
+    ticks: np.ndarray = copied(before.reshape(-1)).reshape(before.shape)
     n[:, :, stream.numbers] = 0
     ticks[:, :, stream.numbers] = 0
     by_place = n.reshape(-1, n.shape[2])
     np.add.at(by_place, (ticked.place, ticked.counter), ticked.n)
-    timed = Ticked(*(field[ticked.moment < ticks.shape[0]] for field in ticked))
+    timed = Ticked(*(column[ticked.moment < ticks.shape[0]] for column in ticked))
     np.add.at(ticks, (timed.moment, stream.klass[timed.place], timed.counter), timed.n)
     intervals = tuple(_intervals(stream, ticked)) if len(like.intervals) > 1 else (interval_of(n),)
     return replace(like, n=n, intervals=intervals, timeline=like.timeline._replace(ticks=ticks))

@@ -49,7 +49,7 @@ app.command("info", short_help="Show what is in a trace.", epilog=lists.INFO_EXA
 app.command("study", short_help="Run a published table or figure, ours beside it.", epilog=study.STUDY_EXAMPLES)(
     study.study
 )
-app.command("models", epilog=lists.MODELS_EXAMPLES)(lists.models)
+app.command("models", short_help="List the models.", epilog=lists.MODELS_EXAMPLES)(lists.models)
 app.command("machines", short_help="List the machines.", epilog=lists.MACHINES_EXAMPLES)(lists.machines)
 app.command("explain", short_help="Explain a model, or what it did row by row.", epilog=explain.EXPLAIN_EXAMPLES)(
     explain.explain

@@ -1,21 +1,24 @@
 """Counting elsewhere: jobs as tasks of a Dask cluster, whose workers open the traces by the same paths.
 
-A worker that dies costs what it was counting, which another one counts again.
+Jobs behind one first level go together, for their worker to count over what the first of them notes.  A worker that
+dies costs what it was counting, which another one counts again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from replay.behind import count_noting
 from replay.count import Counts, count
+from replay.depths import count_over
 from replay.errors import UserError
 from replay.machine import Machine
 from replay.model import Model
-from replay.plan import Job
+from replay.plan import FULL, Job, Path
 from replay.prepare import Prepared, prepare
 from replay.synthesize import synthesize
 
@@ -28,8 +31,15 @@ RETRIES = 5
 AHEAD = 2
 """Jobs in the hands of each of a cluster's threads."""
 
+CHAIN = 64
+"""Jobs that a worker counts over what it noted: a full replay among so many costs little, and others have work too."""
+
 KEPT_TRACES = 2
 """Traces that a worker holds open."""
+
+
+Found = Counts | str
+"""What came of a job: its counts, or why it cannot be."""
 
 
 class Crew(NamedTuple):
@@ -49,20 +59,46 @@ class Task(NamedTuple):
     machine: Machine
     given: Mapping[str, Any]
     interval: int
+    path: Path
 
 
-def task_of(job: Job) -> Task:
+def task_of(job: Job, path: Path) -> Task:
     """``job`` as it is sent."""
     trace = job.trace
-    return Task(trace.path, trace.rule, trace.prepared.digest, job.model, job.machine, dict(job.given), job.interval)
+    about = job.model, job.machine, dict(job.given), job.interval, path
+    return Task(trace.path, trace.rule, trace.prepared.digest, *about)
 
 
-def count_apart(task: Task) -> Counts:
-    """The counts of ``task``, in a worker.  Raises UserError if the trace at its path is another one there."""
-    prepared = _prepared(task.trace, task.rule)
-    if prepared.digest != task.digest:
-        raise UserError(f"{task.trace}: another trace on the worker than here; give a path that both see")
-    return count(prepared, task.model, task.machine, task.given, None, task.interval)
+def chains_of(leader: Job, followers: Sequence[Job]) -> Iterator[list[Job]]:
+    """The jobs behind one first level, in lists for one worker each."""
+    jobs = [leader, *followers]
+    for first in range(0, len(jobs), CHAIN):
+        yield jobs[first : first + CHAIN]
+
+
+def count_apart(tasks: Sequence[Task]) -> list[Found]:
+    """What comes of ``tasks`` in a worker: the first that can be notes what the others are counted over.
+
+    Raises UserError if the trace at their path is another one there.
+    """
+    prepared = _prepared(tasks[0].trace, tasks[0].rule)
+    if prepared.digest != tasks[0].digest:
+        raise UserError(f"{tasks[0].trace}: another trace on the worker than here; give a path that both see")
+    stream, found = None, list[Found]()
+    for task in tasks:
+        about = task.model, task.machine, task.given
+        try:
+            if stream is not None:
+                one = count_over(stream, task.path.ways, *about)
+            elif task.path.way == FULL:
+                one = count(prepared, *about, None, task.interval)
+            else:
+                one, stream = count_noting(prepared, *about, None, task.interval)
+        except UserError as error:
+            found.append(str(error))
+        else:
+            found.append(one)
+    return found
 
 
 @lru_cache(KEPT_TRACES)

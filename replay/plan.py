@@ -18,6 +18,7 @@ from replay import sources
 from replay.behind import first_level_key
 from replay.count import Settings, settle
 from replay.dataset import PRICE, SET, digest, machine_document
+from replay.depths import shape_of
 from replay.entrants import Entrant, refuse_untaken, taken
 from replay.errors import UserError
 from replay.grid import Block, Grid
@@ -33,17 +34,20 @@ MOST_RUNS = 100_000
 
 
 LEAST_SHARING = 3
-"""Counts that share a first-level TLB from which it pays to note what that lacks."""
+"""Counts that share a first-level TLB from which it pays to note what that lacks, and likewise to find depths."""
 
 FULL, NOTING, BEHIND = "full replay", "full replay, noting first-level misses", "replay of the misses noted"
+STACKED = "one pass over the misses noted, for all second-level TLBs of as many sets"
 """Ways to count."""
 
 
 class Path(NamedTuple):
-    """How a run is counted: in which way, and after which run."""
+    """How a run is counted: in which way, and after which run, which is itself if that is nobody's business."""
 
     way: str
     after: str
+    ways: int = 0
+    """The most ways that one pass is for."""
 
 
 class Traced(NamedTuple):
@@ -248,11 +252,27 @@ def paths(jobs: Iterable[Job]) -> dict[str, Path]:
     for job in jobs:
         key = first_level_key(on_machine(job.model, job.machine, job.given), job.settings)
         groups.setdefault((job.run,) if key is None else (job.trace.prepared.digest, *key), []).append(job)
-    found = {}
+    found = dict[str, Path]()
     for members in groups.values():
-        shares = len(members) >= LEAST_SHARING
-        for at, job in enumerate(members):
-            found[job.run] = Path((BEHIND if at else NOTING) if shares else FULL, members[0].run)
+        if len(members) >= LEAST_SHARING:
+            leader, *others = members
+            found |= {leader.run: Path(NOTING, leader.run)} | _behind(leader, others)
+        else:
+            found |= {job.run: Path(FULL, job.run) for job in members}
+    return found
+
+
+def _behind(leader: Job, others: Iterable[Job]) -> dict[str, Path]:
+    """By run: how each of ``others`` is counted over what ``leader`` noted."""
+    found, grids = dict[str, Path](), dict[Any, dict[str, int]]()
+    for job in others:
+        found[job.run] = Path(BEHIND, leader.run)
+        shape = shape_of(on_machine(job.model, job.machine, job.given), job.settings)
+        if shape:
+            grids.setdefault(shape._replace(ways=0), {})[job.run] = shape.ways
+    for ways in grids.values():
+        if len(ways) >= LEAST_SHARING:
+            found |= dict.fromkeys(ways, Path(STACKED, leader.run, max(ways.values())))
     return found
 
 

@@ -19,7 +19,7 @@ from replay.jit import cache_folder, module_digest
 from replay.mapped import map_array, scratch
 
 CAP_BYTES = 8 << 30
-"""When a new entry would take the folder beyond this, the entries longest unused go first."""
+"""When a new entry would take the folder beyond this, the entries longest unused go first; one alone may be larger."""
 
 PREPARER = "replay.prepare"
 """The module that makes the arrays: what it compiles to is a part of an entry's name."""

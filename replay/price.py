@@ -175,18 +175,20 @@ def price(
     machine: Machine,
     given: Mapping[str, Any] | None = None,
     native: tuple[Counts, Charged] | None = None,
+    waits: Prices | None = None,
 ) -> dict[str, Any]:
     """The result document: ``counts`` priced on ``machine``, beside the ``native`` counts of the same trace.
 
-    ``given`` are the prices that the user states.  ``total.overhead`` is cycles over native cycles; its bounds move
-    each price within its own bounds, on both sides of the ratio at once, and each side's idle time within what these
-    prices can leave of it.  Raises UserError.
+    ``given`` are the prices that the user states, ``waits`` those that follow from what others ask of the same memory.
+    ``total.overhead`` is cycles over native cycles; its bounds move each price within its own bounds, on both sides of
+    the ratio at once, and each side's idle time within what these prices can leave of it.  Raises UserError.
     """
     prices = primitives(machine, counts.meta, given)
     bare_counts, bare_model = native or (counts, model)
     model, bare_model = (_there(m, machine, c) for m, c in ((model, counts), (bare_model, bare_counts)))
-    for side in ((counts, model), (bare_counts, bare_model)):
-        prices |= _waits(*side, prices)
+    follow = _waits(counts, model, prices) | _waits(bare_counts, bare_model, prices) | (waits or {})
+    own = {name: record for name, record in stated(machine, given).items() if name not in follow}
+    prices |= follow
     ours, bare = charge(counts, model, prices), charge(bare_counts, bare_model, prices)
     ranges = price_ranges(prices)
     return {
@@ -206,9 +208,14 @@ def price(
         "native_rows": bare.rows,
         "services": _services(counts, ours.rows, bare_counts, bare.rows),
         "regions": [{"region": r.name, "marks": list(r.marks), "begun": r.begun} for r in counts.regions if r.marks],
-        "bill": bill({"model": model, "native": bare_model}, stated(machine, given), prices, machine),
+        "bill": bill({"model": model, "native": bare_model}, own, prices, machine),
         "assumptions": _assumptions((ours.spending, bare.spending), prices, machine),
     }
+
+
+def waits_of(counts: Counts, model: Charged, machine: Machine, given: Mapping[str, Any] | None = None) -> Prices:
+    """What a request to a node's memory waits for it under ``model``, at prices as ``price`` takes them."""
+    return _waits(counts, _there(model, machine, counts), primitives(machine, counts.meta, given))
 
 
 def _waits(counts: Counts, model: Charged, prices: Prices) -> Prices:

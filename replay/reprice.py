@@ -5,7 +5,7 @@ A *lane* is one choice of prices.  What no stated price moves is worked out once
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from replay.errors import UserError
 from replay.idle import beyond, steps_of
 from replay.machine import Machine
 from replay.model import IDLE
-from replay.price import BOUNDS, Charged, amounts_of, busy_cycles, spread
+from replay.price import BOUNDS, Charged, amounts_of, busy_cycles, spread, waits_of
 from replay.primitives import DEVICE_UNIT, Prices, primitives
 from replay.trace.schema import ServiceClass
 from replay.waiting import LANES, add_rounded, make_lanes, wait_lanes
@@ -72,8 +72,32 @@ def reprice(
     ours: tuple[Counts, Charged], bare: tuple[Counts, Charged], machine: Machine, points: PricePoints
 ) -> Repriced:
     """Both sides on ``machine`` at each of ``points``.  Raises UserError for sums that 64 bits do not hold."""
+    if not ours[0].requests.n.size and not bare[0].requests.n.size:
+        return _reprice(ours, bare, machine, points, {})
+    parts = []
+    for lane in range(points.size):  # how long a request waits for its node follows from all prices at once
+        given = points.given(lane)
+        waits = waits_of(*ours, machine, given) | waits_of(*bare, machine, given)
+        parts.append(_reprice(ours, bare, machine, PricePoints(points.names, points.values[lane : lane + 1]), waits))
+    totals = {name: np.concatenate([part.totals[name] for part in parts]) for name in parts[0].totals}
+    return Repriced(_joined([part.ours for part in parts]), _joined([part.bare for part in parts]), totals)
+
+
+def _joined(lanes: Sequence[Side]) -> Side:
+    """Sides of one lane each as one; a counter that costs nothing at some is 0 there."""
+    most = max(lanes, key=lambda side: len(side.counters))
+    cycles = np.zeros((len(BOUNDS), len(most.counters), len(lanes)), np.int64)
+    for lane, side in enumerate(lanes):
+        cycles[:, [most.counters.index(counter) for counter in side.counters], lane] = side.cycles[:, :, 0]
+    idle = np.concatenate([side.idle for side in lanes], axis=1)
+    return most._replace(idle=idle, cycles=cycles)
+
+
+def _reprice(
+    ours: tuple[Counts, Charged], bare: tuple[Counts, Charged], machine: Machine, points: PricePoints, waits: Prices
+) -> Repriced:
     stated = dict.fromkeys(points.names, 0.0)
-    prices = primitives(machine, ours[0].meta, stated)
+    prices = primitives(machine, ours[0].meta, stated) | waits
     lanes = _lanes(machine, prices, points)
     same = bare[0] is ours[0]
     asked = [(*side, prices, lanes, points.size) for side in ([ours] if same else [ours, bare])]

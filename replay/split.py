@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from replay.jit import by_reference, inline, kernel, types_by_hook
+from replay.hw.second_level import SecondLevel
+from replay.hw.stacks import Stacks, make_stacks
+from replay.jit import by_reference, helper, inline, kernel, types_by_hook
 from replay.kernel import MODE_SHIFT, PAYLOADS, REFILL, VCPU_MASK, At, Event, Reference, bind
 from replay.trace.schema import Kind
 
@@ -58,6 +60,8 @@ class Split(NamedTuple):
     """The events that may change what lies behind."""
     holds: Callable[[Mapping[str, Any]], bool]
     """Settings -> whether what lies behind leaves the first level alone."""
+    hits: str
+    """The counter of references that a second-level TLB serves, of which nothing further follows; '' for none."""
 
 
 @by_reference
@@ -96,6 +100,7 @@ def split(
     counters: tuple[str, ...],
     follows: tuple[Kind | int, ...],
     holds: Callable[[Mapping[str, Any]], bool] = lambda _: True,
+    hits: str = "",
 ) -> Split:
     """The guises of ``state``; the module that defines it has to call them ``Noting`` and ``Behind``.
 
@@ -109,13 +114,23 @@ def split(
     _follow[behind] = event
     bind(noting, access=_note, event=_note_event)
     by_reference(behind)
-    return Split(noting, behind, parameters, counters, follows, holds)
+    return Split(noting, behind, parameters, counters, follows, holds, hits)
 
 
 def _tuple(name: str, state: type, fields: tuple[str, ...]) -> type:
     made = NamedTuple(name, [(field, Any) for field in fields])  # type: ignore[misc]
     made.__module__ = state.__module__
     return made
+
+
+def with_stacks_in(state: Any, settings: Mapping[str, Any], lookups: int, made: list[Stacks]) -> Any:
+    """``state`` with stacks in place of the second level in it, noted in ``made``."""
+    if isinstance(state, SecondLevel):
+        made.append(make_stacks(state, settings, lookups))
+        return made[0]
+    if not hasattr(state, "_fields"):
+        return state
+    return type(state)(*(with_stacks_in(field, settings, lookups, made) for field in state))
 
 
 @inline
@@ -138,7 +153,7 @@ def _note_event(m, at, row):
     follow(m, at, row)
 
 
-@inline
+@helper
 def _append(noted, at, kind, info, page, cut_off):
     entry = noted.used[0]
     noted.now[entry], noted.base[entry], noted.page[entry] = at.now, np.uint32(at.base), page

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import cache, lru_cache
@@ -22,13 +23,18 @@ from replay.trace.schema import ServiceClass
 
 if TYPE_CHECKING:
     from replay.count import Counts
+    from replay.memory.contention import Requests
     from replay.pieces import Interval
 
-RUN_VERSION = 1
+RUN_VERSION = 2
 COUNTS, MOMENTS, TICKS = "counts.parquet", "moments.parquet", "ticks.parquet"
+REQUESTS = "requests.parquet"
+"""Only where requests wait for the nodes of the machine's memory."""
+
 MANIFEST = "manifest.json"
 """Written last: a run that has it is whole."""
 
+REQUEST_COLUMNS = ("window", "cpu", "node")
 MOMENT_COLUMNS = ("row", "kind", "vcpu", "units", "completion", "timed", "clock")
 
 KEPT = 16
@@ -41,6 +47,8 @@ DAMAGED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OSError)
 def files(run: str, counts: Counts, rates: Tariff, parameters: tuple[Parameter, ...]) -> dict[str, bytes]:
     """The files of the run called ``run`` by name, the manifest last."""
     tables = {COUNTS: _count_table(counts), MOMENTS: _moment_table(counts), TICKS: _tick_table(counts)}
+    if counts.requests.n.size:
+        tables[REQUESTS] = _request_table(counts)
     found = {name: _parquet(columns) for name, columns in tables.items()}
     manifest = _manifest(run, counts, rates, parameters) | {"files": {name: len(data) for name, data in found.items()}}
     return found | {MANIFEST: json.dumps(manifest, sort_keys=True).encode() + b"\n"}
@@ -89,14 +97,25 @@ def _manifest(run: str, counts: Counts, rates: Tariff, parameters: tuple[Paramet
         ],
         "regions": [{"marks": list(region.marks), "begun": region.begun} for region in counts.regions],
         "idle": {"recorded": counts.timeline.moments.recorded, "reason": counts.timeline.moments.reason},
+        "requests": {
+            "shape": list(counts.requests.n.shape),
+            "node": counts.requests.node.tolist(),
+            "window": counts.requests.window,
+        },
         "tariff": tariff.to_document(rates),
         "versions": versions(),
     }
 
 
-@lru_cache(KEPT)
+_recent: deque[tuple[TraceMeta, dict[str, Any]]] = deque(maxlen=KEPT)
+
+
 def _told(meta: TraceMeta) -> dict[str, Any]:
+    for known, told in tuple(_recent):
+        if known is meta:
+            return told
     found: dict[str, Any] = json.loads(replace(meta, symbols=()).to_json())
+    _recent.append((meta, found))
     return found
 
 
@@ -127,6 +146,23 @@ def _tick_table(counts: Counts) -> dict[str, np.ndarray]:
     at = np.flatnonzero(ticks)
     index = dict(zip(("moment", "class", "counter"), np.unravel_index(at, ticks.shape), strict=True))
     return {name: of.astype(np.int32) for name, of in index.items()} | {"n": ticks.reshape(-1)[at]}
+
+
+def _request_table(counts: Counts) -> dict[str, np.ndarray]:
+    n = counts.requests.n
+    at = np.nonzero(n)
+    return {name: of.astype(np.int32) for name, of in zip(REQUEST_COLUMNS, at, strict=True)} | {"n": n[at]}
+
+
+def _requests(manifest: Mapping[str, Any], read: Mapping[str, bytes]) -> Requests:
+    from replay.memory.contention import Requests
+
+    about = manifest["requests"]
+    n = np.zeros(about["shape"], np.int64)
+    if n.size:
+        cells = _columns(read[REQUESTS])
+        n[tuple(cells[name] for name in REQUEST_COLUMNS)] = cells["n"]
+    return Requests(n, np.array(about["node"], np.uint8), about["window"])
 
 
 def _parquet(columns: Mapping[str, np.ndarray]) -> bytes:
@@ -198,6 +234,7 @@ def counts_of(manifest: Mapping[str, Any], read: Mapping[str, bytes]) -> Counts:
         regions=tuple(Region(tuple(region["marks"]), region["begun"]) for region in manifest["regions"]),
         classes=classes,
         timeline=Timeline(moments, ticks),
+        requests=_requests(manifest, read),
         unfinished=manifest["trace"]["unfinished"],
         synthesized=manifest["trace"]["synthesized"],
     )

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from replay.behind import Stream, count_behind, count_noting
-from replay.cluster import Crew, count_apart, task_of
+from replay.behind import Stream, count_noting
+from replay.cluster import Crew, Found, Task, chains_of, count_apart, task_of
 from replay.count import Counts, count
 from replay.dataset import PRICE, SET, Dataset, digest
+from replay.depths import count_over
 from replay.entrants import Crowd, at_once
 from replay.errors import UserError
 from replay.memory.parameters import on_machine
 from replay.model import IDLE
-from replay.plan import BEHIND, FULL, NOTING, Group, Job, Path, Plan, paths
+from replay.plan import FULL, NOTING, Group, Job, Path, Plan, paths
 from replay.reprice import PricePoints, Repriced, Side, reprice
 from replay.tariff import Tariff, tariff_of
 
@@ -142,53 +143,59 @@ class _Work:
     def run(self, threads: int | None, crew: Crew | None) -> None:
         """Count what is missing, and price each group as soon as its counts are there."""
         missing = [self.plan.jobs[run] for run in self._waiting if run not in self._ready]
-        self._paths = {job.run: Path(FULL, job.run) for job in missing} if crew else paths(missing)
+        self._paths = paths(missing)
         self._crowd = Crowd(self.watcher.counting if self.watcher else None, sum(map(self._rows, missing)))
         for group in self._groups:
             self._price(group)
         if not missing:
             return
         for job in missing:
-            path = self._paths[job.run]
-            if path.way == BEHIND:
-                self._followers.setdefault(path.after, []).append(job)
-        first = deque(job for job in missing if self._paths[job.run].way != BEHIND)
+            if self._paths[job.run].after != job.run:
+                self._followers.setdefault(self._paths[job.run].after, []).append(job)
+        first = [job for job in missing if self._paths[job.run].after == job.run]
         if crew:
-            self._count_all(lambda job: crew.executor.submit(count_apart, task_of(job)), first, crew.size)
+            chains = deque(chain for job in first for chain in chains_of(job, self._followers.pop(job.run, [])))
+            self._count_all(lambda jobs: crew.executor.submit(count_apart, self._tasks(jobs)), chains, crew.size)
             return
         if threads is None:
             threads = min(at_once(job.trace.prepared, [job.model]) for job in missing)
         with ThreadPoolExecutor(threads) as pool:
             try:
-                self._count_all(lambda job: pool.submit(self._count, job), first, threads + 1)
+                self._count_all(
+                    lambda jobs: pool.submit(self._count, *jobs), deque([job] for job in first), threads + 1
+                )
             except BaseException:
                 self._crowd.stop()  # the others end at their next step
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
 
+    def _tasks(self, jobs: list[Job]) -> list[Task]:
+        return [task_of(job, self._paths[job.run]) for job in jobs]
+
     def _rows(self, job: Job) -> int:
         """Rows that it takes to count ``job``, or about as much work."""
         rows = int(job.trace.prepared.columns.kind.size)
-        return rows // BEHIND_SHARE if self._paths[job.run].way == BEHIND else rows
+        return rows if self._paths[job.run].after == job.run else rows // BEHIND_SHARE
 
-    def _count_all(self, submit: Callable[[Job], Future[Counts]], missing: deque[Job], most: int) -> None:
-        running: dict[Future[Counts], Job] = {}
+    def _count_all(
+        self, submit: Callable[[list[Job]], Future[list[Found]]], missing: deque[list[Job]], most: int
+    ) -> None:
+        """Let jobs that are counted together be counted, so many lists of them at a time."""
+        running: dict[Future[list[Found]], list[Job]] = {}
         while missing or running:
             while missing and len(running) < most:
-                job = missing.popleft()
-                running[submit(job)] = job
+                jobs = missing.popleft()
+                running[submit(jobs)] = jobs
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                job = running.pop(future)
-                try:
-                    found = future.result()
-                except UserError as error:  # hardware that cannot be, as the model says when it is made
-                    self._broken[job.run] = str(error)
-                else:
-                    self._keep(job, found)
-                self._ready.add(job.run)
-                missing.extendleft(self._next(job))
-                for group in self._waiting[job.run]:
-                    self._price(group)
+                for job, found in zip(running.pop(future), future.result(), strict=True):
+                    if isinstance(found, str):  # hardware that cannot be, as the model says when it is made
+                        self._broken[job.run] = found
+                    else:
+                        self._keep(job, found)
+                    self._ready.add(job.run)
+                    missing.extendleft([one] for one in self._next(job))
+                    for group in self._waiting[job.run]:
+                        self._price(group)
 
     def _next(self, job: Job) -> list[Job]:
         """The counts that can be made now that ``job`` is done; if it could not be, another one notes the misses."""
@@ -196,29 +203,31 @@ class _Work:
         if job.run in self._broken and followers:
             leader, *rest = followers
             self._paths[leader.run] = Path(NOTING, leader.run)
-            for follower in rest:
-                self._paths[follower.run] = Path(BEHIND, leader.run)
+            self._paths |= {one.run: self._paths[one.run]._replace(after=leader.run) for one in rest}
             self._followers[leader.run] = rest
             return [leader]
-        if self._paths[job.run].way == BEHIND:
-            leader_run = self._paths[job.run].after
+        leader_run = self._paths[job.run].after
+        if leader_run != job.run:
             self._users[leader_run] -= 1
             if not self._users[leader_run]:
                 self._streams.pop(leader_run, None)
         self._users[job.run] = len(followers)
         return followers
 
-    def _count(self, job: Job) -> Counts:
+    def _count(self, job: Job) -> list[Found]:
         prepared, path = job.trace.prepared, self._paths[job.run]
         about = job.model, job.machine, job.given
-        if path.way == BEHIND:
-            found = count_behind(self._streams[path.after], *about)
-            self._crowd.advance(self._rows(job))
-        elif path.way == NOTING:
-            found, self._streams[job.run] = count_noting(prepared, *about, self._crowd.member(), job.interval)
-        else:
-            found = count(prepared, *about, self._crowd.member(), job.interval)
-        return found
+        try:
+            if path.way == NOTING:
+                found, self._streams[job.run] = count_noting(prepared, *about, self._crowd.member(), job.interval)
+            elif path.way == FULL:
+                found = count(prepared, *about, self._crowd.member(), job.interval)
+            else:
+                found = count_over(self._streams[path.after], path.ways, *about)
+                self._crowd.advance(self._rows(job))
+        except UserError as error:
+            return [str(error)]
+        return [found]
 
     def _keep(self, job: Job, found: Counts) -> None:
         self._held[job.run] = found

@@ -24,6 +24,7 @@ from replay.trace.schema import (
     OTHER_STATION_SHIFT,
     PACKET_STATION_SHIFT,
     PAGE_SHIFT,
+    PAYLOAD_BYTES_SHIFT,
     REQUEST_WRITE,
     TLB_INDEX,
     TLB_RANDOM,
@@ -65,7 +66,7 @@ TEMPLATES = {
     Kind.IPI_RECEIVE: "interrupt {page} came from vCPU {info}",
     Kind.COMPLETE: "request {page} is complete",
     Kind.INTERRUPT: "a device raises interrupt {info}",
-    Kind.DOORBELL: "ring {page} of the network card is rung with {info}",
+    Kind.DOORBELL: "the doorbell of ring {page} of the network card (1 to send, 2 to receive) rings with {info}",
     Kind.ZEROED: "frame {page:#x} was filled with zeros",
     Kind.FILLED: "frame {page:#x} was filled by a device",
     Kind.HASHED: "the contents of frame {page:#x} are known",
@@ -212,11 +213,19 @@ def _packet(page: int) -> str:
 
 def _sent(_words: Words, info: int, page: int, payload: list[int]) -> str:
     to = _number(payload, 1) >> OTHER_STATION_SHIFT
-    return f"{_packet(page)} is sent to station {to}: {info:,} bytes, from frame {_number(payload, 0):#x}"
+    return f"{_packet(page)} is sent to station {to}: {_parts(info, payload)}"
 
 
 def _received(_words: Words, info: int, page: int, payload: list[int]) -> str:
-    return f"{_packet(page)} is received: {info:,} bytes, to frame {_number(payload, 0):#x}"
+    return f"{_packet(page)} is received: {_parts(info, payload)}"
+
+
+def _parts(info: int, payload: list[int]) -> str:
+    """What lies where of a packet of ``info`` bytes: the payload, if there is one, else the header."""
+    place, frame = _number(payload, 1), _number(payload, 0)
+    size = place >> PAYLOAD_BYTES_SHIFT & 0xFFFF
+    where = f"{size:,} of them payload at byte {place & 0xFFFF} of" if size else "its header in"
+    return f"{info:,} bytes, {where} frame {frame:#x}"
 
 
 def _port(_words: Words, info: int, page: int, _payload: list[int]) -> str:

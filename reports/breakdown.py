@@ -128,9 +128,12 @@ def differences(document: Document) -> list[Difference]:
 
 
 def assumptions(documents: Sequence[Document]) -> dict[str, list[Mapping[str, Any]]]:
-    """Machine -> the assumed records that the documents on it rest on, each once, by name."""
+    """Machine -> the assumed records that the documents on it rest on, each once, by name.
+
+    One that is 0 and nothing else, such as a wait where nobody waits, is left out.
+    """
     found: dict[str, dict[str, Mapping[str, Any]]] = {}
     for document in documents:
         known = found.setdefault(document["machine"], {})
-        known.update({record["name"]: record for record in document["assumptions"]})
+        known.update({record["name"]: record for record in document["assumptions"] if record["high"]})
     return {machine: [known[name] for name in sorted(known)] for machine, known in found.items() if known}

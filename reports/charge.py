@@ -8,6 +8,7 @@ from typing import Any
 
 import rich.console
 import rich.table
+from rich.padding import Padding
 
 from replay.shell import table
 from reports import breakdown, idle
@@ -18,6 +19,9 @@ from reports.numbers import bounds, figure, share
 
 WIDE = 100
 """Columns from which a table shows the bounds of each line."""
+
+INDENTED = (0, 0, 0, 2)
+"""A counter below its mechanism, all lines of its name."""
 
 TOP = 3
 """Mechanisms named in a line of text."""
@@ -35,7 +39,7 @@ def run_screen(document: Document, width: int) -> Screen:
         *label(document),
         _mechanisms(document, wide=width >= WIDE),
         _totals(document),
-        *by_vm(document),
+        *by_vm(document, wide=width >= WIDE),
         *idle.beside_bare(document),
         *memory(document),
         _services(document),
@@ -91,7 +95,7 @@ def _mechanisms(document: Document, *, wide: bool) -> rich.table.Table:
         if not single:
             made.add_row(group.name, "", "", "", *_amount(group, whole, wide=wide), style="bold")
         for line in group.lines:
-            name = line.name if single else f"  {line.name}"
+            name = line.name if single else Padding(line.name, INDENTED)
             made.add_row(name, f"{line.count:,}", f"{line.price:,.4g}", line.mark, *_amount(line, whole, wide=wide))
     return made
 

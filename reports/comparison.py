@@ -11,6 +11,7 @@ import rich.table
 from replay.shell import table
 from reports import breakdown, idle
 from reports.breakdown import Difference, Document, is_bare
+from reports.by_vm import compared
 from reports.charge import TOP, WIDE, Screen, incorrect, trace_words, unfinished
 from reports.numbers import bounds, figure, share
 
@@ -32,12 +33,14 @@ LABELS = (
 
 
 def compare_screen(documents: Sequence[Document], left_out: Sequence[Mapping[str, str]], width: int) -> Screen:
-    """Models by machine, then what each adds by mechanism, and all that a reader has to know of the figures."""
+    """Models by machine, each virtual machine, what models add by mechanism, and all that a reader has to know."""
+    documents = sorted(documents, key=_machine)
     return [
         f"{trace_words(documents[0])}: the same recording under each model.",
         *unfinished(documents[0]),
         _models(documents, width),
         BUSY,
+        *compared(documents),
         *(line for document in documents for line in incorrect(document)),
         *_mechanisms(documents, wide=width >= WIDE),
         *idle.lines(documents, [f"under {document['model']}" for document in documents]),
@@ -48,12 +51,12 @@ def compare_screen(documents: Sequence[Document], left_out: Sequence[Mapping[str
 
 
 def _models(documents: Sequence[Document], width: int) -> rich.table.Table:
-    """Overhead by model, those of one machine together below the machine without a monitor."""
+    """Overhead by model, those of one machine, which follow each other, below the machine without a monitor."""
     absolute = [">cycles", ">seconds"] if width >= WIDE else []
     most = ["what it adds most"] if width >= WIDEST else []
     made = table("machine and model", "label", *absolute, ">overhead", "bounds", ">busy", *most)
     labels = {document["model"]: document["fidelity"] for document in documents}
-    for (_, machine, bare), group in groupby(sorted(documents, key=_machine), key=_machine):
+    for (_, machine, bare), group in groupby(documents, key=_machine):
         members = list(group)
         made.add_row(*_bare_row(machine, bare, labels.get(bare, ""), members[0], width), style="bold")
         for document in members:

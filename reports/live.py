@@ -45,7 +45,8 @@ def live(results: Sequence[Result], names: Sequence[str], stated: Records) -> di
             traces.setdefault(trace, {name: list(column) for name, column in result.moments.items()})
         known = {record["name"]: record["value"] for record in machines[document["machine"]]}
         own = {price: value for price, value in given(document).items() if value != known[price]}
-        runs.append(_run(result, name, stretched=whole) | {"given": own})
+        follow = [record for record in document["bill"]["prices"] if not record["stated"]]
+        runs.append(_run(result, name, stretched=whole) | {"given": own, "follow": follow})
     return {"runs": runs, "machines": {name: {"records": r} for name, r in machines.items()}, "traces": traces}
 
 
@@ -55,7 +56,8 @@ def _machines(results: Sequence[Result]) -> dict[str, list[Mapping[str, Any]]]:
     for result in results:
         known = found[result.document["machine"]]
         for record in result.document["bill"]["prices"]:
-            if record["name"] not in known or known[record["name"]]["source"] == "given":
+            before = known.get(record["name"])
+            if before is None or before["source"] == "given" or record["stated"] > before["stated"]:
                 known[record["name"]] = record
     return {machine: list(records.values()) for machine, records in found.items()}
 
@@ -74,9 +76,10 @@ def _run(result: Result, name: str, *, stretched: bool) -> dict[str, Any]:
         "model": {"value": idle["recomputed"], "least": idle["low"], "most": idle["high"]},
         "native": {"value": idle["native"], "least": idle["native_low"], "most": idle["native_high"]},
     }
+    apart = {side: _apart(document, side) for side in SIDES}
     sides = {
         side: {
-            "rows": [_row(row, fixed="vms" in document and row["counter"] == IDLE) for row in document[rows]],
+            "rows": [_row(row, fixed=row["counter"] in apart[side]) for row in document[rows]],
             "costs": document["bill"]["costs"][side],
             "idle": None if "vms" in document else waits[side] | dict.fromkeys(("low", "high"), waits[side]["value"]),
             "amounts": amounts(result, side, stretched=stretched),
@@ -110,8 +113,18 @@ def fixed(document: Document) -> list[str]:
     used = {term[0] for terms in costs.values() for term in terms}
     follow = [r["name"] for r in document["bill"]["prices"] if not r["stated"] and r["name"] in used]
     waits = ["idle time of its virtual machines"] if "vms" in document else []
+    waits += ["what these alone cost for requests to memory"] if len(_apart(document, "native")) > 1 else []
     waits += [f"idle time ({document['idle']['as_recorded']})"] if document["idle"]["as_recorded"] else []
     return waits + [name for name in follow if name != "device_unit"]
+
+
+def _apart(document: Document, side: str) -> set[str]:
+    """Counters that cost each of several virtual machines something else: waiting, for devices or for memory."""
+    if "vms" not in document:
+        return set()
+    costs = document["bill"]["costs"][side]
+    follow = {r["name"] for r in document["bill"]["prices"] if not r["stated"]} if side == "native" else set()
+    return {IDLE} | {counter for counter, terms in costs.items() if follow & {term[0] for term in terms}}
 
 
 def _row(row: Mapping[str, Any], *, fixed: bool) -> dict[str, Any]:

@@ -158,7 +158,7 @@ def _pages_chart() -> Any:
 def section(at: int, name: str, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """The charts of run number ``at`` and the table of nodes, as HTML."""
     figures = "".join(
-        f"<figure><div class='chart' id='{kind}-{at}' data-chart='{kind}' data-run='{at}'></div>"
+        f"<figure><div class='chart' id='chart-{kind}-{at}' data-chart='{kind}' data-run='{at}'></div>"
         f"<figcaption>{escape(name)}: {escape(FIGURES[kind])} Counts: no price moves them.</figcaption></figure>"
         for kind in rows
     )

@@ -178,7 +178,7 @@ def _unpriced(at: int, name: str, result: Result) -> str:
 
 def sliders(machine: str, records: Sequence[Mapping[str, Any]], *, opened: bool) -> str:
     """A slider for each of ``records``, the first ones in sight."""
-    made = [_slider(machine, record) for record in records]
+    made = [_slider(machine, record) for record in records if record["stated"]]
     rest = made[MOST_SLIDERS:]
     more = f"<details class='more'><summary>{len(rest)} more prices</summary>{''.join(rest)}</details>" if rest else ""
     label = f"aria-label='prices on {escape(machine, quote=True)}'"

@@ -4,8 +4,8 @@
 struct l2tlb { u32 *tags, *home; u64 entries, ways; };
 struct pmap { u32 *machine, *backmaps, *mapped, *entry; u64 *vpn; u32 *leaf, *allocated; };
 struct drivers { i64 *counts; u64 first; u8 *own; u64 counters, special; };
-// One VM shares nothing: ``on`` is 0.
-struct sharing { i64 *counts; u64 first; u32 *group; u8 *holds; u32 *members, *page, *vm; u64 on; };
+// One VM shares nothing.
+struct sharing { i64 *counts; u64 first; u32 *group; u8 *holds; u32 *members, *page, *vm; u64 slots; };
 struct disks { i64 *counts; u64 mapped_block; u32 *image; u64 *images; u32 *same; u64 blocks, slots; };
 struct subnet { i64 *counts; u64 first, *packets; u8 *whole; u32 *held; u64 *network, slot; };
 struct state {

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from replay import shell
-from replay.commands.lists import Json, complete_machine, complete_model
+from replay.commands.options import (
+    By,
+    Cache,
+    Cpus,
+    Json,
+    MachineName,
+    ModelName,
+    Prices,
+    Quantum,
+    Scheduler,
+    Settings,
+    Sharing,
+    Synthesis,
+    Traces,
+    pairs,
+)
 from replay.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,91 +45,17 @@ COMPARE_EXAMPLES = shell.examples(
     "replay compare radix.arrow", "replay compare radix.arrow --set tlb.entries=128 --json"
 )
 
-Synthesis = Annotated[
-    str | None,
-    typer.Option(
-        "--synthesize", help="Let a rule stand in for what an imported trace lacks: first-touch.", metavar="RULE"
-    ),
-]
-Traces = Annotated[
-    list[str],
-    typer.Argument(
-        help="A trace file, or its URI; several are virtual machines side by side on one machine.",
-        metavar="TRACE...",
-        show_default=False,
-    ),
-]
-Cpus = Annotated[
-    int | None,
-    typer.Option(
-        help="CPUs of the machine that several traces share.",
-        min=1,
-        max=16,
-        show_default="one for each virtual CPU",
-    ),
-]
-
-
-class Scheduler(StrEnum):
-    """How virtual CPUs share CPUs."""
-
-    PINNED = "pinned"
-    ROUND_ROBIN = "round-robin"
-
-
-Sharing = Annotated[
-    Scheduler, typer.Option(help="Let each virtual CPU have its CPU, or virtual machines take turns on fewer.")
-]
-Quantum = Annotated[
-    int | None,
-    typer.Option(
-        help="Nominal instructions of a turn; with --scheduler round-robin.",
-        min=1000,
-        metavar="INSTRUCTIONS",
-        show_default="4000000, 10 ms at 400 MHz",
-    ),
-]
-MachineName = Annotated[
-    str | None,
-    typer.Option(
-        "--machine",
-        help="What it runs on: a name from `replay machines`, or a .toml file.",
-        autocompletion=complete_machine,
-        show_default="the model's",
-    ),
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Set a parameter of machine or mechanism; counts again.", metavar="NAME=VALUE"),
-]
-Prices = Annotated[
-    list[str] | None,
-    typer.Option("--price", help="Set a price, in its price set's unit; counts stay.", metavar="NAME=VALUE"),
-]
-
-
-class By(StrEnum):
-    """What the cycles of a charge are split by first."""
-
-    MECHANISM = "mechanism"
-    SERVICE = "service"
-    MARK = "mark"
-
-
-Cache = Annotated[bool, typer.Option(help="Keep the prepared trace in the user's cache folder.")]
-
 
 def run(
     traces: Traces,
-    model: Annotated[
-        str, typer.Option(help="The design; see `replay models`.", autocompletion=complete_model, show_default=False)
-    ],
+    model: ModelName,
     machine: MachineName = None,
     settings: Settings = None,
     prices: Prices = None,
     synthesis: Synthesis = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also save counts, prices and manifest in this folder.")
+        Path | None,
+        typer.Option("--output", "-o", help="Also save counts, prices and manifest in this folder.", metavar="FOLDER"),
     ] = None,
     by: Annotated[
         By,
@@ -146,27 +86,17 @@ def run(
     import models
     from replay import api
     from replay import document as results
-    from replay.entrants import Entrant
-    from replay.primitives import primitives
+    from replay.sched.schedule import make_schedule
 
     models.check(model)
-    schedule = schedule_of(cpus, scheduler, quantum)
+    schedule = make_schedule(cpus, scheduler, quantum)
     machines = prepare_all(traces, synthesis, schedule, marks=by == By.MARK, cache=cache)
-    prepared = machines.prepared
-    chosen = models.load(model, prepared.meta.architecture)
-    hardware = api.hardware_for(chosen, prepared, machine)
-    primitives(hardware, prepared.meta, paid)  # refuses a wrong price before anything is counted
-    entrant = Entrant(chosen, models.load(chosen.baseline), hardware)
-    with shell.Progress(f"charging {chosen.name}") as progress:
-        if len(machines.vms) > 1:
-            from replay.sched.charge import charge
-
-            outcome = charge(machines, entrant, given, paid, progress, interval or 0)
-        else:
-            outcome = results.outcome(prepared, *entrant, given, paid, progress, interval or 0)
-    document = api.as_asked(outcome.document, prepared.meta.architecture)
+    with shell.Progress(f"charging {model}") as progress:
+        about: dict[str, Any] = {"machine": machine, "set": given, "price": paid, "interval": interval or 0}
+        charged = api.charge(machines, model, **about, progress=progress)
+    document = charged.document
     if output is not None:
-        results.save(str(output), outcome._replace(document=document))
+        results.save(str(output), results.Outcome(document, charged.counts, charged.bare))
         shell.say(f"saved in {output}")
     if by == By.SERVICE:
         _show_services(document, json=json)
@@ -230,7 +160,10 @@ def compare(
     scheduler: Sharing = Scheduler.PINNED,
     quantum: Quantum = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also keep every model's counts in this folder, as a sweep's.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Also keep every model's counts in this folder, as a sweep's.", metavar="FOLDER"
+        ),
     ] = None,
     json: Json = False,
     cache: Cache = True,
@@ -243,18 +176,11 @@ def compare(
         documents, left_out = _kept(traces, machine, given, paid, synthesis, output, cache=cache)
         _show_compared(documents, left_out, json=json)
         return
-    machines = prepare_all(traces, synthesis, schedule_of(cpus, scheduler, quantum), marks=False, cache=cache)
-    prepared = machines.prepared
-    with shell.Progress("charging every model") as progress:
-        if len(machines.vms) > 1:
-            from replay.sched import charge
+    from replay.sched.schedule import make_schedule
 
-            fit, left_out = api.entrants(prepared, machine)
-            documents, unfit = charge.compare(machines, fit, given, paid, progress)
-            documents = [api.as_asked(document, prepared.meta.architecture) for document in documents]
-            left_out += unfit
-        else:
-            documents, left_out = api.compare(prepared, machine=machine, set=given, price=paid, progress=progress)
+    machines = prepare_all(traces, synthesis, make_schedule(cpus, scheduler, quantum), marks=False, cache=cache)
+    with shell.Progress("charging every model") as progress:
+        documents, left_out = api.charge_all(machines, machine=machine, set=given, price=paid, progress=progress)
     _show_compared(documents, left_out, json=json)
 
 
@@ -296,17 +222,6 @@ def _kept(
     return [api.as_asked(one, one["trace"]["architecture"]) for one in found], planned.left_out
 
 
-def schedule_of(cpus: int | None, scheduler: Scheduler, quantum: int | None) -> Schedule:
-    """What the options say about who runs where.  Raises UserError for a quantum that nobody takes turns by."""
-    from replay.sched.schedule import ROUND_ROBIN, Schedule
-
-    if quantum is None:
-        return Schedule(cpus, scheduler)
-    if scheduler != ROUND_ROBIN:
-        raise UserError("--quantum says how long a turn is; take turns: --scheduler round-robin")
-    return Schedule(cpus, scheduler, quantum)
-
-
 def prepare_all(
     traces: Sequence[str], rule: str | None, schedule: Schedule, *, marks: bool, cache: bool
 ) -> Consolidation:
@@ -331,16 +246,3 @@ def prepare(trace: str, rule: str | None = None, *, cache: bool) -> Prepared:
     with shell.Progress(f"preparing {file_name(trace)}") as progress:
         prepared = preparation.prepare(trace, use_cache=cache, progress=progress)
     return synthesize(prepared, rule) if rule else prepared
-
-
-def pairs(option: str, texts: Sequence[str] | None) -> dict[str, str]:
-    """Names and values from the NAME=VALUE texts given to ``option``.  Raises UserError."""
-    found: dict[str, str] = {}
-    for text in texts or ():
-        name, equals, value = text.partition("=")
-        if not (name and equals and value):
-            raise UserError(f"{option} {text!r} is not NAME=VALUE; write for example {option} {name or 'name'}=1")
-        if name in found:
-            raise UserError(f"{option} {name} is given twice; give it once")
-        found[name] = value
-    return found

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from replay import shell
-from replay.commands.charge import MachineName, Prices, Settings, pairs, prepare
-from replay.commands.lists import Json, complete_model
+from replay.commands.charge import prepare
+from replay.commands.options import Cache, Json, MachineName, Prices, Settings, complete_model, pairs
 from replay.errors import UserError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def explain(
     settings: Settings = None,
     prices: Prices = None,
     json: Json = False,
-    cache: Annotated[bool, typer.Option(help="Keep the prepared trace in the user's cache folder.")] = True,
+    cache: Cache = True,
 ) -> None:
     """Explain a model: its mechanism, reactions, counters and costs; with a trace, what happened in it and why."""
     if trace is None:

@@ -8,33 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from replay import shell
+from replay.commands.options import Json, Trace, complete_machine
 
 if TYPE_CHECKING:
     from replay.machine import Machine
-
-Trace = Annotated[str, typer.Argument(help="A trace file, or its URI.", metavar="TRACE", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout; messages go to stderr.")]
 
 
 INFO_EXAMPLES = shell.examples("replay info radix.arrow", "replay info radix.arrow --json")
 MODELS_EXAMPLES = shell.examples("replay models --json")
 MACHINES_EXAMPLES = shell.examples("replay machines", "replay machines flash-1997")
-
-
-def complete_model(incomplete: str) -> list[tuple[str, str]]:
-    """Names and summaries of the models that start so, for shell completion."""
-    import models
-
-    found = [(name, entry.summary) for name, entry in models.entries().items()]
-    found += [(word, "by the trace's architecture") for word in models.BY_ARCHITECTURE if word not in models.entries()]
-    return [(name, summary) for name, summary in found if name.startswith(incomplete)]
-
-
-def complete_machine(incomplete: str) -> list[str]:
-    """Names of the machines that start so, for shell completion."""
-    from replay.machine import machine_names
-
-    return [name for name in machine_names() if name.startswith(incomplete)]
 
 
 def info(

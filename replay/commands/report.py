@@ -39,7 +39,9 @@ def report(
             show_default=False,
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.", show_default=False)],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The file to write.", metavar="FILE", show_default=False)
+    ],
     form: Annotated[
         Format | None,
         typer.Option(

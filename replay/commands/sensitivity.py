@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from replay import shell
-from replay.commands.charge import Cache, MachineName, Prices, Settings, Synthesis, pairs, prepare
-from replay.commands.lists import Json, Trace, complete_model
+from replay.commands.charge import prepare
+from replay.commands.options import Cache, Json, MachineName, ModelName, Prices, Settings, Synthesis, Trace, pairs
 
 SENSITIVITY_EXAMPLES = shell.examples(
     "replay sensitivity pmake.arrow --model disco", "replay sensitivity pmake.arrow --model ept --samples 4096 --json"
@@ -17,9 +17,7 @@ SENSITIVITY_EXAMPLES = shell.examples(
 
 def sensitivity(
     trace: Trace,
-    model: Annotated[
-        str, typer.Option(help="The design; see `replay models`.", autocompletion=complete_model, show_default=False)
-    ],
+    model: ModelName,
     machine: MachineName = None,
     settings: Settings = None,
     prices: Prices = None,

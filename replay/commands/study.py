@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from replay import shell
-from replay.commands.lists import Json
+from replay.commands.options import Json
 from replay.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ def study(
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Also write each study's values, figure and page into this folder."),
+        typer.Option(
+            "--output", "-o", help="Also write each study's values, figure and page into this folder.", metavar="FOLDER"
+        ),
     ] = None,
     json: Json = False,
 ) -> None:

@@ -114,9 +114,10 @@ def _size(recipe: Mapping[str, Any]) -> int:
 
 def charge_guest(asks: Sequence[Ask]) -> dict[str, Document]:
     """The documents, by key, of asks about one guest.  Raises UserError."""
-    from replay.commands.charge import Scheduler, prepare, schedule_of
+    from replay.commands.charge import prepare
     from replay.commands.study_traces import traces_of
     from replay.sched.consolidate import consolidate
+    from replay.sched.schedule import make_schedule
     from replay.until import until_end_of
 
     recipe = asks[0].recipe
@@ -124,7 +125,7 @@ def charge_guest(asks: Sequence[Ask]) -> dict[str, Document]:
     prepared = [prepare(trace, cache=False) for trace in traces]
     if UNTIL in recipe:
         prepared = [until_end_of(one, recipe[UNTIL]) for one in prepared]
-    guest = Guest(recipe["workload"], consolidate(prepared, schedule_of(None, Scheduler.PINNED, None), traces))
+    guest = Guest(recipe["workload"], consolidate(prepared, make_schedule(), traces))
     return {ask.key: guest.document(ask) for ask in asks}
 
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from replay import shell
-from replay.commands.charge import Cache, pairs
-from replay.commands.lists import Json, complete_machine, complete_model
+from replay.commands.options import Cache, Json, complete_machine, complete_model, pairs
 from replay.errors import UserError
 from replay.start import INTERRUPTED
 
@@ -30,17 +29,25 @@ def sweep(
     ],
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", help="Folder or URI of the results; what is there is not done again."),
+        typer.Option(
+            "--output", "-o", help="Folder or URI of the results; what is there is not done again.", metavar="FOLDER"
+        ),
     ] = None,
     models: Annotated[
         list[str] | None,
-        typer.Option("--model", help="A design, or all; give it again for more.", autocompletion=complete_model),
+        typer.Option(
+            "--model",
+            help="A design, or all; give it again for more.",
+            metavar="MODEL",
+            autocompletion=complete_model,
+        ),
     ] = None,
     machines: Annotated[
         list[str] | None,
         typer.Option(
             "--machine",
             help="What it runs on; give it again for more.",
+            metavar="MACHINE",
             autocompletion=complete_machine,
             show_default="the models'",
         ),

@@ -18,7 +18,7 @@ from replay.hw.second_level import SecondLevel
 from replay.hw.walk_caches import WalkCaches
 from replay.jit import helper, inline
 from replay.kernel import FETCH
-from replay.memory import walks
+from replay.memory import hooks, walks
 from replay.prepare import Prepared
 from replay.records import Parameter
 from replay.trace.schema import ENTRY_SIZE_SHIFT, ENTRY_VALID, Cause, Kind, Segment
@@ -114,7 +114,7 @@ def is_device(paging, ref):
 def second(paging, at, ref):
     """Whether the second-level TLB holds the page of ``ref``, which the first one lacks; it is then in both."""
     side, page, unit = _side(ref), np.uint64(ref.page), _unit(paging, ref.page)
-    if not second_level.find(paging.second, at.vcpu, side, unit):
+    if not second_level.find(paging.second, at, side, unit):
         return False
     first_level.fill(paging.first, at, side, page, unit)
     return True
@@ -123,18 +123,20 @@ def second(paging, at, ref):
 @inline
 def walk(paging, at, page):
     """References of a walk of the guest's page table for ``page``; the walk caches skip some and hold it afterwards."""
-    large = _is_large(paging, page)
-    references = walk_caches.walk(paging.caches, at.vcpu, np.uint64(page), large)
-    walks.of_guest(at, page, references, large)
-    return references
+    return _walk(hooks.read_table, paging, at, page)
 
 
 @inline
 def walk_shadow(paging, at, page):
     """The same of a monitor's shadow of that table."""
+    return _walk(hooks.read_shadow, paging, at, page)
+
+
+@inline
+def _walk(read, paging, at, page):
     large = _is_large(paging, page)
     references = walk_caches.walk(paging.caches, at.vcpu, np.uint64(page), large)
-    walks.of_shadow(at, page, references, large)
+    walks.walk(read, at, page, references, large)
     return references
 
 

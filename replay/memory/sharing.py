@@ -8,15 +8,16 @@ page (Bugnion et al., SOSP 1997, sections 4.2.5 and 4.2.6).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from replay.jit import inline
+from replay.jit import inline, types_by_hook
 from replay.kernel import tick
 from replay.mmu import pmap as pages_of
 from replay.mmu.pmap import Pmap
 from replay.prepare import Prepared
+from replay.trace.schema import Kind
 
 EVENTS = {
     "shared pages": {
@@ -32,7 +33,19 @@ COPY_ON_WRITE, PAGE_CLAIMED = (np.uint64(n) for n in range(2))
 NOTHING, BLOCK, PACKET = (np.uint8(n) for n in range(3))
 """What devices put into a frame that was neither freed nor zeroed since: nothing, a block, or a packet's payload."""
 
-ONE, NONE = np.uint64(1), np.uint32(0)
+ONE, NONE, FIRST_STORE = np.uint64(1), np.uint32(0), int(Kind.STORE1)
+
+
+class Slots(NamedTuple):
+    """There are pages that may be shared."""
+
+    number: np.uint64
+
+
+class NoSlots(NamedTuple):
+    """No page is ever shared: stores need no question."""
+
+    number: np.uint64
 
 
 class Sharing(NamedTuple):
@@ -45,7 +58,7 @@ class Sharing(NamedTuple):
     members: np.ndarray  # u32 by slot: frames that map its page, and packets under way that hold it
     page: np.ndarray  # u32 by slot: the machine page
     vm: np.ndarray  # u32[vcpus]: the VM that runs
-    on: np.uint64
+    slots: Any  # their number, as Slots or as NoSlots
 
 
 def make_sharing(
@@ -63,7 +76,7 @@ def make_sharing(
         members=np.zeros(sum(slots), np.uint32),
         page=np.zeros(sum(slots), np.uint32),
         vm=np.array(first_vms(prepared), np.uint32),
-        on=np.uint64(any(slots)),
+        slots=(Slots if any(slots) else NoSlots)(np.uint64(sum(slots))),
     )
 
 
@@ -126,3 +139,22 @@ def write(s, pmap, at, frame):
         release(s, pmap, here)
         pages_of.use(pmap, frame)
         tick(s.counts, at, s.first + COPY_ON_WRITE)
+
+
+def refer(slots: Any, s: Any, pmap: Any, at: Any, reference: Any) -> Any:
+    """A reference of the guest: a store is a ``write`` to what the guest's tables map its page to."""
+    raise TypeError(f"compiled code only: {slots} {s} {pmap} {at} {reference}")
+
+
+@inline
+def _refer(_slots, s, pmap, at, reference):
+    if reference.kind >= FIRST_STORE:
+        write(s, pmap, at, pmap.entry[np.uint64(reference.page)])
+
+
+@inline
+def _refer_to_own(_slots, _s, _pmap, _at, _reference):
+    pass
+
+
+types_by_hook(refer, {Slots: _refer, NoSlots: _refer_to_own})

@@ -25,7 +25,7 @@ from replay.hw.paging import Paging
 from replay.hw.sets import Sets
 from replay.hw.walk_caches import WalkCaches
 from replay.jit import inline
-from replay.memory import walks
+from replay.memory import hooks, walks
 from replay.mmu import frames
 from replay.mmu.frames import Frames
 from replay.prepare import Prepared
@@ -121,7 +121,7 @@ def walk(n, at, page):
     large = frames.is_large(n.frames, page)
     references = walk_caches.walk(n.paging.caches, at.vcpu, page, large)
     first = np.uint64(references) + large - ONE  # level of the first table that is read
-    walks.of_guest(at, page, references, large)
+    walks.walk(hooks.read_table, at, page, references, large)
     nested = hits = violations = np.int64(0)
     for number in range(references if is_absent(at) else references + 1):
         step = np.uint64(number)
@@ -154,7 +154,7 @@ def translate(n, at, frame):
     n.mapped[unit] = 1
     sets.push(n.tlb, at.vcpu, unit + ONE)
     references = walk_caches.walk(n.host, at.vcpu, frame, n.large)
-    walks.of_nested(at, frame, references, n.large)
+    walks.walk(hooks.read_nested, at, frame, references, n.large)
     return references, missing
 
 

@@ -12,7 +12,7 @@ from replay.entrants import Entrant
 from replay.errors import UserError
 from replay.model import Model
 from replay.prepare import Progress
-from replay.price import price
+from replay.price import price, waits_of
 from replay.sched.consolidate import Consolidation
 from replay.sched.split import of_all, of_vm
 
@@ -70,7 +70,8 @@ def price_together(c: Consolidation, entrant: Entrant, counted: Counted, prices:
     """The document of what ``count_together`` counted."""
     model, native, machine = entrant
     pairs = zip(counted.own, counted.bare, strict=True)
-    documents = [price(mine, model, machine, prices, (one, native)) for mine, one in pairs]
+    waits = waits_of(counted.counts, model, machine, prices) if len(counted.own) > 1 else None
+    documents = [price(mine, model, machine, prices, (one, native), waits) for mine, one in pairs]
     return (_together(c, documents) if len(documents) > 1 else documents[0]) | counted.counts.footprint
 
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from replay.columns import Columns
-from replay.errors import UserError
+from replay.errors import UserError, unknown
 from replay.jit import kernel
 from replay.prepare import Prepared
 from replay.sched.merge import AS_RECORDED, Turns
@@ -50,6 +50,20 @@ class Schedule(NamedTuple):
     def words(self) -> str:
         """All of it in one text: a part of a count's key."""
         return f"cpus={self.cpus} scheduler={self.scheduler} quantum={self.quantum} step={STEP}"
+
+
+def make_schedule(cpus: int | None = None, scheduler: str = PINNED, quantum: int | None = None) -> Schedule:
+    """What is asked for, as the command line and the API say it.
+
+    Raises UserError for an unknown scheduler, and for a quantum that nobody takes turns by.
+    """
+    if scheduler not in SCHEDULERS:
+        raise unknown("scheduler", scheduler, SCHEDULERS)
+    if quantum is None:
+        return Schedule(cpus, scheduler)
+    if scheduler != ROUND_ROBIN:
+        raise UserError("--quantum says how long a turn is; take turns: --scheduler round-robin")
+    return Schedule(cpus, scheduler, quantum)
 
 
 def settle_cpus(vms: Sequence[Prepared], schedule: Schedule) -> list[range]:

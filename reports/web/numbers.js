@@ -21,7 +21,7 @@ const Numbers = (() => {
   const grouped = (x, places) =>
     x.toLocaleString("en", { minimumFractionDigits: Math.max(0, places), maximumFractionDigits: Math.max(0, places) });
 
-  const rounded = (x, places) => (places >= 0 ? Number(x.toFixed(Math.min(places, 100))) : Math.round(x * 10 ** places) / 10 ** places);
+  const rounded = (x, places) => (places >= 0 ? Number(x.toFixed(Math.min(places, 100))) : Exact.round(x / 10 ** -places) * 10 ** -places);
 
   function scaled(x, kept, size) {
     const [scale, suffix] = size < SCALED_FROM ? [1, ""] : SCALES.find(([s]) => size >= s);

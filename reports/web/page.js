@@ -12,8 +12,10 @@ const Page = (() => {
 
   function reprice() {
     const { data, given } = state;
-    state.priced = data.runs.map((run) =>
-      Pricing.price(run, data.traces[run.trace], data.machines[run.machine].records, { ...given[run.machine], ...run.given }));
+    state.priced = data.runs.map((run) => {
+      const records = [...data.machines[run.machine].records, ...run.follow]; // a price that follows is the run's own
+      return Pricing.price(run, data.traces[run.trace], records, { ...given[run.machine], ...run.given });
+    });
     const texts = {};
     data.runs.forEach((run, at) => {
       for (const [key, text] of Object.entries(Cells.ofRun(run, state.priced[at]))) texts[`${at}/${key}`] = text;

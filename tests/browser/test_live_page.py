@@ -10,10 +10,15 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+import models
+from replay import document as results
+from replay.commands import report
 from replay.document import Outcome
+from replay.machine import load_machine
 from reports.numbers import bounds, figure, share
 
 from .chromium import complaints, move, opened
+from .conftest import guest
 
 FIELDS = ("service", "work", "region", "counter", "count", "cycles", "low", "high")
 CHOICES = [
@@ -64,6 +69,25 @@ def test_a_slider_does_what_the_option_does(
     assert total["overhead"] == found["ratio"]["value"]
     bounds = (total["overhead_low"], total["overhead_high"])
     assert pytest.approx(bounds, rel=1e-12) == (found["ratio"]["low"], found["ratio"]["high"])
+
+
+def test_what_follows_from_counts_is_the_run_s_own(driver: Any, tmp_path: Path) -> None:
+    """Waits for memory, which follow from counts, are priced in the page as in each run's document."""
+    machine, given = load_machine("flash-1997-numa"), {"memory.window": 1000}
+    sides = models.load("disco"), models.load("native")
+    documents = []
+    for on in (1, 0):
+        made = results.outcome(guest().prepared(), *sides, machine, given | {"memory.contention": on})
+        results.save(str(tmp_path / f"run{on}"), made)
+        documents.append(made.document)
+    report.report([tmp_path / "run1", tmp_path / "run0"], tmp_path / "report.html")
+    opened(driver, tmp_path / "report.html")
+
+    shown = driver.execute_script("return Page.state.priced.map((one) => [one.ours.rows, one.bare.rows])")
+    assert documents[0]["total"]["cycles"] > documents[1]["total"]["cycles"]
+    for document, (ours, bare) in zip(documents, shown, strict=True):
+        assert lines(document["rows"]) == lines(ours)
+        assert lines(document["native_rows"]) == lines(bare)
 
 
 def test_bars_are_the_rows(driver: Any, page: Path, run_at: Callable[..., dict[str, Any]]) -> None:
@@ -159,6 +183,7 @@ def test_figures_are_written_as_screens_write_them(driver: Any, page: Path) -> N
     opened(driver, page)
     chance = random.Random(7)
     cases = [(0.0, 0.0, 0.0), (200.0, 200.0, 200.0), (17_234_567.0, 15.1e6, 21e6), (99_960.0, 99_000.0, 101_000.0)]
+    cases.append((1_034_400.0, 318_078.0, 2_534_280.0))
     for _ in range(200):
         value = 10 ** chance.uniform(-3, 12)
         cases.append((value, value * chance.uniform(0.2, 1), value * chance.uniform(1, 3)))

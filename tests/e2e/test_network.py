@@ -105,12 +105,13 @@ def test_ttcp_hands_every_byte_from_one_machine_to_the_next(cpu: str, mtu: int) 
     assert mtu == max(sent)
 
 
-def test_what_gets_lost_is_sent_again() -> None:
-    """Where each seventh packet of either machine is lost, all bytes arrive, and some travelled more than once."""
+@pytest.mark.parametrize("every", [2, 7])
+def test_what_gets_lost_is_sent_again(every: int) -> None:
+    """Where each seventh or second packet of a machine is lost, all bytes arrive, and some travelled more than once."""
     expected = ttcp_digest(TTCP["buffers"], TTCP["bytes"])
     size = TTCP["buffers"] * TTCP["bytes"]
 
-    (receiver, _), (_, sent) = together("mips64", "ttcp", 2, Link(drop_every=7), mtu=1500, **TTCP)
+    (receiver, _), (_, sent) = together("mips64", "ttcp", 2, Link(drop_every=every), mtu=1500, **TTCP)
 
     assert f"ttcp: received {size} bytes in packets of 1500, digest {expected:#x}, 0 wrong\n" == receiver
     assert size < sum(payloads(sent)) < 5 * size

@@ -14,7 +14,8 @@ ROWS = {
     24: "entry", 25: "table_alloc", 26: "table_free", 27: "table_link", 30: "space_destroy",
     31: "base_switch", 33: "tlb_probe",
     34: "invalidate_page", 35: "invalidate_space", 36: "invalidate_all", 40: "sensitive", 48: "exception",
-    49: "back", 62: "ipi", 72: "request", 75: "port", 79: "idle",
+    49: "back", 62: "ipi", 72: "request", 75: "port", 76: "doorbell",
+    77: "sent", 78: "received", 79: "idle",
 }  # fmt: skip
 LINE = 64
 RENAMED = {"mmio_exit": "mmio_callout", "invlpg_exit": "invlpg_callout", "cr3_exit": "cr3_callout"}
@@ -240,6 +241,15 @@ class NaiveXen(Guest):
     def request(self, info: int, page: int) -> None:
         self.tick("request_notification")
 
+    def doorbell(self, info: int, page: int) -> None:
+        self.tick("request_notification")
+
+    def sent(self, info: int, page: int) -> None:
+        self.tick("packet_sent")
+
+    def received(self, info: int, page: int) -> None:
+        self.tick("page_flip")
+
     def port(self, info: int, page: int) -> None:
         self.tick("ring_access")
 
@@ -343,6 +353,13 @@ class NaiveVMware(Guest, NaiveShadow):
 
     def request(self, info: int, page: int) -> None:
         self.tick("host_request")
+
+    def doorbell(self, info: int, page: int) -> None: ...
+
+    def sent(self, info: int, page: int) -> None:
+        self.tick("host_packet")
+
+    received = sent
 
     def port(self, info: int, page: int) -> None: ...
 

@@ -14,7 +14,7 @@ VALID, ACCESSED, DIRTY = "valid", "accessed", "dirty"
 Table = tuple[str, int, int]
 ROWS = {24: "entry", 26: "table_free", 27: "table_link", 30: "space_destroy", 31: "base_switch", 33: "tlb_probe"} | {
     34: "invalidate_page", 35: "invalidate_space", 36: "invalidate_all", 40: "sensitive", 48: "exception",
-    62: "ipi", 79: "idle",
+    62: "ipi", 72: "request", 77: "packet", 78: "packet", 79: "idle",
 }  # fmt: skip
 
 
@@ -132,6 +132,13 @@ class NaiveShadow:
 
     def idle(self, info: int, units: int) -> None:
         self.tick("idle", units)
+
+    def request(self, info: int, page: int) -> None:
+        self.tick("request_emulation")
+
+    def packet(self, info: int, page: int) -> None:
+        self.tick("packet_emulation")
+        self.tick("packet_byte", info)
 
     def enter(self) -> None:
         if self.flushed_on_entry and not self.settings["tlb.vm_tagged"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from hypothesis import strategies as st
 import models
 from replay.behind import count_behind, count_noting, first_level_key
 from replay.count import Counts, count, settle
+from replay.depths import count_over
+from replay.handmade import DIRECT_MAP, Script, handmade_meta
 from replay.kernel import NOW_SHIFT
 from replay.machine import load_machine
 from replay.pieces import interval_ends
-from replay.trace.schema import Kind
+from replay.trace.schema import Kind, Segment
 
 from .test_models_equal_twins import chosen, geometry, make_trace, op
 
@@ -70,6 +73,67 @@ def test_other_geometries_count_over_what_was_noted(
         count(prepared, model, machine, full | behind, None, interval),
         count_behind(stream, model, machine, full | behind),
     )
+
+
+@FEW
+@given(
+    ops=st.lists(op, min_size=1, max_size=60),
+    repeat=st.integers(1, 3),
+    first=geometry,
+    sets=st.sampled_from([1, 2, 3]),
+    ways=st.lists(st.integers(0, 6), min_size=2, max_size=4, unique=True),
+    interval=st.sampled_from([0, 1000]),
+)
+def test_one_pass_counts_every_associativity(
+    name: str,
+    architecture: str,
+    ops: list[tuple[Any, ...]],
+    repeat: int,
+    first: dict[str, Any],
+    sets: int,
+    ways: list[int],
+    interval: int,
+) -> None:
+    """Second-level TLBs of as many sets and any number of ways follow from one pass, whatever is invalidated."""
+    model, prepared = models.load(name), make_trace(ops, repeat, architecture)
+    machine = load_machine(model.machine[architecture])
+    base = chosen(name, first | {"tlb.vm_tagged": 1}, {})
+    _, stream = count_noting(prepared, model, machine, base | {"stlb.entries": 0}, None, interval)
+
+    for many in ways:
+        about = base | {"stlb.entries": sets * many, "stlb.ways": many or 1}
+        over = count_over(stream, max(ways), model, machine, about)
+        assert same(count(prepared, model, machine, about, None, interval), over)
+        assert over.settings["stlb.entries"] == sets * many
+
+
+@pytest.mark.parametrize("tagged", [0, 1])
+@pytest.mark.parametrize("sets", [1, 2, 4])
+def test_one_pass_leaves_holes_where_pages_are_invalidated(
+    name: str, architecture: str, tagged: int, sets: int
+) -> None:
+    """Pages dropped one by one and space by space, in between many references: depths stay those of empty ways."""
+    chance, script = random.Random(sets + tagged), Script(handmade_meta(architecture=architecture))
+    pages = [script.page(vpn, space) for space in (1, 2) for vpn in range(14)]
+    pages += [script.page(DIRECT_MAP + frame, 0, Segment.MAPPED) for frame in range(4)]
+    kinds = {Kind.LOAD8: 80, Kind.FETCH: 10, Kind.INVALIDATE_PAGE: 9, Kind.INVALIDATE_SPACE: 1, Kind.BASE_SWITCH: 1}
+    for kind in chance.choices(list(kinds), list(kinds.values()), k=4000):
+        whole = kind in (Kind.INVALIDATE_SPACE, Kind.BASE_SWITCH)
+        script.row(kind, chance.choice((1, 2)) if whole else chance.choice(pages), n=1)
+    model, prepared = models.load(name), script.prepared()
+    machine = load_machine(model.machine[architecture])
+    small = {f"{tlb}.{what}": 1 for tlb in ("itlb", "dtlb") for what in ("entries", "ways")}
+    base = chosen(name, small | {"tlb.vm_tagged": 1, "tlb.tagged": tagged, "stlb.entries": 0}, {})
+    _, stream = count_noting(prepared, model, machine, base)
+
+    hits = []
+    for ways in range(1, 9):
+        about = base | {"stlb.entries": sets * ways, "stlb.ways": ways}
+        full = count(prepared, model, machine, about)
+        assert same(full, count_over(stream, 8, model, machine, about))
+        hits.append(full.total("stlb_hit"))
+    assert hits == sorted(hits)
+    assert hits[0] < hits[3] < hits[-1]
 
 
 def test_intervals_without_a_miss_count_nothing_of_their_own(name: str, architecture: str) -> None:

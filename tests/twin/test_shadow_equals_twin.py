@@ -35,7 +35,8 @@ ACCESSES = (Kind.FETCH, Kind.LOAD8, Kind.STORE4)
 EVENTS = (
     *(Kind.ENTRY, Kind.TABLE_FREE, Kind.TABLE_LINK, Kind.BASE_SWITCH, Kind.BASE_SWITCH, Kind.SENSITIVE, Kind.EXCEPTION),
     *(Kind.EXCEPTION, Kind.INVALIDATE_PAGE, Kind.INVALIDATE_SPACE, Kind.INVALIDATE_ALL, Kind.TLB_PROBE, Kind.PORT),
-    *(Kind.SERVICE_ENTER, Kind.SERVICE_EXIT, Kind.IDLE, Kind.SPACE_DESTROY),
+    *(Kind.SERVICE_ENTER, Kind.SERVICE_EXIT, Kind.IDLE, Kind.SPACE_DESTROY, Kind.REQUEST, Kind.DOORBELL),
+    *(Kind.PACKET_SENT, Kind.PACKET_RECEIVED),
 )
 KINDS = (*ACCESSES, *ACCESSES, Kind.ENTRY, Kind.ENTRY, *EVENTS)
 op = st.tuples(
@@ -89,6 +90,8 @@ def add_row(script: Script, kind: Kind, which: int, info: int, n: int, vcpu: int
     elif kind == Kind.EXCEPTION:
         cause, touch = Cause(info % 20), Touch(info // 32 % 4)
         script.exception(cause, page if touch else 4, touch, vcpu)
+    elif kind in (Kind.PACKET_SENT, Kind.PACKET_RECEIVED):
+        script.row(kind, which, info & 8191, n, vcpu=vcpu, mode=Mode.KERNEL)
     elif kind in (Kind.SERVICE_ENTER, Kind.SERVICE_EXIT):
         script.row(kind, SERVICES[info % len(SERVICES)].id, 0, n, vcpu=vcpu)
     else:

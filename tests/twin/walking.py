@@ -187,6 +187,9 @@ class NaiveEpt(NaiveWalk):
 
     def event(self, kind: int, info: int, page: int, kept: bool) -> None:
         payload = [*self.payload, 0, 0, 0]
+        self.tick("request_emulation", kind == 72)
+        self.tick("packet_emulation", kind in (77, 78))
+        self.tick("packet_byte", info if kind in (77, 78) else 0)
         if kind == 27 and info == 3:
             self.root_frame[self.root(payload[1])] = page
         elif kind == 31:

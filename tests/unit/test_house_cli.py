@@ -18,8 +18,7 @@ import typer
 
 import tracegen.cli
 from replay import cli, shell, start
-from replay.commands.charge import pairs
-from replay.commands.lists import complete_machine, complete_model
+from replay.commands.options import complete_machine, complete_model, pairs
 from replay.errors import UserError
 from replay.handmade import handmade_meta
 from replay.trace.container import TraceFile

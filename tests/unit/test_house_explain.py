@@ -183,13 +183,13 @@ def test_rows_are_told_in_words() -> None:
     made.row(Kind.ENTRY, made.user(512), 1 | 1 << 12, payload=(0, large, 5))
     made.exception(Cause.SYSCALL, 5)
     made.row(Kind.PORT, 0x1F0, 4 | 1 << 8)
-    carried = (0x110, 1000 << 16 | 2 << 32)
-    for kind in (Kind.PACKET_SENT, Kind.PACKET_RECEIVED):
-        made.row(kind, 3 << 26 | 7, 1024, payload=carried)
+    carried = {Kind.PACKET_SENT: (0x110, 1000 << 16 | 2 << 32), Kind.PACKET_RECEIVED: (0x110, 2 << 32)}
+    for kind, bytes_of in ((Kind.PACKET_SENT, 1024), (Kind.PACKET_RECEIVED, 64)):
+        made.row(kind, 3 << 26 | 7, bytes_of, payload=carried[kind])
     prepared = made.prepared()
     teller, kinds = words(prepared), prepared.columns.kind.tolist()
     payloads = {kinds.index(Kind.ENTRY): [0, large, 5]}
-    payloads |= {kinds.index(kind): list(carried) for kind in (Kind.PACKET_SENT, Kind.PACKET_RECEIVED)}
+    payloads |= {kinds.index(kind): list(payload) for kind, payload in carried.items()}
 
     told = [teller.row(index, payloads.get(index, [])) for index, kind in enumerate(kinds) if kind != Kind.EXTRA]
 
@@ -199,8 +199,8 @@ def test_rows_are_told_in_words() -> None:
         "page-table entry 1 of level 1 for 0x200000 of space 1: nothing becomes frame 0x200, 2 MB (writable, user)",
         "exception SYSCALL, number 5",
         "4 bytes to port 0x1f0",
-        "packet 7 of station 3 is sent to station 2: 1,024 bytes, from frame 0x110",
-        "packet 7 of station 3 is received: 1,024 bytes, to frame 0x110",
+        "packet 7 of station 3 is sent to station 2: 1,024 bytes, 1,000 of them payload at byte 0 of frame 0x110",
+        "packet 7 of station 3 is received: 64 bytes, its header in frame 0x110",
         "the recording ends",
     ] == told
 

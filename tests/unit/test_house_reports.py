@@ -68,7 +68,7 @@ def document() -> dict[str, Any]:
         row("BOOT", "TLB", "hit", 2, 17),
         row("BOOT", "TLB", "miss", 1, 900),
     ]
-    return {"rows": rows, "machine": "slow", "assumptions": [{"name": "b"}, {"name": "a"}]}
+    return {"rows": rows, "machine": "slow", "assumptions": [{"name": "b", "high": 2}, {"name": "a", "high": 1}]}
 
 
 def test_mechanisms_sum_services(document: dict[str, Any]) -> None:
@@ -108,7 +108,8 @@ def test_what_a_model_adds_is_beyond_bare_hardware(document: dict[str, Any]) -> 
 
 
 def test_assumptions_are_listed_once(document: dict[str, Any]) -> None:
-    """An assumption that several documents on a machine share is listed once, and in order of name."""
+    """An assumption that several documents on a machine share is listed once, by name; one of 0 to 0 is not."""
+    document["assumptions"].append({"name": "none", "high": 0})
     found = breakdown.assumptions([document, document, {**document, "machine": "fast"}])
 
     assert {"slow": ["a", "b"], "fast": ["a", "b"]} == {

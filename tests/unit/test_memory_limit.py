@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import models
+from replay import mapped, marks
 from replay.count import count
 from replay.jit import cache_folder
 from replay.machine import load_machine
-from replay.prepare import ROW_BYTES, from_rows
+from replay.prepare import ROW_BYTES, from_rows, prepare
 from replay.trace.container import TraceFile
 from replay.trace.meta import TraceMeta
+from replay.trace.schema import Kind, Wake
 
 LIMIT = 320 << 20
 """Bytes of data that the process may map: numpy, numba and Arrow take some 200 MB."""
@@ -95,3 +99,25 @@ def test_a_trace_larger_than_memory_is_counted(long_trace: Path, own_cache: dict
     assert rows * ROW_BYTES > 2 * LIMIT
     assert ("", 0) == (done.stderr, done.returncode)
     assert [rows + 4, rows + 5, rows + 2] == [int(word) for word in done.stdout.split()]
+
+
+def _counted(trace: Path) -> list[Any]:
+    """Columns, places, device rows and counts of a trace with its marks told apart."""
+    prepared = marks.split(prepare(str(trace), use_cache=False))
+    counts = count(prepared, models.load("native"), load_machine("flash-1997"))
+    arrays = (*prepared.columns, *prepared.places, *prepared.moments[:-2], counts.n, counts.by_stretch())
+    return [array.tolist() for array in arrays]
+
+
+def test_arrays_in_files_hold_what_arrays_in_memory_do(
+    write: Callable[..., Path], rows: list[tuple[int, ...]], meta: TraceMeta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether columns, marks and the counts between device rows lie in memory or in files changes no number."""
+    waits = [row for units in range(1, 6) for row in ((Kind.IDLE, 0, Wake.TIMER, units, 1), rows[-2])]
+    regions = [(Kind.MARK_BEGIN, 0, 0, 1, 0), *waits, (Kind.MARK_END, 0, 0, 1, 0)]
+    trace = write([*rows[:-1], *regions, *waits, rows[-1]], dataclasses.replace(meta, marks=((1, "one"),)))
+    inside = _counted(trace)
+    monkeypatch.setattr(mapped, "IN_MEMORY", 0)
+    monkeypatch.setattr(mapped, "CHUNK_ROWS", 3)
+
+    assert inside == _counted(trace)

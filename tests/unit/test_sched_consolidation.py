@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import models
+import replay
 from replay.count import count
 from replay.entrants import Entrant
 from replay.errors import UserError
@@ -16,13 +17,16 @@ from replay.handmade import Script, handmade_meta
 from replay.machine import load_machine
 from replay.model import Model
 from replay.prepare import Prepared
-from replay.sched.charge import charge
+from replay.price import waits_of
+from replay.sched.charge import charge, compare
 from replay.sched.consolidate import Consolidation, consolidate
 from replay.sched.merge import AS_RECORDED, Turns, merge
 from replay.sched.offsets import find_offsets
-from replay.sched.schedule import STEP, Schedule
+from replay.sched.schedule import ROUND_ROBIN, STEP, Schedule
 from replay.sched.split import of_all, of_vm
 from replay.trace.schema import Cause, Kind, Mode, Sensitive, Touch
+from reports.by_vm import compared
+from reports.numbers import figure
 
 INVENTED = ("ept_violation", "walk_reference")
 """What depends on where tables lie that no row of these traces puts anywhere, beyond all VMs' memory."""
@@ -192,6 +196,68 @@ def test_the_document_adds_up() -> None:
     assert document["total"]["cycles"] == sum(vm["total"]["cycles"] for vm in document["vms"])
     assert document["total"]["cycles"] == sum(line["cycles"] for line in document["services"])
     assert document["total"]["overhead_low"] <= document["total"]["overhead"] <= document["total"]["overhead_high"]
+
+
+def test_several_traces_are_charged_from_python() -> None:
+    """`replay.run` and `replay.compare` take several traces as VMs of one machine, and say who shares which CPUs."""
+    vms = [guest(9), guest(10)]
+    entrant = Entrant(models.load("disco"), models.load("native"), load_machine("flash-1997"))
+    turns = Schedule(1, ROUND_ROBIN, 50_000)
+    shared = charge(consolidate(vms, turns, ["vm0", "vm1"]), entrant, {"hal": 0}, {"monitor_entry": 99}).document
+
+    apart = replay.run(vms, "disco")
+    sharing = replay.run(
+        vms, "disco", set={"hal": 0}, price={"monitor_entry": 99}, cpus=1, scheduler=ROUND_ROBIN, quantum=50_000
+    )
+    every, left_out = replay.compare(vms)
+
+    assert shared == sharing.document
+    assert apart.document in every
+    assert apart.document == charge(together(*vms), entrant, {}, {}).document
+    assert apart.document["vms"] != shared["vms"]
+    assert not {one["model"] for one in left_out} & {document["model"] for document in every}
+
+
+def test_schedules_that_make_no_sense_are_refused() -> None:
+    """An unknown scheduler, a quantum without turns, and no trace at all are refused."""
+    for given, words in (
+        ({"scheduler": "lottery"}, "unknown scheduler 'lottery'"),
+        ({"quantum": 1000}, "take turns: --scheduler round-robin"),
+    ):
+        with pytest.raises(UserError, match=words):
+            replay.run([guest(9, rows=5)], "native", **given)
+    with pytest.raises(UserError, match="give at least one"):
+        replay.run([], "native")
+
+
+def test_a_comparison_tells_virtual_machines_apart() -> None:
+    """The screen has a table for each VM, with its overhead under every monitor; of one VM there is none."""
+    native, machine = models.load("native"), load_machine("flash-1997")
+    entrants = [Entrant(models.load(name), native, machine) for name in ("disco", "native")]
+    documents, left_out = compare(together(guest(9), guest(10)), entrants, {}, {})
+
+    said = compared(documents)
+    expected = [figure(*(vm["total"][f"overhead{end}"] for end in ("", "_low", "_high"))) for vm in documents[0]["vms"]]
+    assert ["VM 0, handmade, on CPU 0:", "VM 1, handmade, on CPU 1:"] == said[::2]
+    assert [["disco"], ["disco"]] == [list(table.columns[0].cells) for table in said[1::2]]
+    assert expected == [next(iter(table.columns[3].cells)) for table in said[1::2]]
+    assert [] == left_out == compared([{"model": "disco"}])
+
+
+def test_virtual_machines_wait_for_each_other_s_memory() -> None:
+    """A request waits as long as the requests of all VMs together make it, on bare hardware for its own alone."""
+    disco, native, machine = models.load("disco"), models.load("native"), load_machine("flash-1997-numa")
+    given = {"memory.contention": 1, "memory.window": 1000, "memory.cpus_per_node": 2}
+    c, entrant = together(guest(9), guest(10)), Entrant(disco, native, machine)
+
+    waits = waits_of(count(c.prepared, disco, machine, given), disco, machine)
+    document = charge(c, entrant, given, {}).document
+    prices = {record["name"]: record["value"] for record in document["bill"]["prices"]}
+    assert ["local_wait"] == [name for name, wait in waits.items() if wait.value > 0]
+    assert {name: wait.value for name, wait in waits.items()} == {name: prices[name] for name in waits}
+    alone = charge(together(guest(9)), entrant, given, {}).document
+    assert alone["total"]["native"] == document["vms"][0]["total"]["native"]
+    assert alone["total"]["cycles"] < document["vms"][0]["total"]["cycles"]
 
 
 def test_counts_of_each_make_up_those_of_all() -> None:

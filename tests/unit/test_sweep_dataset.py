@@ -15,15 +15,21 @@ import numpy as np
 import polars as pl
 import pytest
 
+import models
 import replay
 from replay import api, sweeping
+from replay import document as documents
 from replay.dataset import MARKER, make_dataset, open_dataset
+from replay.entrants import Entrant
 from replay.errors import UserError
 from replay.grid import Block, Grid
-from replay.plan import BEHIND, FULL, NOTING, paths
+from replay.machine import load_machine
+from replay.plan import BEHIND, FULL, NOTING, STACKED, Contestant, Traced, make_plan, paths
 
 from .sweeping import grid_over, trace_file
+from .test_sweep_prices import guest_by_chance
 
+SERVICE = ("price.controller_service",)
 KILLS = int(os.environ.get("VMREPLAY_KILLS", "20"))
 
 
@@ -60,6 +66,45 @@ def test_every_point_is_what_a_run_gives(trace: Path, swept: Path) -> None:
         assert np.array_equal(alone.counts.timeline.ticks, data.counts(point["run"]).timeline.ticks)
 
 
+def test_a_grid_of_ways_takes_one_pass_and_gives_what_runs_give(trace: Path, tmp_path: Path) -> None:
+    """Second-level TLBs of as many sets share a pass; each point is the document of ``run``, whatever the way."""
+    shapes = Block(("set.stlb.entries", "set.stlb.ways"), tuple((4 * ways, ways) for ways in (1, 2, 3, 5, 8, 40)))
+    grid = Grid("ways", (str(trace),), ("ept",), blocks=(shapes,))
+    ways = [path.way for path in paths(api.plan(grid).jobs.values()).values()]
+
+    data = replay.sweep(grid, tmp_path / "out")
+
+    assert {NOTING: 2, STACKED: 10} == {way: ways.count(way) for way in ways}
+    walks = set()
+    for point in data.points().to_dicts():
+        alone = replay.run(trace, "ept", set={name: point[f"set.{name}"] for name in ("stlb.entries", "stlb.ways")})
+        assert alone.document == data.document(point["point"])
+        walks.add(alone.counts.total("page_walk"))
+    assert len(walks) > 3
+
+
+def test_waits_for_memory_are_priced_from_kept_counts(tmp_path: Path) -> None:
+    """With contention, each point is the document of a run at its price of a controller, then and from the folder."""
+    prepared = guest_by_chance(3, 3).prepared()
+    entrant = Entrant(models.load("disco"), models.load("native"), load_machine("flash-1997-numa"))
+    given = {"memory.contention": 1, "memory.window": 1000, "memory.cpus_per_node": 1}
+    blocks = (
+        *(Block((f"set.{name}",), ((value,),)) for name, value in given.items()),
+        Block(SERVICE, ((0,), (9,), (90,))),
+    )
+    plan = make_plan(Grid("waits", (), (), blocks=blocks), [Contestant(Traced("guest", prepared), entrant)])
+    data = make_dataset(str(tmp_path / "out"))
+
+    assert [] == sweeping.carry_out(plan, data)
+
+    points = data.points().to_dicts()
+    for point in points:
+        document, _ = documents.run(prepared, *entrant, given, {"controller_service": point[SERVICE[0]]})
+        assert document["total"] == {key: point[key] for key in document["total"]}
+        assert document == open_dataset(str(tmp_path / "out")).document(point["point"])
+    assert points[0]["cycles"] < points[1]["cycles"] < points[2]["cycles"]
+
+
 def test_rows_add_up_to_points(swept: Path) -> None:
     """The rows of each point's side by mechanism and counter add up to its cycles, with bounds."""
     data = open_dataset(str(swept))
@@ -86,7 +131,7 @@ def test_duckdb_and_polars_read_the_files(swept: Path) -> None:
 
 def test_a_point_is_never_counted_twice(trace: Path, swept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sweep over what is there counts nothing; one with other prices prices what was counted."""
-    for name in ("count", "count_noting", "count_behind"):
+    for name in ("count", "count_noting", "count_over"):
         monkeypatch.setattr(sweeping, name, None)
     dearer = Block(("price.stlb_hit",), ((70,), (90,)))
     grid = grid_over(trace)

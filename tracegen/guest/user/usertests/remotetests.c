@@ -197,3 +197,10 @@ int run_remote(void) {
     print(right ? "turns: ok\n" : "turns: FAILED\n");
     return right ? EXIT_OK : EXIT_WRONG;
 }
+
+// usertests deserting: a server that goes before its clients do.
+int run_deserting(void) {
+    if (sys_fork() == 0)
+        sys_exit(sys_serve(1) ? EXIT_WRONG : EXIT_OK);
+    return sys_sleep(20) ? EXIT_WRONG : EXIT_OK;
+}

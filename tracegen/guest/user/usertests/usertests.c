@@ -313,6 +313,8 @@ int main(void) {
         return run_tests(tests, sizeof tests / sizeof *tests);
     if (strcmp(name, "remote") == 0)
         return run_remote();
+    if (strcmp(name, "deserting") == 0)
+        return run_deserting();
     for (u64 i = 0; i < sizeof fatal / sizeof *fatal; i++)
         if (strcmp(name, fatal[i].name) == 0) {
             fatal[i].run();

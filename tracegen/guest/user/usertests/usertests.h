@@ -105,3 +105,4 @@ int reading_without_memory(void);
 
 // remotetests.c
 int run_remote(void);
+int run_deserting(void);
