@@ -190,7 +190,7 @@ static inline void refer(const struct memory *m, const struct at *at, u8 kind, u
     beyond(m, at, side, stores, address);
 }
 
-static void run_handler(const struct memory *m, const struct at *at, u32 code, u64 lines, u32 page) {
+static void refer_handler(const struct memory *m, const struct at *at, u32 code, u64 lines, u32 page) {
     u64 frame = m->frames.page[code];
     if (code && frame != m->bypass)
         for (u64 line = 0; line < lines; line++)

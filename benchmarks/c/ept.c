@@ -1,7 +1,7 @@
 // models/ept.py and replay/mmu/{nested,frames}.py once more in C.
 #include "paging.h"
 
-enum { TABLE_LINK = 27, ROOT = 3 };
+enum { ROOT = 3 };
 
 struct frames { u32 *page, *table, *root, *current; u8 *large; u32 *tables, *begin, *leaf; u64 *vpn; u32 *spaces; u64 memory, pages; };
 struct sets { u32 *tags, *home; u64 entries, ways; };

@@ -9,12 +9,12 @@ static void refill(const struct state *m, const struct at *at, u64 pair) {
     u64 table = m->table[pair];
     if (table == 0 || touch(&m->tlb, at, table)) {
         m->counts[at->base + C_refill_instruction] += m->handler[0];
-        run_handler(at->memory, at, m->code[2 * at->vcpu], m->lines[0], pair << 1);
+        refer_handler(at->memory, at, m->code[2 * at->vcpu], m->lines[0], pair << 1);
         insert(&m->tlb, at, pair);
     } else {
         m->counts[at->base + C_nested_refill]++;
-        run_handler(at->memory, at, m->code[2 * at->vcpu], m->lines[1], 0);
-        run_handler(at->memory, at, m->code[2 * at->vcpu + 1], m->lines[2], 0);
+        refer_handler(at->memory, at, m->code[2 * at->vcpu], m->lines[1], 0);
+        refer_handler(at->memory, at, m->code[2 * at->vcpu + 1], m->lines[2], 0);
         m->counts[at->base + C_refill_instruction] += m->handler[1] + m->handler[2];
         insert(&m->tlb, at, table);
     }
