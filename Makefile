@@ -32,9 +32,9 @@ report: $(VENV)/.project ## make an example page: pmake under three models, whic
 test: $(VENV)/.tools $(VENV)/.project ## run the tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
 
-soak: $(VENV)/.tools $(VENV)/.project ## run 10,000 generated guests on each CPU, with bounds checks; kill sweeps 500 times
-	VMREPLAY_KILLS=500 $(BIN)/python -m pytest tests/unit/test_sweep_dataset.py -k kill
-	VMREPLAY_SEEDS=10000 $(BIN)/python -m pytest tests/contract/test_hostile_guests.py
+soak: $(VENV)/.tools $(VENV)/.project ## run 10,000 generated guests on each CPU with bounds checks, generated tests at length, 500 kills of sweeps
+	VMREPLAY_SEEDS=10000 VMREPLAY_EXAMPLES=20 VMREPLAY_KILLS=500 $(BIN)/python -m pytest tests/contract tests/twin \
+		tests/unit/test_filesystem.py tests/unit/test_sweep_dataset.py
 
 lint: $(VENV)/.tools $(VENV)/.project ## check style, formatting, types and import directions
 	$(BIN)/ruff check .

@@ -29,8 +29,9 @@ Progress = Callable[[int, int], None]
 
 ROW_BYTES = sum(dtype.itemsize for dtype in COLUMNS.values())
 
-UNMAPPED_MASK = {"mips64": 0x1FFFFFFF}
-"""Architecture -> which address bits are the physical address in an unmapped segment (kseg0, kseg1)."""
+UNMAPPED_MASKS = {"mips64": (0xFFFFFFFFFF, 0xFFFFFFFF80000000, 0x1FFFFFFF)}
+"""Architecture with unmapped segments -> which address bits are the physical address in xkphys; the first address of
+kseg0 and kseg1, and which bits are in these."""
 
 
 class Pages(NamedTuple):
@@ -223,10 +224,11 @@ def _side_tables(
     segment[0] = Segment.MAPPED
     _fill_buddies(segment)
     frame = np.zeros(vpn.size, np.uint32)
-    if meta.architecture in UNMAPPED_MASK:
+    if meta.architecture in UNMAPPED_MASKS:
         fixed = segment != Segment.MAPPED
-        mask = np.uint64(UNMAPPED_MASK[meta.architecture] >> PAGE_SHIFT)
-        frame[fixed] = (vpn[fixed] & mask).astype(np.uint32) + 1
+        wide, compatible, narrow = (np.uint64(bits >> PAGE_SHIFT) for bits in UNMAPPED_MASKS[meta.architecture])
+        masks = np.where(vpn[fixed] < compatible, wide, narrow)
+        frame[fixed] = (vpn[fixed] & masks).astype(np.uint32) + 1
     space = np.repeat(pair_space, 2)
     return {
         "segment": segment,

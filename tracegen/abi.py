@@ -18,6 +18,9 @@ PAGE_BYTES = 1 << PAGE_SHIFT
 KSEG0 = 0xFFFF_FFFF_8000_0000
 """Unmapped, cached: physical address + KSEG0.  The kernel lives here."""
 
+XKPHYS = 0xA800_0000_0000_0000
+"""Unmapped, cached: physical address + XKPHYS.  The kernel reaches all of RAM here, of which KSEG0 has 512 MB only."""
+
 KSEG1 = 0xFFFF_FFFF_A000_0000
 """Unmapped, uncached: devices are reached here."""
 
@@ -34,7 +37,7 @@ VECTOR_XREFILL = KSEG0 + 0x080
 VECTOR_GENERAL = KSEG0 + 0x180
 
 DEVICE_BASE = 0x1F00_0000
-"""Physical address of the device page."""
+"""Physical address of the device page, a hole in RAM where that reaches beyond."""
 
 CONSOLE_OUT = 0x00
 """Offset in the device page: a store prints the low byte of its value."""

@@ -40,10 +40,11 @@ def _members(prefix: str, enum: type[IntEnum]) -> dict[str, int]:
 def _of_cpu(cpu: str) -> dict[str, int]:
     """What CPUs differ in: where the kernel lies, devices, page-table entries, how to announce."""
     if cpu == "x86-64":
-        return {name: int(getattr(abi_x86_64, name)) for name in _OF_X86_64} | _members("PTE", abi_x86_64.Pte)
+        own = {name: int(getattr(abi_x86_64, name)) for name in _OF_X86_64}
+        return {"RAM_BASE": abi_x86_64.KERNEL_BASE} | own | _members("PTE", abi_x86_64.Pte)
     own = {name: int(getattr(abi, name)) for name in _OF_MIPS64}
     card = {name: int(getattr(abi_net, name)) for name in (*abi_net.NET_REGISTERS, "NET_LINE")}
-    return {"KERNEL_BASE": abi.KSEG0} | own | card | _members("PTE", abi.Pte)
+    return {"KERNEL_BASE": abi.KSEG0, "RAM_BASE": abi.XKPHYS} | own | card | _members("PTE", abi.Pte)
 
 
 def constants(cpu: str) -> dict[str, int]:

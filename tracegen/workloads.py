@@ -76,7 +76,7 @@ _ALL = (
         paper="HPCC RandomAccess",
         thin=True,
         parameters=(
-            Parameter("words", 1 << 24, 1 << 9, 1 << 26, "words", "8-byte words in the table", power_of_two=True),
+            Parameter("words", 1 << 24, 1 << 9, 1 << 27, "words", "8-byte words in the table", power_of_two=True),
             Parameter("updates", 100_000, 1, 100_000_000, "updates", "words updated, then updated back"),
         ),
     ),

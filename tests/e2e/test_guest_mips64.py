@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from replay.trace.schema import CAUSE_MASK, Cause, Kind, Mode
-from tracegen import build, template
+from tracegen import abi, build, template
+from tracegen.boot import workload_boot
 
 Boot = Callable[..., Any]
 
@@ -94,3 +95,14 @@ def test_another_seed_chooses_other_victims(boot: Boot) -> None:
 
     assert first.console == other.console
     assert victims(first) != victims(other)
+
+
+def test_memory_goes_on_behind_the_page_of_the_devices() -> None:
+    """A workload that touches 550 MB runs: the kernel reaches what lies beyond kseg0, and leaves out the hole."""
+    machine = workload_boot("pointer-chase", {"pages": 140_000, "steps": 1}).machine()
+    hole = abi.DEVICE_BASE >> 12
+    free = machine.read(abi.DEVICE_BASE, 4096)
+
+    assert 0 == machine.run().status
+    assert [True, True] == [any(machine.read(frame << 12, 4096)) for frame in (hole - 1, hole + 1)]
+    assert free == machine.read(abi.DEVICE_BASE, 4096) == bytes(4096)

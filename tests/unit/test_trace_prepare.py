@@ -59,6 +59,22 @@ def test_side_tables_say_where_a_page_lies(rows: Rows, meta: TraceMeta) -> None:
     )
 
 
+def test_unmapped_pages_of_both_kinds_of_segments_have_their_frames(meta: TraceMeta) -> None:
+    """A page in xkphys lies at its low 40 bits, one in kseg0 at its low 29."""
+    low, high = 0xFFFFFFFF9F001, 0xA800000041234
+    rows = [
+        *page_rows(1, low, 0, Segment.UNMAPPED),
+        (Kind.LOAD8, 0x20, 0, 1, 0),
+        *page_rows(2, high, 0, Segment.UNMAPPED),
+        (Kind.LOAD8, 0x20, 0, 2, 1),
+        (Kind.END, 0, 0, 0, 0),
+    ]
+    pages = from_rows(rows, meta).pages
+
+    frames = dict(zip(pages.vpn.tolist(), pages.frame.tolist(), strict=True))
+    assert [0x1F001 + 1, 0x41234 + 1] == [frames[low], frames[high]]
+
+
 def test_the_linear_table_page_of_a_pair_is_known(rows: Rows, meta: TraceMeta) -> None:
     """The pair that holds a page's entries is where the window rule puts it, though no row ever touched it."""
     prepared = from_rows(rows, meta)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from replay.jit import Held
 from replay.trace.schema import Kind
 from tracegen.cpu import state as S
 from tracegen.cpu.state import Core
@@ -16,10 +17,10 @@ call returns, so it can hand a chunk to a thread and wait for that thread in its
 
 
 class Buffers:
-    """The two row buffers of a recorded run, and the way to the sink."""
+    """The two row buffers of a recorded run, and the way to the sink.  ``held`` is what the loop is called with."""
 
     def __init__(self, core: Core, sink: Sink | None) -> None:
-        self.core, self._sink = core, sink
+        self.core, self.held, self._sink = core, Held(core), sink
         if sink:
             core.counts[:] = 0  # of a run before
             self._other = (np.zeros_like(core.rows), np.zeros_like(core.counts))
@@ -33,6 +34,7 @@ class Buffers:
             return
         rows, counts = self.core.rows, self.core.counts
         self.core = self.core._replace(rows=self._other[0], counts=self._other[1])
+        self.held = Held(self.core)
         self._other = (rows, counts)
         self._sink(rows[:filled], counts[:filled])
         # The loop writes n only where it is not 0, so a buffer starts out all zeroes.

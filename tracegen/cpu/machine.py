@@ -225,7 +225,7 @@ class Machine(Inside, Architecture):
         self._begin_stretch()
         end: tuple[str, str] | None = None
         while end is None:
-            loop(buffers.core, self.views)
+            loop(buffers.held, self.views)
             stop = Stop(int(s[S.STATUS_CODE]))
             end = self._attend(stop, buffers)
             if progress:

@@ -11,10 +11,11 @@ from tracegen.cpu.micro_tlb import forget_all
 from tracegen.cpu.tables import SPACE_MASK
 from tracegen.mips64 import state as M
 from tracegen.mips64.cp0 import switch_base
+from tracegen.mips64.translation import COMPATIBILITY, PHYSICAL_29, PHYSICAL_40
 
 SPACE_ASID = np.uint64(Announce.SPACE_ASID)
 A0, A1, A2, A3 = (np.uint64(n) for n in (4, 5, 6, 7))
-BYTE, UNMAPPED_BITS = np.uint64(0xFF), np.uint64((1 << 29) - 1)
+BYTE = np.uint64(0xFF)
 
 
 @helper
@@ -36,5 +37,6 @@ def announce(core, code):
     if code == SPACE_ASID:
         set_asid(core, r[A0], r[A1])
     else:
-        say(core, code, r[A0], r[A1] & UNMAPPED_BITS if code == THREAD_NAME else r[A1], r[A2], r[A3])
+        named = r[A1] & (PHYSICAL_40 if r[A1] < COMPATIBILITY else PHYSICAL_29)
+        say(core, code, r[A0], named if code == THREAD_NAME else r[A1], r[A2], r[A3])
     return ON

@@ -32,7 +32,7 @@ class Mips64Machine(Machine):
 
     CPU: ClassVar[str] = "mips64"
     WORD: ClassVar[str] = ">u8"
-    MOST_MEMORY: ClassVar[int] = abi.DEVICE_BASE
+    MOST_MEMORY: ClassVar[int] = 2 << 30
     KEPT_PAGES: ClassVar[int] = 1
     ARGUMENTS: ClassVar[tuple[int, int]] = (A0, A1)
 
@@ -43,6 +43,8 @@ class Mips64Machine(Machine):
         return load_loop("mips64", traced)
 
     def _power_on(self) -> None:
+        if self.memory_bytes - PAGE == abi.DEVICE_BASE:
+            raise UserError(f"memory of {self.memory_bytes} bytes ends with the page of the devices: give a page less")
         self.core.s[S.DISK_VECTOR], self.core.s[S.NET_VECTOR] = abi.DISK_LINE, NET_LINE
 
     def _reset(self, seed: int) -> None:

@@ -107,7 +107,8 @@ def fault(s, code, va, refill, touch):
 def translate(core, va, touch):
     """The micro-TLB value of the page of ``va`` (page id << 32 | physical page | valid), or 0 with a fault noted.
 
-    For a store the entry must also be dirty.  A page beyond RAM that is no device raises a bus error.
+    For a store the entry must also be dirty.  A page beyond RAM that is no device raises a bus error; the device page
+    is a device in the midst of RAM, too.
     """
     s = core.s
     kind, pa, segment = segment_of(s, va)
@@ -127,7 +128,7 @@ def translate(core, va, touch):
         pa = (lo >> U6 & FRAME_MASK) << U12
         is_global = s[np.uint64(M.TLB_HI) + i] & TLB_GLOBAL != 0
     pa &= PAGE_MASK
-    if pa >= s[S.MEMORY_BYTES]:
+    if pa >= s[S.MEMORY_BYTES] or pa == DEVICE_PAGE:
         if pa != DEVICE_PAGE or touch == FETCH:
             return fault(s, IBE if touch == FETCH else DBE, va, ZERO, touch)
         pa, segment = s[S.MEMORY_BYTES], DEVICE

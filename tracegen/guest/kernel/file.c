@@ -23,24 +23,29 @@ struct file *file_share(struct file *file) {
     return file;
 }
 
-// Gives up one reference.  The last one's end may take a while: a file without a name goes with it.  -1 where not all
-// that was written to the file could be kept.
-i64 file_close(struct file *file) {
+// What was written is where others find it, unless it cannot be kept: -1.
+static i64 close_inode(struct inode *inode, u64 flags) {
     i64 failed = 0;
+    if (flags & OPEN_WRITE) {
+        failed = inode_flush(inode);
+        inode->writers--;
+    }
+    inode_put(inode);
+    return failed;
+}
+
+// Gives up one reference.  The last one's end may take a while, in which `file` becomes another: a file without a name
+// goes with it.  -1 where not all that was written to the file could be kept.
+i64 file_close(struct file *file) {
     if (!file || --file->references)
         return 0;
-    if (file->kind == IN_FILE) {
-        if (file->flags & OPEN_WRITE) {
-            failed = inode_flush(file->inode);
-            file->inode->writers--;
-        }
-        inode_put(file->inode);
-    } else if (file->kind == SOCKET) {
+    if (file->kind == IN_FILE)
+        return close_inode(file->inode, file->flags);
+    if (file->kind == SOCKET)
         socket_close(file->socket);
-    } else {
+    else
         pipe_close(file->pipe, file->kind == PIPE_IN);
-    }
-    return failed;
+    return 0;
 }
 
 struct file *file_of(u64 descriptor) {

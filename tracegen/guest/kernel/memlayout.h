@@ -3,8 +3,8 @@
 // Physical: RAM starts at 0; the machine says how much there is.  First the kernel, up to `end`; then the table of pages,
 // and the pages themselves, handed out by page.c; in the last page the boot argument string, written by the loader.
 //
-// Virtual: the kernel has all of RAM at physical address + KERNEL_BASE, at the top of the addresses.  A process is below
-// USER_TOP = 2 GiB:
+// Virtual: the kernel's image lies at physical address + KERNEL_BASE, at the top of the addresses, and it has all of RAM at
+// physical address + RAM_BASE, the same on x86-64.  A process is below USER_TOP = 2 GiB:
 //
 //   0x00400000  text and constants (read-only), then data, then zeroed bss; heap from there up to HEAP_TOP
 //   0x7ff00000  stack, grows down from USER_TOP on demand
@@ -25,8 +25,8 @@
 #ifndef __ASSEMBLER__
 #include "types.h"
 
-#define PHYSICAL(p) ((u64)(p)-KERNEL_BASE)
-#define KERNEL(pa) ((void *)(KERNEL_BASE + (u64)(pa)))
+#define PHYSICAL(p) ((u64)(p) - ((u64)(p) < KERNEL_BASE ? RAM_BASE : KERNEL_BASE))
+#define KERNEL(pa) ((void *)(RAM_BASE + (u64)(pa)))
 #define PAGE_DOWN(a) ((u64)(a) & ~(u64)(PAGE_BYTES - 1))
 #define PAGE_UP(a) PAGE_DOWN((u64)(a) + PAGE_BYTES - 1)
 #endif

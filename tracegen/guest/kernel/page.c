@@ -20,7 +20,7 @@ void page_init(u64 from, u64 end) {
     pages = KERNEL(PAGE_UP(from)); // RAM outside the image reads zero
     first = next = PAGE_UP(PAGE_UP(from) + (end - from) / PAGE_BYTES * sizeof *pages);
     top = end;
-    free_pages = (top - next) >> PAGE_SHIFT;
+    free_pages = ((top - next) >> PAGE_SHIFT) - (next < HOLE && HOLE < top);
 }
 
 static u64 index_of(u64 page) {
@@ -56,7 +56,7 @@ static void break_up(void) {
 static void take(u64 page) {
     if (page == freed)
         freed = (u64)pages[index_of(page)].note << PAGE_SHIFT;
-    else
+    else if ((next += PAGE_BYTES) == HOLE)
         next += PAGE_BYTES;
     free_pages--;
     pages[index_of(page)].references = 1;

@@ -6,6 +6,8 @@
 #define ELF_MAGIC 0x7f454c46 // of a program, as a word
 #define ELF_MACHINE 8
 
+#define HOLE DEVICE_BASE // a page in the midst of physical addresses that is no memory
+
 // Devices have registers in a page that is reached uncached.
 static inline u64 device_read(u64 offset) {
     return *(volatile u64 *)(KSEG1 + DEVICE_BASE + offset);

@@ -23,6 +23,7 @@
 #define STATUS_EXL 0x00000002  // exception level: kernel mode, no interrupts, misses go to the general vector
 #define STATUS_USER 0x00000010 // KSU = user
 #define STATUS_KSU 0x00000018
+#define STATUS_KX 0x00000080   // 64-bit kernel segments: all of physical memory, unmapped
 #define STATUS_UX 0x00000020   // 64-bit user segment: 64-bit instructions in user mode, misses go to 0x080
 #define STATUS_TIMER 0x00008000 // IM7, the Count/Compare interrupt
 #define STATUS_DISK 0x00000400  // IM2

@@ -10,7 +10,7 @@
         .globl  __start
 __start:
         // ERL, EXL, BEV and IE clear: vectors in kseg0, no interrupts, but timer, disk and IPIs may end a wait.
-        li      $t0, STATUS_UX | STATUS_LINES
+        li      $t0, STATUS_UX | STATUS_KX | STATUS_LINES
         mtc0    $t0, CP0_STATUS
         lui     $sp, %hi(boot_stack_top)
         daddiu  $sp, $sp, %lo(boot_stack_top)
@@ -22,7 +22,7 @@ __start:
 // Where another CPU starts, with sp on the idle thread's stack and a0 = its struct cpu.
         .globl  cpu_entry
 cpu_entry:
-        li      $t0, STATUS_UX | STATUS_LINES
+        li      $t0, STATUS_UX | STATUS_KX | STATUS_LINES
         mtc0    $t0, CP0_STATUS
         move    $gp, $a0
         jal     cpu_main

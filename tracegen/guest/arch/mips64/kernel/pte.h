@@ -11,7 +11,7 @@
 // The page table of a space has two levels.  Its root holds one entry per table page, and table page i shows in the
 // window, mapped kernel space that is read by the refill handler and by nobody else, at WINDOW + (i << 12).  Each table
 // that does not exist yet is the same page of zeroes, so that a refill in the window always succeeds and loads invalid
-// entries, whose fault arrives with the exact address.  Tables are written through kseg0.
+// entries, whose fault arrives with the exact address.  Tables are written through xkphys.
 #pragma once
 #include "kernel.h"
 #include "param.h"
@@ -116,6 +116,5 @@ static inline int table_exists(const struct tables *tables, u64 i) {
 
 // Table `i`, or 0 where it does not exist.
 static inline pte_t *table_at(const struct tables *tables, u64 i) {
-    pte_t *table = KERNEL(pte_page(tables->root[i]));
-    return table == absent_table ? 0 : table;
+    return table_exists(tables, i) ? KERNEL(pte_page(tables->root[i])) : 0;
 }

@@ -40,7 +40,7 @@ static inline void frame_start(struct trapframe *frame, u64 entry, u64 stack) {
     memset(frame, 0, sizeof *frame);
     frame->pc = entry;
     frame->reg[REG_SP] = stack;
-    frame->status = STATUS_XX | STATUS_LINES | STATUS_UX | STATUS_USER | STATUS_EXL | STATUS_IE;
+    frame->status = STATUS_XX | STATUS_LINES | STATUS_UX | STATUS_KX | STATUS_USER | STATUS_EXL | STATUS_IE;
 }
 
 // What a function there finds as its first argument.

@@ -6,6 +6,8 @@
 #define ELF_MAGIC 0x464c457f // of a program, as a word
 #define ELF_MACHINE 62
 
+#define HOLE 0 // no page in the midst of memory is anything else
+
 // Devices have ports.
 #define DISK_BLOCK PORT_DISK_BLOCK
 #define DISK_FRAME PORT_DISK_FRAME
