@@ -19,7 +19,8 @@ def test_the_notebook_runs(root: Path, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")]))
     notebook = nbformat.read(root / "docs" / "api.ipynb", as_version=4)
 
-    done = NotebookClient(notebook, timeout=SECONDS, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    about = {"timeout": SECONDS, "iopub_timeout": 60, "resources": {"metadata": {"path": str(tmp_path)}}}
+    done = NotebookClient(notebook, **about).execute()
 
     cells = [cell for cell in done.cells if cell.cell_type == "code"]
     assert "True" == cells[-2].outputs[-1]["data"]["text/plain"]
