@@ -214,7 +214,7 @@ static void map_frame(const struct memory *m, u64 page, u64 entry) {
     u64 frame = entry >> 12;
     if (entry & 1 && frame < m->frames.memory && m->frames.page[page] != m->bypass) m->frames.page[page] = frame;
 }
-static void follow(const struct memory *m, const struct at *at, const struct row *row) {
+static void refer_event(const struct memory *m, const struct at *at, const struct row *row) {
     const struct frames *f = &m->frames;
     if (row->kind == TLB_WRITE) {
         map_frame(m, row->page, row->payload[0]);

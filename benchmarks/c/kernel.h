@@ -69,7 +69,7 @@ void count_rows(const struct state *state, const struct engine *engine, const st
                 e.counts[base + counter]++;
                 struct row row = {kind, info, page, e.payload};
                 event(&m, &at, &row);
-                follow(&engine->memory, &at, &row);
+                refer_event(&engine->memory, &at, &row);
             }
             if (kind != EXTRA && e.payload[PENDING]) for (int k = 0; k <= PENDING; k++) e.payload[k] = 0;
             if (kind != EXCEPTION || (info >> 5 & 3) == 0 || (info & 31) == NESTED_REFILL) continue;

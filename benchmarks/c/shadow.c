@@ -1,7 +1,7 @@
 // models/shadow.py and replay/mmu/{shadow,shadow_sync,guest_tables}.py once more in C.
 #include "paging.h"
 
-enum { TABLE_FREE = 26, TABLE_LINK = 27, SPACE_DESTROY = 30, STORE1 = 5, LEVELS = 4 };
+enum { TABLE_FREE = 26, SPACE_DESTROY = 30, LEVELS = 4 };
 enum { PRESENT = 1, WRITE = 2, OLD = 4 };
 enum { VALID = 1, ACCESSED = 2, DIRTY = 4, KNOWN = 8 };
 enum { FREE_TABLE, TRACED, UNSYNCHRONIZED };
