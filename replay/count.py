@@ -14,9 +14,9 @@ from replay.errors import UserError, unknown
 from replay.idle import Timeline, Watch
 from replay.kernel import KEPT, NEVER, PAYLOADS, REPLACED, REPLACED_REFILL, Engine, count_rows
 from replay.machine import Machine
-from replay.mapped import scratch
+from replay.mapped import chunks, scratch
 from replay.memory.contention import NO_REQUESTS, Requests
-from replay.memory.make import make_memory, requests
+from replay.memory.make import forget_requests, make_memory, requests
 from replay.memory.parameters import on_machine
 from replay.model import NO_REACTION, Model
 from replay.pieces import Interval, count_pieces, interval_ends, interval_of
@@ -191,21 +191,20 @@ def _footprint(
 
 
 def count_opening(prepared: Prepared, state: Any, engine: Engine) -> int:
-    """Let ``state`` see the rows that say what was there when the recording began; how many there are.
-
-    None of them is an event: what is counted is forgotten.
-    """
+    """Let ``state`` see the rows before what is counted; how many there are.  What they count is forgotten."""
     opening = opening_rows(prepared)
+    for part in chunks(opening):
+        count_rows(state, engine, prepared.columns, part.start, part.stop)
     if opening:
-        count_rows(state, engine, prepared.columns, 0, opening)
         engine.counts[:] = 0
+        forget_requests(engine.memory)
     return opening
 
 
 def opening_rows(prepared: Prepared) -> int:
-    """How many rows say what was there when the recording began."""
+    """How many rows say what was there when the recording, or the window that is counted, began."""
     started = rows_of(prepared.columns.kind, (Kind.START,)) if prepared.meta.skipped else np.zeros(0, np.int64)
-    return int(started[-1]) + 1 if started.size else 0
+    return max(prepared.before, int(started[-1]) + 1 if started.size else 0)
 
 
 def current(prepared: Prepared, model: Model, engine: Engine) -> np.ndarray:

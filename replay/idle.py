@@ -107,6 +107,12 @@ def find_moments(columns: Columns) -> Moments:
     )
 
 
+def moments_from(columns: Columns, first: int) -> Moments:
+    """The moments in ``columns`` from row ``first`` on; what was asked for before it is not waited for."""
+    found = find_moments(Columns(*(column[first:] for column in columns)))
+    return found._replace(row=found.row + first)
+
+
 def _first_payload(columns: Columns, row: int) -> int:
     """The first 48 bits of payload of ``row``; NONE without payload."""
     first = row

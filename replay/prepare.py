@@ -94,6 +94,8 @@ class Prepared(NamedTuple):
     """The number of the network that each is on: packets have one id in all traces of one."""
     first_place: tuple[int, ...] = ()
     """By vCPU: the place that it is in before the first row; place 0 where nothing is said."""
+    before: int = 0
+    """Rows before the window that is counted: they make what is there when it begins."""
 
 
 STORED = {

@@ -18,12 +18,17 @@ def until_end_of(prepared: Prepared, mark: str) -> Prepared:
 
     A wait that goes on there has no row any more, as at the end of a recording.  Raises UserError where none ends.
     """
-    numbers = [number for number, name in prepared.meta.marks if name == mark]
-    columns = prepared.columns
-    ends = rows_of(columns.kind, (Kind.MARK_END,))
-    ends = ends[np.isin(columns.page[ends], numbers)]
+    columns, ends = prepared.columns, rows_of_mark(prepared, mark, Kind.MARK_END)
     if not ends.size:
         raise UserError(f"no region {mark} ends in the trace; name one that `replay info` lists")
     kept = Columns(*(column[: int(ends[-1]) + 1] for column in columns))
     digest = hashlib.sha256(f"{prepared.digest} until {mark}".encode()).hexdigest()[: len(prepared.digest)]
     return prepared._replace(columns=kept, moments=find_moments(kept), digest=digest)
+
+
+def rows_of_mark(prepared: Prepared, mark: str, kind: Kind) -> np.ndarray:
+    """Rows of ``kind``, MARK_BEGIN or MARK_END, where regions called ``mark`` begin or end, ascending: i64."""
+    numbers = [number for number, name in prepared.meta.marks if name == mark]
+    rows = rows_of(prepared.columns.kind, (kind,))
+    found: np.ndarray = rows[np.isin(prepared.columns.page[rows], numbers)]
+    return found

@@ -30,6 +30,9 @@ MOST_AT_ONCE = 2
 UNTIL = "until_end_of"
 """Of a recipe: the mark of the workload whose last end is the end of what is counted."""
 
+WINDOW = "window"
+"""Of a recipe of a session: the mark of the workload that is open on one of the machines while it is counted."""
+
 ONE_INTERVAL = 10**15
 """Instructions of an interval that no recording is longer than."""
 
@@ -58,7 +61,7 @@ class Ask:
         """What it is recorded from."""
         from replay.commands.study_traces import RECIPE
 
-        return _key({name: self.recipe[name] for name in (*RECIPE, UNTIL) if name in self.recipe}, self.vms)
+        return _key({name: self.recipe[name] for name in (*RECIPE, UNTIL, WINDOW) if name in self.recipe}, self.vms)
 
     @property
     def key(self) -> str:
@@ -118,6 +121,7 @@ def charge_guest(asks: Sequence[Ask]) -> dict[str, Document]:
     from replay.commands.study_traces import traces_of
     from replay.sched.consolidate import consolidate
     from replay.sched.schedule import make_schedule
+    from replay.sched.window import window_of
     from replay.until import until_end_of
 
     recipe = asks[0].recipe
@@ -125,6 +129,8 @@ def charge_guest(asks: Sequence[Ask]) -> dict[str, Document]:
     prepared = [prepare(trace, cache=False) for trace in traces]
     if UNTIL in recipe:
         prepared = [until_end_of(one, recipe[UNTIL]) for one in prepared]
+    if WINDOW in recipe:
+        prepared = window_of(prepared, recipe[WINDOW])
     guest = Guest(recipe["workload"], consolidate(prepared, make_schedule(), traces))
     return {ask.key: guest.document(ask) for ask in asks}
 

@@ -171,3 +171,9 @@ def requests(memory: Flat | Cached, settings: Mapping[str, Any]) -> Requests:
         return NO_REQUESTS
     shape = int(memory.windows), memory.node.size, int(memory.nodes)
     return Requests(memory.served.reshape(shape), memory.node, int(memory.window))
+
+
+def forget_requests(memory: Flat | Cached) -> None:
+    """Let nobody have asked anything of nodes yet; what is where stays."""
+    if isinstance(memory, Cached):
+        memory.served[:] = 0

@@ -15,7 +15,7 @@ import numpy as np
 
 from replay.columns import rows_of
 from replay.errors import UserError
-from replay.idle import Moments, find_moments
+from replay.idle import Moments, find_moments, moments_from
 from replay.places import MAX_PLACES, Places
 from replay.prepare import Prepared, Region
 from replay.sched import offsets as numbering
@@ -51,6 +51,7 @@ def consolidate(vms: Sequence[Prepared], schedule: Schedule, names: Sequence[str
     if len(vms) == 1:
         return Consolidation(vms[0], tuple(vms), tuple(cpus))
     _refuse_unlike([vm.meta for vm in vms], names)
+    before = _before(vms, cpus)
     openings = [_opening(vm) for vm in vms]
     offsets = numbering.find_offsets(vms, cpus)
     columns = merge([vm.columns for vm in vms], offsets, turns_of(vms, cpus, openings, schedule))
@@ -62,7 +63,7 @@ def consolidate(vms: Sequence[Prepared], schedule: Schedule, names: Sequence[str
         pages=numbering.merge_pages(vms, offsets),
         sites=numbering.merge_sites(vms),
         places=places,
-        moments=_scheduled(find_moments(columns)) if is_shared(cpus) else find_moments(columns),
+        moments=_scheduled(find_moments(columns)) if is_shared(cpus) else moments_from(columns, before),
         digest=_digest(vms, schedule),
         unfinished="; ".join(f"{name}: {vm.unfinished}" for vm, name in zip(vms, names, strict=True) if vm.unfinished),
         synthesized="; ".join(dict.fromkeys(vm.synthesized for vm in vms if vm.synthesized)),
@@ -71,6 +72,7 @@ def consolidate(vms: Sequence[Prepared], schedule: Schedule, names: Sequence[str
         image_of_vm=_images(vms),
         network_of_vm=_networks([vm.meta for vm in vms]),
         first_place=_first_places(offsets, cpus),
+        before=before,
     )
     return Consolidation(prepared, tuple(vms), tuple(cpus))
 
@@ -79,6 +81,14 @@ def _scheduled(moments: Moments) -> Moments:
     """No device rows: where VMs share CPUs, how long these idle follows from the schedule alone."""
     none: dict[str, Any] = {name: part[:0] for name, part in moments._asdict().items() if isinstance(part, np.ndarray)}
     return moments._replace(**none, reason=SHARED)
+
+
+def _before(vms: Sequence[Prepared], cpus: Sequence[range]) -> int:
+    """Rows of all VMs before their window, which begins with a step of all.  Raises UserError where they share CPUs."""
+    before = sum(vm.before for vm in vms)
+    if before and is_shared(cpus):
+        raise UserError("a window of a session is of machines with CPUs of their own; give each its CPUs")
+    return before
 
 
 def _images(vms: Sequence[Prepared]) -> tuple[int, ...]:

@@ -117,14 +117,14 @@ def _pinned(vms: Sequence[Prepared], openings: Sequence[int]) -> Turns:
 
 def step_ends(columns: Columns, vcpus: int, opening: int) -> np.ndarray:
     """Rows (exclusive) at which the VM's clock passes each STEP, from row ``opening`` on; the last is the end."""
-    ends = np.zeros(_clock(columns, opening) // (STEP * vcpus) + 2, np.int64)
+    ends = np.zeros(clock_of(columns, opening) // (STEP * vcpus) + 2, np.int64)
     steps = _step_ends(columns, opening, STEP * vcpus, ends)
     ends[steps] = columns.kind.size
     return ends[: steps + 1]
 
 
 @kernel
-def _clock(columns, first):
+def clock_of(columns, first):
     """Units that the vCPUs retire and wait from row ``first`` on, together."""
     clock = np.int64(0)
     for row in range(np.uint64(first), np.uint64(columns.kind.size)):

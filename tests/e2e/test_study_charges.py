@@ -16,10 +16,17 @@ from replay.count import Counts, count
 from replay.errors import UserError
 from replay.model import Model
 from replay.prepare import Prepared, prepare
+from replay.sched.window import window_of
 from replay.trace.schema import Kind
 from replay.until import until_end_of
 
 SMALL: dict[str, Any] = {"workload": "gups", "arguments": {"words": 512, "updates": 100}, "memory_bytes": 8 << 20}
+SESSION: dict[str, Any] = {
+    "workload": "ttcp",
+    "arguments": {"buffers": 2},
+    "session": 2,
+    "memory_bytes": 16 << 20,
+}
 OTHER = {**SMALL, "arguments": {"words": 512, "updates": 200}}
 
 
@@ -80,12 +87,27 @@ def test_traces_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_session_is_one_guest_of_several_machines() -> None:
     """Machines that were recorded together are charged together, each with its own trace."""
-    recipe = {"workload": "ttcp", "arguments": {"buffers": 2}, "session": 2, "memory_bytes": 16 << 20}
-    (found,) = charge_guest([ask(recipe, "disco")]).values()
+    (found,) = charge_guest([ask(SESSION, "disco")]).values()
 
-    assert ["vm0.arrow", "vm1.arrow"] == sorted(path.name for path in traces_of(recipe))
+    assert ["vm0.arrow", "vm1.arrow"] == sorted(path.name for path in traces_of(SESSION))
     assert [["ttcp"], ["ttcp"]] == [[vm["trace"]["workload"]] for vm in found["vms"]]
-    assert "tracegen run ttcp buffers=2 --memory 16777216 --vms 2" == command(recipe)
+    assert "tracegen run ttcp buffers=2 --memory 16777216 --vms 2" == command(SESSION)
+
+
+def test_of_a_session_its_window_is_counted() -> None:
+    """With a window, what is charged is what the machines run and wait while one has the region open, after a boot."""
+    recipe = {**SESSION, "window": "measured"}
+    (found,) = charge_guest([ask(recipe, "disco")]).values()
+    machines = window_of([prepare(str(trace)) for trace in traces_of(SESSION)], "measured")
+
+    assert traces_of(SESSION) == traces_of(recipe)
+    assert ask(SESSION, "disco").guest != ask(recipe, "disco").guest
+    for one, vm in zip(machines, found["vms"], strict=True):
+        assert 0 < one.before < one.columns.kind.size
+        assert one.moments.recorded == vm["idle"]["recorded"]
+    assert not [row for row in found["rows"] if row["service"] == "BOOT"]
+    retired = sum(int(one.columns.n[one.before :].sum(dtype=np.int64)) for one in machines)
+    assert 0 < sum(row["count"] for row in found["rows"] if row["counter"] == "instructions") <= retired
 
 
 def test_what_comes_behind_the_measured_region_is_left_out() -> None:
