@@ -93,7 +93,7 @@ def test_builds_over_remote_files(cpu: str) -> None:
     expected = {name[2:]: data for name, data in filesystem.read(alone[0].machine.disk_image()).items() if "1/" in name}
 
     assert [("exit", 0)] * 3 == ends(members)
-    assert "base.part" in expected
+    assert "game.part" in expected
     for station in ("2/", "3/"):
         found = {name[2:]: data for name, data in served.items() if name.startswith(station)}
         assert expected == found

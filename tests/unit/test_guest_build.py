@@ -183,8 +183,8 @@ def test_argument_string_lists_sizes_in_order() -> None:
 @pytest.mark.parametrize(
     ("workload", "arguments", "message"),
     [
-        ("gups", {"words": 1000}, "gups: words should be a power of two from 512 to 67108864, is 1000"),
-        ("gups", {"words": 1 << 27}, "gups: words should be a power of two from 512 to 67108864, is 134217728"),
+        ("gups", {"words": 1000}, "gups: words should be a power of two from 512 to 134217728, is 1000"),
+        ("gups", {"words": 1 << 28}, "gups: words should be a power of two from 512 to 134217728, is 268435456"),
         ("gups", {"updates": 0}, "gups: updates should be an integer from 1 to 100000000, is 0"),
         ("radix", {"keys": -1}, "radix: keys should be an integer from 1 to 4194304, is -1"),
         ("radix", {"radix": 10}, "radix: radix should be a power of two from 2 to 65536, is 10"),

@@ -51,8 +51,13 @@ void stream_begin(struct socket *s) {
     await(s);
 }
 
+// After a long wait one segment goes alone, be it data or the end, until it is acknowledged.
+static int probes(const struct socket *s) {
+    return s->probes && s->oldest != s->next;
+}
+
 static int may_go(const struct socket *s, const struct packet *p) {
-    if (s->probes && s->oldest != s->next)
+    if (probes(s))
         return 0;
     int last = !p->next && !s->ends && p->header.bytes < s->most;
     return !before(s->allowed, p->header.sequence + p->header.bytes) && !(last && s->oldest != s->next);
@@ -67,7 +72,7 @@ void stream_output(struct socket *s) {
         s->next = p->header.sequence + p->header.bytes;
         segment(s, p, p->header.sequence, FLAG_ACKNOWLEDGES);
     }
-    if (s->ends && !s->unsent && s->next == s->written) {
+    if (s->ends && !s->unsent && s->next == s->written && !probes(s)) {
         s->next++;
         segment(s, 0, s->written, FLAG_ACKNOWLEDGES | FLAG_END);
     }
