@@ -238,7 +238,7 @@ def test_a_comparison_tells_virtual_machines_apart() -> None:
 
     said = compared(documents)
     expected = [figure(*(vm["total"][f"overhead{end}"] for end in ("", "_low", "_high"))) for vm in documents[0]["vms"]]
-    assert ["VM 0, handmade, on CPU 0:", "VM 1, handmade, on CPU 1:"] == said[::2]
+    assert ["VM 0, by hand, on CPU 0:", "VM 1, by hand, on CPU 1:"] == said[::2]
     assert [["disco"], ["disco"]] == [list(table.columns[0].cells) for table in said[1::2]]
     assert expected == [next(iter(table.columns[3].cells)) for table in said[1::2]]
     assert [] == left_out == compared([{"model": "disco"}])
