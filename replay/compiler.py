@@ -114,7 +114,7 @@ class _KernelLibrary(_Library):
 
     def _optimize_final_module(self) -> None:
         """LLVM's passes, once: numba's own are for reference counts and for loops over arrays."""
-        tuning = binding.create_pipeline_tuning_options(speed_level=3)
+        tuning = binding.create_pipeline_tuning_options(speed_level=2)
         tuning.loop_vectorization = tuning.slp_vectorization = tuning.loop_unrolling = False
         builder = binding.create_pass_builder(self._codegen._tm, tuning)  # noqa: SLF001
         builder.getModulePassManager().run(self._final_module, builder)
