@@ -26,7 +26,7 @@ from replay.trace.schema import Kind, Wake
 from replay.waiting import MEET, PASS, REST, SAVE, Steps
 
 REQUEST, COMPLETE, IDLE, EXTRA = int(Kind.REQUEST), int(Kind.COMPLETE), int(Kind.IDLE), int(Kind.EXTRA)
-IPI_SEND, IPI_RECEIVE = int(Kind.IPI_SEND), int(Kind.IPI_RECEIVE)
+IPI_SEND, IPI_RECEIVE, PACKET = int(Kind.IPI_SEND), int(Kind.IPI_RECEIVE), int(Kind.PACKET_RECEIVED)
 NONE = -1
 VCPU_MASK, ONE = np.uint64(15), np.uint64(1)
 
@@ -53,7 +53,7 @@ class Moments(NamedTuple):
     vcpu: np.ndarray  # u8
     units: np.ndarray  # i64, device time: that an IDLE row lasted, that the request of a COMPLETE row took
     completion: np.ndarray  # i64: of a REQUEST, the moment that completes it, of an IPI_SEND, the wait; NONE if none
-    timed: np.ndarray  # bool: an IDLE row that no device ended
+    timed: np.ndarray  # bool: an IDLE row that the timer ended, another vCPU, or a packet: no request of its own
     clock: np.ndarray  # i64: device time in the recording, on the row's vCPU, when the row was over
     recorded: int  # device-time units that all IDLE rows lasted
     reason: str
@@ -91,7 +91,7 @@ def find_moments(columns: Columns) -> Moments:
     units = np.where(waits, page.astype(np.int64), NONE)
     for at in np.flatnonzero(kind == COMPLETE):
         units[at] = _first_payload(columns, int(row[at]))
-    timed = waits & (columns.info[row] != Wake.DEVICE)
+    timed = waits & ((columns.info[row] != Wake.DEVICE) | np.isin(row, _ended_by_packets(columns)))
     reason = _why_recorded(kind, units, timed)
     shown = slice(0 if reason else None)
     return Moments(
@@ -105,6 +105,18 @@ def find_moments(columns: Columns) -> Moments:
         recorded=int(page[waits].sum(dtype=np.int64)),
         reason=reason,
     )
+
+
+def _ended_by_packets(columns: Columns) -> np.ndarray:
+    """IDLE rows after which a packet comes first of all that devices do on their vCPU: int64 [rows], in no order.
+
+    When it comes is its sender's affair: such a wait ends when it did in the recording.
+    """
+    row = rows_of(columns.kind, (REQUEST, COMPLETE, IDLE, PACKET))
+    row = row[np.argsort(columns.ctx[row] & 15, kind="stable")]
+    kind, vcpu = columns.kind[row], columns.ctx[row] & 15
+    found: np.ndarray = row[:-1][(kind[:-1] == IDLE) & (kind[1:] == PACKET) & (vcpu[:-1] == vcpu[1:])]
+    return found
 
 
 def moments_from(columns: Columns, first: int) -> Moments:

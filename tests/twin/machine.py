@@ -86,7 +86,7 @@ class NaiveMachine:
                     self.access(page, once=False)
                 continue
             self.one_event(kind, info, page, klass, kept)
-            if kind in (62, 63, 72, 73, 79):
+            if kind in (62, 63, 72, 73, 78, 79):
                 self.time[self.cpu] += page if kind == 79 else 0
                 self.moments.append((self.cpu, kind, info, page, self.payload[:1], self.time[self.cpu], self.spent()))
             self.payload = []

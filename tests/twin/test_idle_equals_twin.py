@@ -22,7 +22,7 @@ from replay.trace.schema import ServiceClass
 
 from .test_models_equal_twins import RELAXED, chosen, geometry, make_trace, op, software
 
-SEND, RECEIVE, REQUEST, COMPLETE, IDLE = 62, 63, 72, 73, 79
+SEND, RECEIVE, REQUEST, COMPLETE, PACKET, IDLE = 62, 63, 72, 73, 78, 79
 
 
 def busy(model: Model, spent: dict[tuple[str, str], int], prices: dict[str, Fraction]) -> Fraction:
@@ -35,6 +35,11 @@ def busy(model: Model, spent: dict[tuple[str, str], int], prices: dict[str, Frac
         ),
         Fraction(0),
     )
+
+
+def next_device(moments: list[Any], cpu: int) -> int | None:
+    """The kind of the next row of a device, or of a wait, on ``cpu``."""
+    return next((m[1] for m in moments if m[0] == cpu and m[1] in (REQUEST, COMPLETE, PACKET, IDLE)), None)
 
 
 def slow_wait(model: Model, moments: list[Any], prices: dict[str, Fraction]) -> Fraction:
@@ -54,9 +59,10 @@ def slow_wait(model: Model, moments: list[Any], prices: dict[str, Fraction]) -> 
             waited[cpu] += max(Fraction(0), until - now)
         elif kind == SEND:
             sent[page] = now
-        elif kind == IDLE and wake != 1:
+        elif kind == IDLE and (wake != 1 or next_device(moments[place + 1 :], cpu) == PACKET):
             until = now + page
-            following = takewhile(lambda m: m[1] == RECEIVE, (m for m in moments[place + 1 :] if m[0] == cpu))
+            calls = (m for m in moments[place + 1 :] if m[0] == cpu and m[1] != PACKET)
+            following = takewhile(lambda m: m[1] == RECEIVE, calls)
             call = min((m[3] for m in following), default=None) if wake == 2 else None
             if call in sent:
                 until = sent.pop(call)

@@ -59,6 +59,14 @@ class DiskGuest:
         self.waited += units
         self.complete()
 
+    def listen(self, units: int) -> None:
+        """Wait for a packet that comes so late."""
+        self.script.row(Kind.IDLE, units, Wake.DEVICE, payload=(units,))
+        self.now += units
+        self.waited += units
+        self.script.row(Kind.PACKET_RECEIVED, 1, 64, payload=(0, 64 << 16))
+        self.complete()
+
 
 def guest_by_chance(seed: int) -> DiskGuest:
     """Work, requests that overlap and rests, in any order."""
@@ -105,6 +113,24 @@ def test_at_the_recording_s_speed_idle_is_as_recorded(name: str, seed: int) -> N
     assert guest.waited > 0
     assert guest.waited == document["idle"]["recorded"] == document["idle"]["recomputed"]
     assert guest.now == document["total"]["cycles"]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_waits_for_packets_are_as_long_as_recorded(name: str) -> None:
+    """What a guest waits for another machine counts beside what it waits for its disk, and alone."""
+    for requests in (0, 3):
+        guest = DiskGuest()
+        for _ in range(requests):
+            guest.request(90)
+            guest.work(5)
+            guest.rest(1000)
+        guest.listen(700)
+        guest.work(4)
+
+        document = charge(guest.script, name, free_machine(name))
+
+        assert guest.waited == 700 + requests * 85
+        assert guest.waited == document["idle"]["recorded"] == document["idle"]["recomputed"]
 
 
 @pytest.mark.parametrize("seed", range(6))
