@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 OURS, PAPERS = "ours", "the paper's"
-WIDTH, HEIGHT = 110, 320
-"""Pixels of a group of bars, and of the axis."""
+STEP, HEIGHT = 18, 320
+"""Pixels from one bar to the next, and of the axis."""
 
 
 def chart(found: Mapping[str, Any]) -> Any:
@@ -42,5 +42,5 @@ def chart(found: Mapping[str, Any]) -> Any:
             tooltip=["group:N", "bar:N", "segment:N", alt.Tooltip("height:Q", format=".1f")],
         )
         .resolve_scale(x="independent")
-        .properties(width=WIDTH, height=HEIGHT)
+        .properties(width=alt.Step(STEP), height=HEIGHT)
     )
