@@ -99,7 +99,7 @@ def find_in(tags, first, ways, key):
     """Whether the set holds ``key``, then as its most recently used."""
     for way in range(ways):
         if tags[first + np.uint64(way)] == key:
-            _to_front(tags, first, np.uint64(way), key)
+            to_front(tags, first, np.uint64(way), key)
             return True
     return False
 
@@ -115,7 +115,7 @@ def insert_in(tags, first, ways, key):
 def push_in(tags, first, ways, key):
     """As ``insert_in``, of a key that the set does not hold."""
     if ways != 0:
-        _to_front(tags, first, ways - ONE, key)
+        to_front(tags, first, ways - ONE, key)
 
 
 @inline
@@ -135,7 +135,8 @@ def close(tags, first, ways, entry):
 
 
 @inline
-def _to_front(tags, first, way, key):
+def to_front(tags, first, way, key):
+    """Put ``key`` in front; what lies before ``way`` moves on by one, and over what is there."""
     for step in range(way):
         to = first + way - np.uint64(step)
         tags[to] = tags[to - ONE]

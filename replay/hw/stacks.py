@@ -16,6 +16,7 @@ import numpy as np
 
 from replay.hw import second_level
 from replay.hw.second_level import SecondLevel, first_way, ways_of
+from replay.hw.sets import to_front
 from replay.jit import by_reference, inline
 
 HELD, NOWHERE = np.uint32(0), np.uint32(2**32 - 1)
@@ -70,7 +71,7 @@ def _find(stacks, at, data, unit):
         return False
     stacks.depth[lookup] = np.uint32(place + ONE) if stacks.graded[kind] != 0 else HELD
     hole = _gap(stacks.tags, first, place)
-    _sink(stacks.tags, first, hole, unit)
+    to_front(stacks.tags, first, hole, unit)
     if hole != place:
         stacks.tags[first + place] = HOLE
     return True
@@ -80,7 +81,7 @@ def _find(stacks, at, data, unit):
 def _push(stacks, vcpu, data, unit):
     first, ways = first_way(stacks, vcpu, data, unit), ways_of(stacks, data, unit)
     if ways != 0:
-        _sink(stacks.tags, first, _gap(stacks.tags, first, ways - ONE), unit)
+        to_front(stacks.tags, first, _gap(stacks.tags, first, ways - ONE), unit)
 
 
 @inline
@@ -127,12 +128,3 @@ def _gap(tags, first, last):
     while place < last and tags[first + place] != 0 and tags[first + place] != HOLE:
         place += ONE
     return place
-
-
-@inline
-def _sink(tags, first, last, unit):
-    """Put ``unit`` on top; what lies above place ``last`` sinks by one, and over what is there."""
-    for step in range(last):
-        to = first + last - np.uint64(step)
-        tags[to] = tags[to - ONE]
-    tags[first] = unit
