@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
 
 from replay.prepare import Prepared, from_rows
+from replay.trace.container import TraceFile
 from replay.trace.meta import Handler, RecorderTlb, Refill, Service, TraceMeta
 from replay.trace.schema import (
+    COLUMNS,
     CTX_MODE_SHIFT,
     ENTRY_FRAME_SHIFT,
     ENTRY_PRESENT,
@@ -71,6 +76,10 @@ def handmade_meta(vcpus: int = 1, tlb: RecorderTlb | None = None, architecture: 
     if architecture == "mips64":
         meta = replace(meta, tlb=tlb or RecorderTlb(64, True, 0, "random", 1), refill=REFILL)
     return meta
+
+
+ROW = ("kind", "ctx", "info", "page", "n")
+"""Order of what a row is given as."""
 
 
 class Script:
@@ -171,6 +180,13 @@ class Script:
     def exception(self, cause: Cause, page: int = 0, touch: Touch = Touch.NONE, vcpu: int = 0) -> None:
         """Append an exception that interrupted an access to ``page``, or none."""
         self.row(Kind.EXCEPTION, page, cause | touch << TOUCH_SHIFT, vcpu=vcpu)
+
+    def save(self, path: Path) -> None:
+        """Write the trace to ``path``, as of a guest that finished."""
+        file = TraceFile(path, self.meta)
+        rows = [*self.rows, (Kind.END, 0, 0, 0, 1)]
+        file.write({name: np.array([row[ROW.index(name)] for row in rows], COLUMNS[name]) for name in COLUMNS})
+        file.commit({"complete": True, "status": 0})
 
     def prepared(self) -> Prepared:
         """The trace, ready to be counted."""

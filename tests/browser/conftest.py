@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import models
@@ -17,13 +16,11 @@ from replay.document import Outcome
 from replay.handmade import Script
 from replay.machine import load_machine
 from replay.price import price
-from replay.trace.container import TraceFile
-from replay.trace.schema import COLUMNS, REQUEST_WRITE, Cause, Kind, Sensitive, Wake
+from replay.trace.schema import REQUEST_WRITE, Cause, Kind, Sensitive, Wake
 
 from . import chromium
 
 MACHINE = "flash-1997"
-ROW = ("kind", "ctx", "info", "page", "n")
 GRID = """
 traces = ["hand.arrow"]
 models = ["disco"]
@@ -85,11 +82,7 @@ def page(outcome: Outcome, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a sweep of 8 points of that guest, over a parameter and a price."""
     folder = tmp_path_factory.mktemp("sweep")
-    script = guest()
-    file = TraceFile(folder / "hand.arrow", script.meta)
-    rows = [*script.rows, (Kind.END, 0, 0, 0, 1)]
-    file.write({name: np.array([row[ROW.index(name)] for row in rows], COLUMNS[name]) for name in COLUMNS})
-    file.commit({"complete": True, "status": 0})
+    guest().save(folder / "hand.arrow")
     grid = folder / "grid.toml"
     grid.write_text(GRID)
     api.sweep(grid, folder / "out")

@@ -9,7 +9,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import models
@@ -21,15 +20,12 @@ from replay.document import Outcome
 from replay.errors import UserError
 from replay.handmade import Script
 from replay.machine import load_machine
-from replay.trace.container import TraceFile
-from replay.trace.schema import COLUMNS, Cause, Kind, Sensitive
+from replay.trace.schema import Cause, Kind, Sensitive
 from reports import bars
 from reports.catalogue import catalogue
 from reports.page import page
 from reports.result import labels
 from reports.static import FORMATS
-
-ROW = ("kind", "ctx", "info", "page", "n")
 
 
 @pytest.fixture(scope="module")
@@ -212,10 +208,7 @@ def test_a_comparison_that_is_kept_is_the_one_that_is_shown(tmp_path: Path, caps
     script = Script()
     for number in range(5):
         script.row(Kind.LOAD8, script.user(4 + number), n=100)
-    rows = [*script.rows, (Kind.END, 0, 0, 0, 1)]
-    file = TraceFile(tmp_path / "t.arrow", script.meta)
-    file.write({name: np.array([row[at] for row in rows], COLUMNS[name]) for at, name in enumerate(ROW)})
-    file.commit({"complete": True, "status": 0})
+    script.save(tmp_path / "t.arrow")
     command = ["compare", str(tmp_path / "t.arrow"), "--machine", "flash-1997", "--price", "monitor_entry=90", "--json"]
 
     assert 0 == shell.run(cli.app, "replay", command)

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import models
@@ -14,10 +13,8 @@ from replay import api
 from replay import document as results
 from replay.handmade import Script
 from replay.machine import load_machine
-from replay.trace.container import TraceFile
-from replay.trace.schema import COLUMNS, Cause, Kind, Sensitive
+from replay.trace.schema import Cause, Kind, Sensitive
 
-ROW = ("kind", "ctx", "info", "page", "n")
 GRID = 'traces = ["hand.arrow"]\nmodels = ["native"]\n\n[price]\nmonitor_entry = "1:17:+1"\n'
 REPORT = """
 import sys
@@ -54,11 +51,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a sweep of 17 points, too many to be shown one by one."""
     folder = tmp_path_factory.mktemp("sweep")
-    script = guest()
-    file = TraceFile(folder / "hand.arrow", script.meta)
-    rows = [*script.rows, (Kind.END, 0, 0, 0, 1)]
-    file.write({name: np.array([row[ROW.index(name)] for row in rows], COLUMNS[name]) for name in COLUMNS})
-    file.commit({"complete": True, "status": 0})
+    guest().save(folder / "hand.arrow")
     (folder / "grid.toml").write_text(GRID)
     api.sweep(folder / "grid.toml", folder / "out")
     return folder / "out"
