@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from replay import shell
 from replay.entrants import Entrant
+from replay.start import INTERRUPTED
 
 if TYPE_CHECKING:
     from replay.machine import Machine
@@ -89,7 +90,7 @@ def charge_all(asks: Iterable[Ask]) -> dict[str, Document]:
         ProcessPoolExecutor(at_once, context, _work_beside_others) as pool,
         shell.Progress("recording and counting guests", "guests") as progress,
     ):
-        waiting = [pool.submit(charge_guest, list(task.values())) for task in _longest_first(tasks.values())]
+        waiting = [pool.submit(_charge_beside_others, list(task.values())) for task in _longest_first(tasks.values())]
         try:
             for done, future in enumerate(as_completed(waiting), 1):
                 found |= future.result()
@@ -106,6 +107,13 @@ def _work_beside_others() -> None:
     """Let a process show no progress: lines would overwrite each other.  A kill ends it as Ctrl-C does."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _charge_beside_others(asks: Sequence[Ask]) -> dict[str, Document]:
+    try:
+        return charge_guest(asks)
+    except KeyboardInterrupt:
+        os._exit(INTERRUPTED)  # the pool would go on with what is queued
 
 
 def _longest_first(tasks: Iterable[Mapping[str, Ask]]) -> list[Mapping[str, Ask]]:

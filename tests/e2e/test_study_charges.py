@@ -191,12 +191,12 @@ import sys
 from replay import shell
 from replay.commands.study_charges import Ask, charge_all
 
-app = shell.application("Two guests that take long.")
+app = shell.application("Guests that take long.")
 
 @app.command()
 def charge() -> None:
-    recipes = [{"workload": "gups", "arguments": {"words": 512, "updates": 10**8}, "seed": seed} for seed in (77, 78)]
-    charge_all(Ask(recipe, "native", None, {}, {}) for recipe in recipes)
+    guest = {"workload": "gups", "arguments": {"words": 512, "updates": 10**8}}
+    charge_all(Ask({**guest, "seed": seed}, "native", None, {}, {}) for seed in range(77, 83))
 
 if __name__ == "__main__":
     sys.exit(shell.run(app, "replay"))
