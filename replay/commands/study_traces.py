@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from replay import shell
 from replay.errors import UserError
-from replay.jit import cache_folder
+from replay.folders import cache_folder
 from replay.trace.schema import SCHEMA_MAJOR, SCHEMA_MINOR
 
 if TYPE_CHECKING:
