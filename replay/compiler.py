@@ -18,9 +18,7 @@ from llvmlite import binding
 from numba.core import interpreter, ir, types
 from numba.core import typed_passes as typed
 from numba.core import untyped_passes as untyped
-from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
-from numba.core.environment import lookup_environment
 from numba.core.errors import LoweringError, NumbaError
 from numba.core.ir_utils import build_definitions
 from numba.core.lowering import Lower
@@ -28,16 +26,13 @@ from numba.core.rewrites.static_getitem import RewriteConstGetitems, RewriteCons
 from numba.core.rewrites.static_raise import RewriteConstRaises
 from numba.core.ssa import reconstruct_ssa
 
-from replay.states import DATA, WORD
+from replay.linking import KernelLibrary, PartLibrary
+from replay.states import DATA
 
 __all__ = ["KERNEL", "PART"]
 
 MEASURED = "0.68."
 """Versions of numba whose private interfaces are as they are used here."""
-
-ENVIRONMENT = "_ZN08NumbaEnv"
-"""How numba's names of environments begin: where compiled code finds the Python objects of its exceptions."""
-
 
 POWERS = (operator.pow, operator.ipow)
 """Operators that numba has special forms of, with constants."""
@@ -47,117 +42,6 @@ def _spare_callbacks() -> None:
     """Tell nobody of each call of LLVM: numba would time them all, and nobody reads that."""
     for callbacks in tuple(binding.ffi.lib._lock._cblist):  # noqa: SLF001
         binding.ffi.unregister_lock_callback(*callbacks)
-
-
-class _NoEngine:
-    """In place of an engine's code generator where there is no machine code: nothing looks for an environment there."""
-
-    def set_env(self, name: str, environment: Any) -> None:
-        """Do nothing."""
-
-
-def _mark(module: Any) -> None:
-    """Say of addresses of states that they may be read at any time: LLVM reads what a loop needs before it."""
-    for function in module.functions:
-        for argument in function.args:
-            words = getattr(argument.type.pointee, "count", 0) if argument.type.is_pointer else 0
-            if words and argument.name.startswith("arg."):
-                argument.attributes.dereferenceable = WORD * words
-
-
-class _Library(JITCodeLibrary):
-    """Code as it was lowered."""
-
-    def add_ir_module(self, module: Any) -> None:
-        """Take in what one function was lowered to."""
-        _mark(module)
-        super().add_ir_module(module)
-
-    def _optimize_functions(self, module: Any) -> None:
-        """Functions are optimised where they are linked together."""
-        module.data_layout = self._codegen._data_layout  # noqa: SLF001
-
-
-class _PartLibrary(_Library):
-    """Code of one function, as it was lowered."""
-
-    @property
-    def codegen(self) -> Any:
-        """What numba gives the function's environment to."""
-        return _NoEngine()
-
-    def add_llvm_module(self, module: Any) -> None:
-        """It is one module."""
-        module.data_layout = self._codegen._data_layout  # noqa: SLF001
-        self._final_module = module
-
-    def finalize(self) -> None:
-        """Nothing is linked, optimised or made into machine code: the kernel does it."""
-        self._raise_if_finalized()
-        self._finalized = True
-
-    def _get_module_for_linking(self) -> Any:
-        self._ensure_finalized()
-        return self._final_module
-
-    def copy(self) -> Any:
-        """Its module, to be linked into one kernel."""
-        return self._get_module_for_linking().clone()
-
-
-class _KernelLibrary(_Library):
-    """Code of a kernel and of all parts that it calls, however far down."""
-
-    def __init__(self, *of: Any) -> None:
-        super().__init__(*of)
-        self.enable_object_caching()
-
-    def finalize(self) -> None:
-        """Link each part once, optimise the whole, and make machine code of it."""
-        reached = _reached(self._linking_libraries)
-        parts = [library for library in reached if isinstance(library, _PartLibrary)]
-        if parts:
-            self._final_module.link_in(_joined([part.copy() for part in parts]))
-        self._linking_libraries = [library for library in reached if library not in parts]
-        super().finalize()
-        for variable in self._final_module.global_variables:
-            environment = lookup_environment(variable.name) if variable.name.startswith(ENVIRONMENT) else None
-            if environment is not None:
-                self.codegen.set_env(variable.name, environment)
-
-    def _optimize_final_module(self) -> None:
-        """LLVM's passes, once: numba's own are for reference counts and for loops over arrays."""
-        tuning = binding.create_pipeline_tuning_options(speed_level=2)
-        tuning.loop_vectorization = tuning.slp_vectorization = tuning.loop_unrolling = False
-        builder = binding.create_pass_builder(self._codegen._tm, tuning)  # noqa: SLF001
-        builder.getModulePassManager().run(self._final_module, builder)
-
-
-def _reached(libraries: list[Any]) -> list[Any]:
-    """``libraries`` and those that their parts link, each once, callers first."""
-    found: dict[Any, None] = {}
-    waiting = list(reversed(libraries))
-    while waiting:
-        library = waiting.pop()
-        if library not in found:
-            found[library] = None
-            waiting += library._linking_libraries if isinstance(library, _PartLibrary) else ()  # noqa: SLF001
-    return list(found)
-
-
-def _joined(modules: list[Any]) -> Any:
-    """One module of several, linked in pairs: LLVM reads all of a module each time that it links another into it.
-
-    A kernel takes from it what it calls.
-    """
-    while len(modules) > 1:
-        for into, other in zip(modules[::2], modules[1::2], strict=False):
-            into.link_in(other)
-        modules = modules[::2]
-    for function in modules[0].functions:
-        if not function.is_declaration and function.linkage == binding.Linkage.external:
-            function.linkage = "linkonce_odr"
-    return modules[0]
 
 
 class _Settled:
@@ -179,7 +63,7 @@ class _Target(_Settled):
     remembered: ClassVar[dict[Any, Any]] = {}
 
     def get_function(self, function: Any, signature: Any) -> Any:
-        """That code, as a builder of it; raises NotImplementedError if there is none."""
+        """That code, as a builder of it; an error of numba's if there is none."""
         found = self.remembered.get((function, signature))
         if found is None:
             found = self.remembered[function, signature] = self._context.get_function(function, signature)
@@ -405,7 +289,7 @@ class _Stages:
 class _Compiler(Compiler):
     """numba's compiler of one function, with the stages that a kernel needs."""
 
-    library: type[JITCodeLibrary]
+    library: type[PartLibrary | KernelLibrary]
 
     def __init__(self, typing: Any, target: Any, *of: Any) -> None:
         self.refresh(target)
@@ -425,7 +309,7 @@ class _Compiler(Compiler):
 class _Part(_Compiler):
     """Into a part."""
 
-    library = _PartLibrary
+    library = PartLibrary
 
     @classmethod
     @cache
@@ -437,7 +321,7 @@ class _Part(_Compiler):
 class _Kernel(_Compiler):
     """Into a kernel, which can be kept on disk."""
 
-    library = _KernelLibrary
+    library = KernelLibrary
 
 
 _KNOWN = numba.__version__.startswith(MEASURED)
