@@ -5,6 +5,7 @@ Room in the file is reserved first, so that a full disk is an error here and no 
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import tempfile
@@ -83,7 +84,8 @@ class Sliding:
         except OSError as error:
             room = f"{bytes_in_all:,} bytes of address space"
             raise UserError(f"no {room} for {size:,} rows: {remedy(error)}; lift `ulimit -v`") from None
-        self._memory.madvise(mmap.MADV_HUGEPAGE)
+        with contextlib.suppress(OSError):  # a system without large pages
+            self._memory.madvise(mmap.MADV_HUGEPAGE)
         self._forgotten = 0
         self.array: np.ndarray = np.frombuffer(self._memory, dtype, size)
 
