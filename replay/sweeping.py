@@ -15,7 +15,7 @@ import numpy as np
 from replay.behind import Stream, count_noting
 from replay.cluster import Crew, Found, Task, chains_of, count_apart, task_of
 from replay.count import Counts, count
-from replay.dataset import PRICE, SET, Dataset, digest
+from replay.dataset import PRICE, SET, Dataset
 from replay.depths import count_over
 from replay.entrants import Crowd, at_once
 from replay.errors import UserError
@@ -88,12 +88,10 @@ def carry_out(
 def grid_document(plan: Plan, points: list[str], left_out: Iterable[Mapping[str, Any]] = ()) -> dict[str, Any]:
     """What a dataset keeps of a plan's grid: its ``points``, and of what was ``left_out`` how much and why."""
     grid = plan.grid
-    contestants = list(
-        dict.fromkeys(
-            (g.contestant.trace.label, g.ours.model.name, g.contestant.entrant.machine.name) for g in plan.groups
-        )
-    )
+    contestants = list(dict.fromkeys(_names(group) for group in plan.groups))
     varied = [name for at, name in enumerate(("trace", "model", "machine")) if len({c[at] for c in contestants}) > 1]
+    if len({c[2:] for c in contestants}) > len({c[2] for c in contestants}):  # else machines tell them apart
+        varied.append("price_set")
     blocks = [{"names": list(block.names), "rows": [list(row) for row in block.rows]} for block in grid.blocks]
     stated = {
         "contestants": [list(contestant) for contestant in contestants],
@@ -111,6 +109,12 @@ def grid_document(plan: Plan, points: list[str], left_out: Iterable[Mapping[str,
         "runs": len(plan.jobs),
         "left_out": [dict(one) for one in (*plan.left_out, *left_out)],
     }
+
+
+def _names(group: Group) -> tuple[str, str, str, str]:
+    """What is charged, as tables call it: trace, model, machine and price set."""
+    trace, entrant = group.contestant
+    return trace.label, group.ours.model.name, entrant.machine.name, entrant.machine.price_set
 
 
 def _unfinished(group: Group, there: set[str]) -> Group:
@@ -144,6 +148,7 @@ class _Work:
         self._users: Counter[str] = Counter()  # of a stream, by the run that noted it
         self._done: list[tuple[Group, Repriced]] = []
         self._flushed = time.monotonic()
+        self._machines: dict[int, str] = {}  # by identity, which lasts as long as the plan
 
     def run(self, threads: int | None, crew: Crew | None) -> None:
         """Count what is missing, and price each group as soon as its counts are there."""
@@ -278,11 +283,17 @@ class _Work:
         if done:
             import polars as pl
 
-            machines = {group.contestant.entrant.machine.name: group.contestant.entrant.machine for group, _ in done}
-            for machine in machines.values():
-                self.data.add_machine(machine)
-            points = pl.concat([point_table(group, found) for group, found in done], how="diagonal_relaxed")
+            points = pl.concat(
+                [point_table(group, found, self._machine(group)) for group, found in done], how="diagonal_relaxed"
+            )
             self.data.add_points(points, pl.concat([row_table(group, found) for group, found in done]))
+
+    def _machine(self, group: Group) -> str:
+        """The digest of a group's machine, which is kept."""
+        machine = group.contestant.entrant.machine
+        if id(machine) not in self._machines:
+            self._machines[id(machine)] = self.data.add_machine(machine)
+        return self._machines[id(machine)]
 
 
 @contextmanager
@@ -300,11 +311,9 @@ def _tariff(job: Job) -> Tariff:
     return tariff_of(on_machine(job.model, job.machine, job.settings))
 
 
-def point_table(group: Group, found: Repriced) -> pl.DataFrame:
-    """One row for each point of ``group``."""
+def point_table(group: Group, found: Repriced, machine: str) -> pl.DataFrame:
+    """One row for each point of ``group``, whose machine's digest is ``machine``."""
     import polars as pl
-
-    from replay.dataset import machine_document
 
     prepared, entrant = group.contestant.trace.prepared, group.contestant.entrant
     alike: Mapping[str, Any] = {
@@ -318,7 +327,7 @@ def point_table(group: Group, found: Repriced) -> pl.DataFrame:
         "model": group.ours.model.name,
         "baseline": group.bare.model.name,
         "machine": entrant.machine.name,
-        "machine_digest": digest(machine_document(entrant.machine)),
+        "machine_digest": machine,
         "price_set": entrant.machine.price_set,
         "synthesized": prepared.synthesized,
         "fidelity": group.ours.model.fidelity[prepared.meta.architecture],
