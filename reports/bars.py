@@ -199,6 +199,7 @@ def figure_table(figure: Figure, documents: Iterable[Document]) -> dict[str, Any
         "least_seconds": figure.least_seconds,
         "titles": figure.titles,
         "value_titles": {value.name: value.title for value in figure.values},
+        "shares": [value.name for value in figure.values if value.kind == values.SHARE],
         "traces": {name: dict(recipe) for name, recipe in figure.traces.items()},
         "variations": [variation.title for variation in figure.variations],
         "bars": bars,
