@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numba
 from llvmlite import binding
-from numba.core import ir, types
+from numba.core import interpreter, ir, types
 from numba.core import typed_passes as typed
 from numba.core import untyped_passes as untyped
 from numba.core.codegen import JITCodeLibrary
@@ -24,6 +24,8 @@ from numba.core.environment import lookup_environment
 from numba.core.errors import LoweringError, NumbaError
 from numba.core.ir_utils import build_definitions
 from numba.core.lowering import Lower
+from numba.core.rewrites.static_getitem import RewriteConstGetitems, RewriteConstSetitems
+from numba.core.rewrites.static_raise import RewriteConstRaises
 from numba.core.ssa import reconstruct_ssa
 
 from replay.states import DATA, WORD
@@ -39,6 +41,12 @@ ENVIRONMENT = "_ZN08NumbaEnv"
 
 POWERS = (operator.pow, operator.ipow)
 """Operators that numba has special forms of, with constants."""
+
+
+def _spare_callbacks() -> None:
+    """Tell nobody of each call of LLVM: numba would time them all, and nobody reads that."""
+    for callbacks in tuple(binding.ffi.lib._lock._cblist):  # noqa: SLF001
+        binding.ffi.unregister_lock_callback(*callbacks)
 
 
 class _NoEngine:
@@ -86,14 +94,15 @@ class _PartLibrary(_Library):
     def finalize(self) -> None:
         """Nothing is linked, optimised or made into machine code: the kernel does it."""
         self._raise_if_finalized()
-        for function in self._final_module.functions:
-            if not function.is_declaration and function.linkage == binding.Linkage.external:
-                function.linkage = "linkonce_odr"
         self._finalized = True
 
     def _get_module_for_linking(self) -> Any:
         self._ensure_finalized()
         return self._final_module
+
+    def copy(self) -> Any:
+        """Its module, to be linked into one kernel."""
+        return self._get_module_for_linking().clone()
 
 
 class _KernelLibrary(_Library):
@@ -105,7 +114,11 @@ class _KernelLibrary(_Library):
 
     def finalize(self) -> None:
         """Link each part once, optimise the whole, and make machine code of it."""
-        self._linking_libraries = _reached(self._linking_libraries)
+        reached = _reached(self._linking_libraries)
+        parts = [library for library in reached if isinstance(library, _PartLibrary)]
+        if parts:
+            self._final_module.link_in(_joined([part.copy() for part in parts]))
+        self._linking_libraries = [library for library in reached if library not in parts]
         super().finalize()
         for variable in self._final_module.global_variables:
             environment = lookup_environment(variable.name) if variable.name.startswith(ENVIRONMENT) else None
@@ -132,6 +145,21 @@ def _reached(libraries: list[Any]) -> list[Any]:
     return list(found)
 
 
+def _joined(modules: list[Any]) -> Any:
+    """One module of several, linked in pairs: LLVM reads all of a module each time that it links another into it.
+
+    A kernel takes from it what it calls.
+    """
+    while len(modules) > 1:
+        for into, other in zip(modules[::2], modules[1::2], strict=False):
+            into.link_in(other)
+        modules = modules[::2]
+    for function in modules[0].functions:
+        if not function.is_declaration and function.linkage == binding.Linkage.external:
+            function.linkage = "linkonce_odr"
+    return modules[0]
+
+
 class _Settled:
     """A context of numba's while it compiles, which need not read again what extends it."""
 
@@ -143,6 +171,19 @@ class _Settled:
 
     def refresh(self) -> None:
         """Nothing is new."""
+
+
+class _Target(_Settled):
+    """numba's target, which remembers by what code a function is carried out for arguments of some types."""
+
+    remembered: ClassVar[dict[Any, Any]] = {}
+
+    def get_function(self, function: Any, signature: Any) -> Any:
+        """That code, as a builder of it; raises NotImplementedError if there is none."""
+        found = self.remembered.get((function, signature))
+        if found is None:
+            found = self.remembered[function, signature] = self._context.get_function(function, signature)
+        return found
 
 
 class _Typing(_Settled):
@@ -195,6 +236,37 @@ def _part(dispatcher: Any, args: Any) -> Any:
         with dispatcher._compiling_counter:  # noqa: SLF001
             dispatcher.add_overload(dispatcher._compiler.compile(args, None))  # noqa: SLF001
     return dispatcher.overloads[args].signature
+
+
+class _Interpreter(interpreter.Interpreter):
+    """numba's reader of bytecode, without a search for what no kernel holds: ``with``, ``try``, spread arguments."""
+
+    def post_process(self, _peepholes: Any, func_ir: Any) -> Any:
+        """What was read is left as it is."""
+        return func_ir
+
+
+class _Read(untyped.TranslateByteCode):
+    """Reads bytecode."""
+
+    def run_pass(self, state: Any) -> bool:
+        """As numba does, by that reader."""
+        state.func_ir = _Interpreter(state.func_id).interpret(state.bc)
+        return True
+
+
+class _Constants(untyped.GenericRewrites):
+    """Marks indices and exceptions that are constant."""
+
+    def run_pass(self, state: Any) -> bool:
+        """As numba does, but for what needs no mark, and without a search for when each name is used last."""
+        blocks = state.func_ir.blocks
+        for label in blocks:
+            for form in (RewriteConstGetitems, RewriteConstSetitems, RewriteConstRaises):
+                rewrite = form(state)
+                if rewrite.match(state.func_ir, blocks[label], None, None):
+                    blocks[label] = rewrite.apply()
+        return True
 
 
 class _SSA(untyped.ReconstructSSA):
@@ -305,9 +377,9 @@ class _Lowering(typed.NativeLowering):
 
 
 STAGES = (
-    untyped.TranslateByteCode(),
+    _Read(),
     untyped.FixupArgs(),
-    untyped.GenericRewrites(),
+    _Constants(),
     _SSA(),
     typed.NopythonTypeInference(),
     _Phis(),
@@ -337,7 +409,7 @@ class _Compiler(Compiler):
 
     def __init__(self, typing: Any, target: Any, *of: Any) -> None:
         self.refresh(target)
-        super().__init__(_Typing(typing), _Settled(target), *of)
+        super().__init__(_Typing(typing), _Target(target), *of)
 
     @classmethod
     def refresh(cls, target: Any) -> None:
@@ -369,5 +441,7 @@ class _Kernel(_Compiler):
 
 
 _KNOWN = numba.__version__.startswith(MEASURED)
+if _KNOWN:
+    _spare_callbacks()
 PART: type[Compiler] = _Part if _KNOWN else Compiler
 KERNEL: type[Compiler] = _Kernel if _KNOWN else Compiler
