@@ -165,7 +165,8 @@ class _Work:
         first = [job for job in missing if self._paths[job.run].after == job.run]
         if crew:
             chains = deque(chain for job in first for chain in chains_of(job, self._followers.pop(job.run, [])))
-            self._count_all(lambda jobs: crew.executor.submit(count_apart, self._tasks(jobs)), chains, crew.size)
+            submit = crew.executor.submit
+            self._count_all(lambda jobs: submit(count_apart, self._tasks(jobs)), chains, crew.size, elsewhere=True)
             return
         if threads is None:
             threads = min(at_once(job.trace.prepared, [job.model]) for job in missing)
@@ -188,7 +189,12 @@ class _Work:
         return rows if self._paths[job.run].after == job.run else rows // BEHIND_SHARE
 
     def _count_all(
-        self, submit: Callable[[list[Job]], Future[list[Found]]], missing: deque[list[Job]], most: int
+        self,
+        submit: Callable[[list[Job]], Future[list[Found]]],
+        missing: deque[list[Job]],
+        most: int,
+        *,
+        elsewhere: bool = False,
     ) -> None:
         """Let jobs that are counted together be counted, so many lists of them at a time."""
         running: dict[Future[list[Found]], list[Job]] = {}
@@ -201,7 +207,9 @@ class _Work:
                     if isinstance(found, str):  # hardware that cannot be, as the model says when it is made
                         self._broken[job.run] = found
                     else:
-                        self._keep(job, found)
+                        self._held[job.run] = found
+                        if elsewhere:  # a thread here has written its own: this one would keep others waiting
+                            self._write(job, found)
                     self._ready.add(job.run)
                     missing.extendleft([one] for one in self._next(job))
                     for group in self._waiting[job.run]:
@@ -237,10 +245,10 @@ class _Work:
                 self._crowd.advance(self._rows(job))
         except UserError as error:
             return [str(error)]
+        self._write(job, found)
         return [found]
 
-    def _keep(self, job: Job, found: Counts) -> None:
-        self._held[job.run] = found
+    def _write(self, job: Job, found: Counts) -> None:
         self.data.add_run(job.run, found, _tariff(job), job.model.parameters)
 
     def _price(self, group: Group) -> None:
