@@ -44,6 +44,7 @@ __all__ = [
     "helper",
     "inline",
     "intrinsic",
+    "ir",
     "kernel",
     "kernel_folder",
     "likely",

@@ -54,8 +54,8 @@ class House:
         self.root = root
         (root / "replay").mkdir(parents=True)
         (root / "models").mkdir()
-        for name in ("__init__.py", "compiler.py", "folders.py", "jit.py", "sources.py", "states.py", "errors.py"):
-            shutil.copy(ROOT / "replay" / name, root / "replay" / name)
+        for name in "__init__ compiler errors folders jit linking sources states".split():
+            shutil.copy(ROOT / "replay" / f"{name}.py", root / "replay" / f"{name}.py")
         (root / "models" / "__init__.py").touch()
         (root / "models" / "entry.py").write_text(KERNEL)
         self.helper("count", 1)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
-
-from replay.jit import check_bounds, intrinsic, types
+from replay.jit import check_bounds, intrinsic, ir, types
 from tracegen.mips64.state import TLB_ENTRIES
 
 WORD, LANES = 8, 8
