@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -252,12 +253,10 @@ def plan(grid: Grid, *, cache: bool = True, progress: Progress | None = None) ->
     grids.check(grid)
     contestants, left_out = list[Contestant](), list[dict[str, str]]()
     for traced in _traces(grid, cache=cache, progress=progress):
-        for machine in grid.machines or (None,):
-            fit, unfit = _chosen(grid, traced, machine)
-            left_out += unfit
-            for entrant in fit:
-                sets = grid.price_sets or (None,)
-                contestants += [Contestant(traced, _with_prices(entrant, prices)) for prices in sets]
+        for machine, prices in product(grid.machines or (None,), grid.price_sets or (None,)):
+            fit, unfit = _chosen(grid, traced, machine, prices)
+            left_out += [one for one in unfit if one not in left_out]
+            contestants += [Contestant(traced, entrant) for entrant in fit]
     if not contestants:
         raise UserError(f"no model can be charged with the grid's traces; {left_out[0]['reason']}")
     return make_plan(grid, contestants, left_out)
@@ -273,15 +272,18 @@ def _traces(grid: Grid, *, cache: bool, progress: Progress | None) -> Iterable[T
         yield Traced(name, prepared, trace if is_uri(trace) else os.path.abspath(trace), grid.synthesize)
 
 
-def _chosen(grid: Grid, traced: Traced, machine: str | None) -> tuple[list[Entrant], list[dict[str, str]]]:
+def _chosen(
+    grid: Grid, traced: Traced, machine: str | None, prices: str | None
+) -> tuple[list[Entrant], list[dict[str, str]]]:
     prepared = traced.prepared
     if grids.ALL in grid.models:
-        return entrants(prepared, machine)
+        return entrants(prepared, machine, prices)
     found = []
     for name in grid.models:
         models.check(name)
         model = models.load(name, prepared.meta.architecture)
-        entrant = Entrant(model, models.load(model.baseline), hardware_for(model, prepared, machine))
+        hardware = _priced(hardware_for(model, prepared, machine), prices)
+        entrant = Entrant(model, models.load(model.baseline), hardware)
         reason = comparison.unfit(entrant, prepared)
         if reason:
             raise UserError(f"{traced.label}: {reason}")
@@ -289,14 +291,18 @@ def _chosen(grid: Grid, traced: Traced, machine: str | None) -> tuple[list[Entra
     return found, []
 
 
-def _with_prices(entrant: Entrant, prices: str | None) -> Entrant:
-    if prices is None:
-        return entrant
-    return entrant._replace(machine=replace(entrant.machine, price_set=prices, prices=load_prices(prices)))
+def _priced(machine: Machine, prices: str | None) -> Machine:
+    """``machine`` with the price set called ``prices``, or its own."""
+    return machine if prices is None else replace(machine, price_set=prices, prices=load_prices(prices))
 
 
-def entrants(prepared: Prepared, machine: str | None) -> tuple[list[Entrant], list[dict[str, str]]]:
-    """The models that can be charged with the trace, bare machines first; of the others, why not."""
+def entrants(
+    prepared: Prepared, machine: str | None, prices: str | None = None
+) -> tuple[list[Entrant], list[dict[str, str]]]:
+    """The models that can be charged with the trace, bare machines first; of the others, why not.
+
+    ``machine`` and ``prices`` are names; without one, each model's machine, or the machine's price set, is taken.
+    """
     found, left_out = [], []
     for name in models.entries():
         model = models.load(name)
@@ -304,7 +310,7 @@ def entrants(prepared: Prepared, machine: str | None) -> tuple[list[Entrant], li
         if where is None:
             reason = f"model {name} takes traces of {', '.join(model.fidelity)}, not of {prepared.meta.architecture}"
         else:
-            entrant = Entrant(model, models.load(model.baseline), load_machine(where))
+            entrant = Entrant(model, models.load(model.baseline), _priced(load_machine(where), prices))
             reason = comparison.unfit(entrant, prepared)
             found += [] if reason else [entrant]
         left_out += [{"model": name, "reason": reason}] if reason else []

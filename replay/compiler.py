@@ -15,121 +15,33 @@ from typing import Any, ClassVar
 
 import numba
 from llvmlite import binding
-from numba.core import ir, types
+from numba.core import interpreter, ir, types
 from numba.core import typed_passes as typed
 from numba.core import untyped_passes as untyped
-from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
-from numba.core.environment import lookup_environment
 from numba.core.errors import LoweringError, NumbaError
 from numba.core.ir_utils import build_definitions
 from numba.core.lowering import Lower
+from numba.core.rewrites.static_getitem import RewriteConstGetitems, RewriteConstSetitems
+from numba.core.rewrites.static_raise import RewriteConstRaises
 from numba.core.ssa import reconstruct_ssa
 
-from replay.states import DATA, WORD
+from replay.linking import KernelLibrary, PartLibrary
+from replay.states import DATA
 
 __all__ = ["KERNEL", "PART"]
 
 MEASURED = "0.68."
 """Versions of numba whose private interfaces are as they are used here."""
 
-ENVIRONMENT = "_ZN08NumbaEnv"
-"""How numba's names of environments begin: where compiled code finds the Python objects of its exceptions."""
-
-
 POWERS = (operator.pow, operator.ipow)
 """Operators that numba has special forms of, with constants."""
 
 
-class _NoEngine:
-    """In place of an engine's code generator where there is no machine code: nothing looks for an environment there."""
-
-    def set_env(self, name: str, environment: Any) -> None:
-        """Do nothing."""
-
-
-def _mark(module: Any) -> None:
-    """Say of addresses of states that they may be read at any time: LLVM reads what a loop needs before it."""
-    for function in module.functions:
-        for argument in function.args:
-            words = getattr(argument.type.pointee, "count", 0) if argument.type.is_pointer else 0
-            if words and argument.name.startswith("arg."):
-                argument.attributes.dereferenceable = WORD * words
-
-
-class _Library(JITCodeLibrary):
-    """Code as it was lowered."""
-
-    def add_ir_module(self, module: Any) -> None:
-        """Take in what one function was lowered to."""
-        _mark(module)
-        super().add_ir_module(module)
-
-    def _optimize_functions(self, module: Any) -> None:
-        """Functions are optimised where they are linked together."""
-        module.data_layout = self._codegen._data_layout  # noqa: SLF001
-
-
-class _PartLibrary(_Library):
-    """Code of one function, as it was lowered."""
-
-    @property
-    def codegen(self) -> Any:
-        """What numba gives the function's environment to."""
-        return _NoEngine()
-
-    def add_llvm_module(self, module: Any) -> None:
-        """It is one module."""
-        module.data_layout = self._codegen._data_layout  # noqa: SLF001
-        self._final_module = module
-
-    def finalize(self) -> None:
-        """Nothing is linked, optimised or made into machine code: the kernel does it."""
-        self._raise_if_finalized()
-        for function in self._final_module.functions:
-            if not function.is_declaration and function.linkage == binding.Linkage.external:
-                function.linkage = "linkonce_odr"
-        self._finalized = True
-
-    def _get_module_for_linking(self) -> Any:
-        self._ensure_finalized()
-        return self._final_module
-
-
-class _KernelLibrary(_Library):
-    """Code of a kernel and of all parts that it calls, however far down."""
-
-    def __init__(self, *of: Any) -> None:
-        super().__init__(*of)
-        self.enable_object_caching()
-
-    def finalize(self) -> None:
-        """Link each part once, optimise the whole, and make machine code of it."""
-        self._linking_libraries = _reached(self._linking_libraries)
-        super().finalize()
-        for variable in self._final_module.global_variables:
-            environment = lookup_environment(variable.name) if variable.name.startswith(ENVIRONMENT) else None
-            if environment is not None:
-                self.codegen.set_env(variable.name, environment)
-
-    def _optimize_final_module(self) -> None:
-        """LLVM's passes, once: numba's own are for reference counts and for loops over arrays."""
-        tuning = binding.create_pipeline_tuning_options(speed_level=2)
-        tuning.loop_vectorization = tuning.slp_vectorization = tuning.loop_unrolling = False
-        builder = binding.create_pass_builder(self._codegen._tm, tuning)  # noqa: SLF001
-        builder.getModulePassManager().run(self._final_module, builder)
-
-
-def _reached(libraries: list[Any]) -> list[Any]:
-    """``libraries`` and those that their parts link, each once, callers first."""
-    found: dict[Any, None] = {}
-    waiting = list(reversed(libraries))
-    while waiting:
-        library = waiting.pop()
-        if library not in found:
-            found[library] = None
-            waiting += library._linking_libraries if isinstance(library, _PartLibrary) else ()  # noqa: SLF001
-    return list(found)
+def _spare_callbacks() -> None:
+    """Tell nobody of each call of LLVM: numba would time them all, and nobody reads that."""
+    for callbacks in tuple(binding.ffi.lib._lock._cblist):  # noqa: SLF001
+        binding.ffi.unregister_lock_callback(*callbacks)
 
 
 class _Settled:
@@ -143,6 +55,19 @@ class _Settled:
 
     def refresh(self) -> None:
         """Nothing is new."""
+
+
+class _Target(_Settled):
+    """numba's target, which remembers by what code a function is carried out for arguments of some types."""
+
+    remembered: ClassVar[dict[Any, Any]] = {}
+
+    def get_function(self, function: Any, signature: Any) -> Any:
+        """That code, as a builder of it; an error of numba's if there is none."""
+        found = self.remembered.get((function, signature))
+        if found is None:
+            found = self.remembered[function, signature] = self._context.get_function(function, signature)
+        return found
 
 
 class _Typing(_Settled):
@@ -195,6 +120,37 @@ def _part(dispatcher: Any, args: Any) -> Any:
         with dispatcher._compiling_counter:  # noqa: SLF001
             dispatcher.add_overload(dispatcher._compiler.compile(args, None))  # noqa: SLF001
     return dispatcher.overloads[args].signature
+
+
+class _Interpreter(interpreter.Interpreter):
+    """numba's reader of bytecode, without a search for what no kernel holds: ``with``, ``try``, spread arguments."""
+
+    def post_process(self, _peepholes: Any, func_ir: Any) -> Any:
+        """What was read is left as it is."""
+        return func_ir
+
+
+class _Read(untyped.TranslateByteCode):
+    """Reads bytecode."""
+
+    def run_pass(self, state: Any) -> bool:
+        """As numba does, by that reader."""
+        state.func_ir = _Interpreter(state.func_id).interpret(state.bc)
+        return True
+
+
+class _Constants(untyped.GenericRewrites):
+    """Marks indices and exceptions that are constant."""
+
+    def run_pass(self, state: Any) -> bool:
+        """As numba does, but for what needs no mark, and without a search for when each name is used last."""
+        blocks = state.func_ir.blocks
+        for label in blocks:
+            for form in (RewriteConstGetitems, RewriteConstSetitems, RewriteConstRaises):
+                rewrite = form(state)
+                if rewrite.match(state.func_ir, blocks[label], None, None):
+                    blocks[label] = rewrite.apply()
+        return True
 
 
 class _SSA(untyped.ReconstructSSA):
@@ -305,9 +261,9 @@ class _Lowering(typed.NativeLowering):
 
 
 STAGES = (
-    untyped.TranslateByteCode(),
+    _Read(),
     untyped.FixupArgs(),
-    untyped.GenericRewrites(),
+    _Constants(),
     _SSA(),
     typed.NopythonTypeInference(),
     _Phis(),
@@ -333,11 +289,11 @@ class _Stages:
 class _Compiler(Compiler):
     """numba's compiler of one function, with the stages that a kernel needs."""
 
-    library: type[JITCodeLibrary]
+    library: type[PartLibrary | KernelLibrary]
 
     def __init__(self, typing: Any, target: Any, *of: Any) -> None:
         self.refresh(target)
-        super().__init__(_Typing(typing), _Settled(target), *of)
+        super().__init__(_Typing(typing), _Target(target), *of)
 
     @classmethod
     def refresh(cls, target: Any) -> None:
@@ -353,7 +309,7 @@ class _Compiler(Compiler):
 class _Part(_Compiler):
     """Into a part."""
 
-    library = _PartLibrary
+    library = PartLibrary
 
     @classmethod
     @cache
@@ -365,9 +321,11 @@ class _Part(_Compiler):
 class _Kernel(_Compiler):
     """Into a kernel, which can be kept on disk."""
 
-    library = _KernelLibrary
+    library = KernelLibrary
 
 
 _KNOWN = numba.__version__.startswith(MEASURED)
+if _KNOWN:
+    _spare_callbacks()
 PART: type[Compiler] = _Part if _KNOWN else Compiler
 KERNEL: type[Compiler] = _Kernel if _KNOWN else Compiler

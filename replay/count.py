@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from replay.memory.contention import NO_REQUESTS, Requests
 from replay.memory.make import forget_requests, make_memory, requests
 from replay.memory.parameters import on_machine
 from replay.model import NO_REACTION, Model
-from replay.pieces import Interval, count_pieces, interval_ends, interval_of
+from replay.pieces import CHUNK_ROWS, Interval, count_steps, interval_ends, interval_of
 from replay.places import Place, Places, named
 from replay.prepare import Prepared, Progress, Region
 from replay.records import Parameter
@@ -123,11 +123,26 @@ def count(
     ``interval`` is the number of retired instructions to count apart, 0 for the whole run.  Raises UserError for a
     trace the model cannot be charged with, a parameter it does not take, and an interval that makes too many.
     """
-    model = on_machine(model, machine, given or {})
-    refuse_unfit(model, prepared.meta)
-    settings = settle(model, machine, prepared.meta, given or {})
-    ends = interval_ends(prepared.columns, interval) if interval else np.array([prepared.columns.kind.size])
-    return tally(prepared, model, settings, ends, interval, progress, model.state)
+    (found,) = count_each(prepared, [(model, machine, given or {})], progress, interval)
+    return found
+
+
+def count_each(
+    prepared: Prepared,
+    asked: Sequence[tuple[Model, Machine, Mapping[str, Any]]],
+    progress: Progress | None = None,
+    interval: int = 0,
+) -> list[Counts]:
+    """The same for each of several models, machines and parameters, side by side.  Raises UserError."""
+    ends, each = np.array([prepared.columns.kind.size]), list[Generator[int, None, Counts]]()
+    for bare, machine, given in asked:
+        model = on_machine(bare, machine, given)
+        refuse_unfit(model, prepared.meta)
+        settings = settle(model, machine, prepared.meta, given)
+        if interval and not each:
+            ends = interval_ends(prepared.columns, interval)
+        each.append(counting(prepared, model, settings, ends, interval, progress, model.state))
+    return together(prepared, each)
 
 
 def tally(
@@ -143,6 +158,36 @@ def tally(
 
     A row that stands there twice ends an interval of nothing.
     """
+    (counts,) = together(prepared, [counting(prepared, model, settings, ends, interval, progress, make_state)])
+    return counts
+
+
+def together(prepared: Prepared, each: Sequence[Generator[int, None, Counts]]) -> list[Counts]:
+    """What ``each`` counts, side by side as the rows of ``prepared`` come to be there."""
+    counted, found = dict.fromkeys(range(len(each)), -1), dict[int, Counts]()
+    for there in prepared.feed() if prepared.feed else (prepared.columns.kind.size,):
+        for at, one in enumerate(each):
+            try:
+                while at not in found and (counted[at] + CHUNK_ROWS <= there or there == prepared.columns.kind.size):
+                    counted[at] = next(one)
+            except StopIteration as ended:
+                found[at] = ended.value
+    return [found[at] for at in range(len(each))]
+
+
+def counting(
+    prepared: Prepared,
+    model: Model,
+    settings: Settings,
+    ends: np.ndarray,
+    interval: int,
+    progress: Progress | None,
+    make_state: Callable[..., Any],
+) -> Generator[int, None, Counts]:
+    """The steps of ``tally``: yields how many rows are counted, and counts at most CHUNK_ROWS before it does again.
+
+    Those that say what there was when the recording began have to be there from the start.
+    """
     engine = make_engine(prepared, model, settings)
     state = make_state(prepared, settings, engine.counts)
     places = named(prepared.places, prepared.meta)
@@ -154,14 +199,16 @@ def tally(
     opening = count_opening(prepared, state, engine)
     for _ in range(np.count_nonzero(watch.moments.row < opening)):
         watch.take(before)
-    for stop in count_pieces(state, engine, prepared.columns, moments | finished.keys(), progress, opening):
-        now = current(prepared, model, engine)
-        if stop in moments:
-            watch.take(now)
-        for _ in range(finished[stop]):
-            intervals.append(interval_of(now - before))
-            before = now
-            footprints.append(watched.look(state.pmap, state.sharing) if watched else [])
+    for stop in count_steps(state, engine, prepared.columns, moments | finished.keys(), progress, opening):
+        if stop in moments or stop in finished:
+            now = current(prepared, model, engine)
+            if stop in moments:
+                watch.take(now)
+            for _ in range(finished[stop]):
+                intervals.append(interval_of(now - before))
+                before = now
+                footprints.append(watched.look(state.pmap, state.sharing) if watched else [])
+        yield stop
     return Counts(
         n=before,
         model=model.name,
@@ -203,7 +250,9 @@ def count_opening(prepared: Prepared, state: Any, engine: Engine) -> int:
 
 def opening_rows(prepared: Prepared) -> int:
     """How many rows say what was there when the recording, or the window that is counted, began."""
-    started = rows_of(prepared.columns.kind, (Kind.START,)) if prepared.meta.skipped else np.zeros(0, np.int64)
+    if prepared.feed or not prepared.meta.skipped:
+        return prepared.before
+    started = rows_of(prepared.columns.kind, (Kind.START,))
     return max(prepared.before, int(started[-1]) + 1 if started.size else 0)
 
 

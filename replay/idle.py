@@ -27,7 +27,8 @@ from replay.waiting import MEET, PASS, REST, SAVE, Steps
 
 REQUEST, COMPLETE, IDLE, EXTRA = int(Kind.REQUEST), int(Kind.COMPLETE), int(Kind.IDLE), int(Kind.EXTRA)
 IPI_SEND, IPI_RECEIVE, PACKET = int(Kind.IPI_SEND), int(Kind.IPI_RECEIVE), int(Kind.PACKET_RECEIVED)
-NONE = -1
+LOOKED_FOR = (REQUEST, COMPLETE, IDLE, IPI_SEND, IPI_RECEIVE, PACKET)
+NONE, NEVER = -1, 1 << 62
 VCPU_MASK, ONE = np.uint64(15), np.uint64(1)
 
 MOST_MOMENTS = 1 << 17
@@ -79,43 +80,85 @@ class Idle(NamedTuple):
     most: int
 
 
+class Looked(NamedTuple):
+    """Rows of devices and between vCPUs, in order, by which moments are found."""
+
+    row: np.ndarray  # i64: where it is in the columns
+    kind: np.ndarray  # u8: one of LOOKED_FOR
+    vcpu: np.ndarray  # u8
+    page: np.ndarray  # u32
+    info: np.ndarray  # u16
+    payload: np.ndarray  # i64: the first 48 bits of a COMPLETE row's payload; NONE without, and of other rows
+    retired: np.ndarray  # i64: instructions that the row's vCPU retired by its end
+
+
+class Look:
+    """Looks at rows, a stretch after the other, for those that ``moments_of`` wants."""
+
+    def __init__(self) -> None:
+        self._retired = np.zeros(MAX_VCPUS, np.int64)
+        self._found: list[Looked] = []
+
+    def at(self, columns: Columns, first: int, last: int) -> None:
+        """Look at rows ``first`` to ``last`` (exclusive), the next ones; the payload before them is there still."""
+        row = first + rows_of(columns.kind[first:last], LOOKED_FOR)
+        clock = np.zeros(row.size + 1, np.int64)
+        _retire(columns, first, last, np.append(row, NEVER), self._retired, clock)
+        kind = columns.kind[row]
+        payload = np.full(row.size, NONE, np.int64)
+        for at in np.flatnonzero(kind == COMPLETE):
+            payload[at] = _first_payload(columns, int(row[at]))
+        vcpu = columns.ctx[row] & 15
+        self._found.append(Looked(row, kind, vcpu, columns.page[row], columns.info[row], payload, clock[:-1]))
+
+    def until(self, last: int) -> Looked:
+        """What was found before row ``last``."""
+        looked = Looked(*(np.concatenate(parts) for parts in zip(*self._found, strict=True)))
+        return Looked(*(part[: np.searchsorted(looked.row, last)] for part in looked))
+
+
 def find_moments(columns: Columns) -> Moments:
     """The moments in prepared ``columns``."""
-    row = rows_of(columns.kind, (REQUEST, COMPLETE, IDLE, IPI_SEND, IPI_RECEIVE))
-    ends = _ends(columns.kind[row], columns.page[row], columns.info[row], columns.ctx[row] & 15)
-    kept = np.isin(columns.kind[row], (REQUEST, COMPLETE, IDLE)) | (ends != NONE)
+    look = Look()
+    for part in chunks(columns.kind.size) if columns.kind.size else [slice(0, 0)]:
+        look.at(columns, part.start, part.stop)
+    return moments_of(look.until(columns.kind.size))
+
+
+def moments_of(looked: Looked) -> Moments:
+    """The moments among rows that were looked at."""
+    heard = Looked(*(part[looked.kind != PACKET] for part in looked))
+    ends = _ends(heard.kind, heard.page, heard.info, heard.vcpu)
+    kept = np.isin(heard.kind, (REQUEST, COMPLETE, IDLE)) | (ends != NONE)
     ends = np.where(ends == NONE, NONE, np.cumsum(kept)[ends] - 1)[kept]
-    row = row[kept]
-    kind, page = columns.kind[row], columns.page[row]
+    row, kind, vcpu, page, info, payload, retired = (part[kept] for part in heard)
     waits = kind == IDLE
-    units = np.where(waits, page.astype(np.int64), NONE)
-    for at in np.flatnonzero(kind == COMPLETE):
-        units[at] = _first_payload(columns, int(row[at]))
-    timed = waits & ((columns.info[row] != Wake.DEVICE) | np.isin(row, _ended_by_packets(columns)))
+    units = np.where(waits, page.astype(np.int64), payload)
+    timed = waits & ((info != Wake.DEVICE) | np.isin(row, _ended_by_packets(looked)))
     reason = _why_recorded(kind, units, timed)
     shown = slice(0 if reason else None)
     return Moments(
         row=row[shown],
         kind=kind[shown],
-        vcpu=columns.ctx[row[shown]] & 15,
+        vcpu=vcpu[shown],
         units=units[shown],
         completion=ends[shown],
         timed=timed[shown],
-        clock=_recorded_clock(columns, row[shown], np.where(waits, units, 0)[shown]),
+        clock=_recorded_clock(vcpu[shown], retired[shown], np.where(waits, units, 0)[shown]),
         recorded=int(page[waits].sum(dtype=np.int64)),
         reason=reason,
     )
 
 
-def _ended_by_packets(columns: Columns) -> np.ndarray:
+def _ended_by_packets(looked: Looked) -> np.ndarray:
     """IDLE rows after which a packet comes first of all that devices do on their vCPU: int64 [rows], in no order.
 
     When it comes is its sender's affair: such a wait ends when it did in the recording.
     """
-    row = rows_of(columns.kind, (REQUEST, COMPLETE, IDLE, PACKET))
-    row = row[np.argsort(columns.ctx[row] & 15, kind="stable")]
-    kind, vcpu = columns.kind[row], columns.ctx[row] & 15
-    found: np.ndarray = row[:-1][(kind[:-1] == IDLE) & (kind[1:] == PACKET) & (vcpu[:-1] == vcpu[1:])]
+    at = np.flatnonzero(np.isin(looked.kind, (REQUEST, COMPLETE, IDLE, PACKET)))
+    at = at[np.argsort(looked.vcpu[at], kind="stable")]
+    kind, vcpu = looked.kind[at], looked.vcpu[at]
+    found: np.ndarray = looked.row[at][:-1][(kind[:-1] == IDLE) & (kind[1:] == PACKET) & (vcpu[:-1] == vcpu[1:])]
     return found
 
 
@@ -169,12 +212,9 @@ def _ends(kind: np.ndarray, page: np.ndarray, info: np.ndarray, vcpu: np.ndarray
     return found
 
 
-def _recorded_clock(columns: Columns, row: np.ndarray, waited: np.ndarray) -> np.ndarray:
-    """Device time at the end of each of ``row``: what its vCPU had retired, and ``waited`` in this and earlier rows."""
-    vcpu = columns.ctx[row] & 15
-    clock, retired, moment = np.zeros(row.size, np.int64), np.zeros(MAX_VCPUS, np.int64), 0
-    for part in chunks(int(row.max(initial=-1)) + 1):
-        moment = _retire(columns, part.start, part.stop, row, moment, retired, clock)
+def _recorded_clock(vcpu: np.ndarray, retired: np.ndarray, waited: np.ndarray) -> np.ndarray:
+    """Device time at the end of each row: what its vCPU had ``retired``, and ``waited`` in this and earlier rows."""
+    clock = retired.copy()
     for one in np.unique(vcpu):
         mine = np.flatnonzero(vcpu == one)
         clock[mine] += np.cumsum(waited[mine])
@@ -182,12 +222,12 @@ def _recorded_clock(columns: Columns, row: np.ndarray, waited: np.ndarray) -> np
 
 
 @kernel
-def _retire(columns: Columns, first: int, last: int, row: Any, moment: int, retired: Any, clock: Any) -> Any:
-    """Put what their vCPUs have retired by the end of those of ``row`` from the ``moment``-th on into ``clock``.
+def _retire(columns: Columns, first: int, last: int, row: Any, retired: Any, clock: Any) -> None:
+    """Put what its vCPU has ``retired`` by the end of each of ``row`` into ``clock``; both end with one of no such row.
 
-    Rows from ``first`` to ``last`` (exclusive) are looked at; the moment after them.
+    Rows from ``first`` to ``last`` (exclusive) are looked at.
     """
-    vcpu, passed, at = np.uint64(0), np.int64(0), np.uint64(moment)
+    vcpu, passed, at = np.uint64(0), np.int64(0), np.uint64(0)
     for i in range(np.uint64(first), np.uint64(last)):
         this = np.uint64(columns.ctx[i]) & VCPU_MASK
         if this != vcpu:
@@ -198,9 +238,8 @@ def _retire(columns: Columns, first: int, last: int, row: Any, moment: int, reti
             retired[vcpu] += passed
             passed = np.int64(0)
             clock[at] = retired[vcpu]
-            at = min(at + ONE, np.uint64(row.size) - ONE)
+            at += ONE
     retired[vcpu] += passed
-    return np.int64(at)
 
 
 def steps_of(moments: Moments) -> Steps:

@@ -5,6 +5,8 @@ Room in the file is reserved first, so that a full disk is an error here and no 
 
 from __future__ import annotations
 
+import contextlib
+import mmap
 import os
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +21,12 @@ IN_MEMORY = 1 << 25
 
 CHUNK_ROWS = 1 << 20
 """Rows looked at in one go: some milliseconds, so that Ctrl-C works, and some megabytes."""
+
+SLIDE_BYTES = 1 << 24
+"""What a sliding array forgets at a time: whole pages, large ones too."""
+
+NO_RESERVE = 0x4000
+"""MAP_NORESERVE of Linux: address space without memory behind it."""
 
 LARGE_FILES = "/var/tmp"  # noqa: S108 - files there have no names
 """Where systems keep large temporary files: their /tmp may lie in memory."""
@@ -63,3 +71,32 @@ def copied(array: np.ndarray) -> np.ndarray:
 def chunks(rows: int) -> Iterator[slice]:
     """``rows`` in order, CHUNK_ROWS at a time."""
     return (slice(first, min(first + CHUNK_ROWS, rows)) for first in range(0, rows, CHUNK_ROWS))
+
+
+class Sliding:
+    """An array in memory of which a stretch is there at a time: what was forgotten takes no memory, and reads as 0."""
+
+    def __init__(self, dtype: np.dtype[Any], size: int) -> None:
+        """``size`` zeros, however much memory there is.  Raises UserError where there are no addresses for them."""
+        bytes_in_all = max(1, size * dtype.itemsize)
+        try:
+            self._memory = mmap.mmap(-1, bytes_in_all, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NO_RESERVE)
+        except OSError as error:
+            room = f"{bytes_in_all:,} bytes of address space"
+            raise UserError(f"no {room} for {size:,} rows: {remedy(error)}; lift `ulimit -v`") from None
+        with contextlib.suppress(OSError):  # a system without large pages
+            self._memory.madvise(mmap.MADV_HUGEPAGE)
+        self._forgotten = 0
+        self.array: np.ndarray = np.frombuffer(self._memory, dtype, size)
+
+    def clear(self) -> None:
+        """Forget all; what is written next may begin anywhere."""
+        self._memory.madvise(mmap.MADV_DONTNEED)
+        self._forgotten = 0
+
+    def forget(self, before: int) -> None:
+        """Elements before number ``before`` are needed no more; a whole stretch of SLIDE_BYTES goes at a time."""
+        end = before * self.array.itemsize // SLIDE_BYTES * SLIDE_BYTES
+        if end > self._forgotten:
+            self._memory.madvise(mmap.MADV_DONTNEED, self._forgotten, end - self._forgotten)
+            self._forgotten = end

@@ -57,13 +57,21 @@ def count_pieces(
     state: Any, engine: Engine, columns: Columns, stops: set[int], progress: Progress | None, first: int = 0
 ) -> Iterator[int]:
     """Count every row from ``first`` on, pausing when those before each of ``stops`` are counted; yields that stop."""
+    for end in count_steps(state, engine, columns, stops, progress, first):
+        if end in stops:
+            yield end
+
+
+def count_steps(
+    state: Any, engine: Engine, columns: Columns, stops: set[int], progress: Progress | None, first: int = 0
+) -> Iterator[int]:
+    """The same, pausing also after each CHUNK_ROWS at most; yields how many rows are counted."""
     rows, done = columns.kind.size, first
     held = Held(state), Held(engine), Held(columns)
     count = count_rows.compile((*(one.type for one in held), types.int64, types.int64))  # calls look no types up
     for end in sorted(end for end in {*stops, *range(CHUNK_ROWS, rows, CHUNK_ROWS), rows} if end >= first):
         count(*held, done, end)
         done = end
-        if end in stops:
-            yield end
+        yield end
         if progress and (end % CHUNK_ROWS == 0 or end == rows):
             progress(end, rows)

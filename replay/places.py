@@ -54,6 +54,14 @@ class Places(NamedTuple):
     region: np.ndarray  # u32: which of the workload's regions are open there, see replay.marks; 0 where none is
 
 
+class Numbering(NamedTuple):
+    """What rows are booked to, as keys, and the places that these are."""
+
+    keys: np.ndarray  # u32, ascending
+    number: np.ndarray  # u32 by index into keys: the place
+    places: Places
+
+
 @dataclass(frozen=True)
 class Place:
     """A place by its names; ``work`` is '' where the service itself runs, ``klass`` the class of what runs.
@@ -79,6 +87,7 @@ class _Walk(NamedTuple):
     kept_depth: np.ndarray  # u64[THREADS]
     thread: np.ndarray  # u64[vcpus]: thread that runs
     before: np.ndarray  # u8[vcpus]: kind of the row before
+    reach: np.ndarray  # u64[1]: how many rows back the furthest of those went that were booked anew
 
 
 @inline
@@ -176,6 +185,7 @@ def _find_out(rows, walk, vcpu, service, row):
     top = vcpu * SLOTS + walk.depth[vcpu] - ONE
     old = (walk.stack[top] & KEY_MASK) >> OWNER_SHIFT
     walk.stack[top] = walk.stack[top] & BY_EXCEPTION | service << OWNER_SHIFT
+    walk.reach[0] = max(walk.reach[0], row - walk.begun[top])
     for earlier in range(walk.begun[top], row):
         at = np.uint64(earlier)
         kind, key = rows.kind[at], np.uint64(rows.page[at])
@@ -230,22 +240,41 @@ class Booking:
             _book(self._columns, self._walk, self._done, last)
             self._done = last
 
-    def finish(self) -> Places:
-        """The places, once all rows are booked.  Raises UserError if there are too many."""
-        page, kind = self._columns.page, self._columns.kind[: self._done]
+    @property
+    def reach(self) -> int:
+        """How many rows back the furthest of those went that were booked anew; nothing before them changes any more."""
+        return int(self._walk.reach[0])
+
+    def keys(self, first: int, last: int) -> np.ndarray:
+        """What rows ``first`` to ``last`` (exclusive), which are booked for good, are booked to: u32, ascending."""
+        page, kind = self._columns.page[first:last], self._columns.kind[first:last]
+        found = [np.unique(page[rows]) for rows in crossings(kind)]
+        return np.unique(np.concatenate([np.zeros(0, np.uint32), *found]))
+
+    def number(self, first: int, last: int, numbering: Numbering) -> None:
+        """Let rows ``first`` to ``last`` (exclusive) name places by their numbers."""
+        page, kind = self._columns.page[first:last], self._columns.kind[first:last]
+        for rows in crossings(kind):
+            page[rows] = numbering.number[np.searchsorted(numbering.keys, page[rows])]
+
+    def numbering(self, keys: np.ndarray) -> Numbering:
+        """The places where rows are booked to ``keys``, ascending.  Raises UserError if there are too many."""
         ids = np.array([s.id for s in self._meta.services], np.uint32)
-        keys = np.unique(np.concatenate([np.zeros(0, np.uint32), *(np.unique(page[rows]) for rows in crossings(kind))]))
         owner, work = np.searchsorted(ids, keys >> 16), keys & 0xFFFF
         inside = work != 0
         if ids.size + np.count_nonzero(inside) > MAX_PLACES:
             raise UserError(f"{self._name}: work within services makes more than {MAX_PLACES} places; {REMEDY}")
         number = np.where(inside, ids.size - 1 + np.cumsum(inside), owner).astype(np.uint32)
-        for rows in crossings(kind):
-            page[rows] = number[np.searchsorted(keys, page[rows])]
         own = np.arange(ids.size, dtype=np.uint32)
         owners = np.concatenate([own, owner[inside].astype(np.uint32)])
         inners = np.concatenate([own, np.searchsorted(ids, work[inside]).astype(np.uint32)])
-        return Places(owners, inners, np.zeros(owners.size, np.uint32))
+        return Numbering(keys, number, Places(owners, inners, np.zeros(owners.size, np.uint32)))
+
+    def finish(self) -> Places:
+        """The places, once all rows are booked.  Raises UserError if there are too many."""
+        found = self.numbering(self.keys(0, self._done))
+        self.number(0, self._done, found)
+        return found.places
 
 
 def crossings(kind: np.ndarray) -> Iterator[np.ndarray]:
@@ -269,6 +298,7 @@ def _walk(meta: TraceMeta) -> _Walk:
         kept_depth=np.zeros(THREADS, np.uint64),
         thread=np.zeros(meta.vcpus, np.uint64),
         before=np.zeros(meta.vcpus, np.uint8),
+        reach=np.zeros(1, np.uint64),
     )
 
 

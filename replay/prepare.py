@@ -96,6 +96,10 @@ class Prepared(NamedTuple):
     """By vCPU: the place that it is in before the first row; place 0 where nothing is said."""
     before: int = 0
     """Rows before the window that is counted: they make what is there when it begins."""
+    feed: Callable[[], Iterator[int]] | None = None
+    """Where rows are there for a while only, see ``replay.streamed``: makes them; yields before which one they are."""
+    retired: int = 0
+    """Instructions in all rows that are there for a while only; see ``retired_in``."""
 
 
 STORED = {
@@ -118,27 +122,32 @@ def prepare(path: str, *, use_cache: bool = True, progress: Progress | None = No
         rows = trace.closing.rows
         with prepared_cache.draft(digest if use_cache else "", rows * ROW_BYTES) as draft:
             columns = Columns(*(draft.column(name, COLUMNS[name], rows) for name in Columns._fields))
-            stored = _prepare_arrays(_decoded(trace, progress), columns, trace.meta, str(path))
+            stored = _prepare_arrays(decoded(trace, progress), columns, trace.meta, str(path))
             draft.save(stored)
-    return _assemble(stored, trace.meta, digest)._replace(unfinished=unfinished(trace.closing.summary))
+    return assemble(stored, trace.meta, digest)._replace(unfinished=unfinished(trace.closing.summary))
+
+
+def retired_in(prepared: Prepared) -> int:
+    """Instructions in all rows."""
+    return prepared.retired if prepared.feed else int(prepared.columns.n.sum(dtype=np.int64))
 
 
 def from_rows(rows: Iterable[Sequence[int]], meta: TraceMeta) -> Prepared:
     """Prepare rows given as (kind, ctx, info, page, n), PAGE and SITE rows included.  For tests and small studies."""
     table = np.array([tuple(row) for row in rows], np.int64).reshape(-1, len(COLUMNS))
-    given = _frozen(Columns(*(table[:, i].astype(COLUMNS[name]) for i, name in enumerate(Columns._fields))))
+    given = frozen(Columns(*(table[:, i].astype(COLUMNS[name]) for i, name in enumerate(Columns._fields))))
     out = Columns(*(np.empty_like(column) for column in given))
-    return _assemble(_prepare_arrays([given], out, meta, "rows"), meta, "rows")
+    return assemble(_prepare_arrays([given], out, meta, "rows"), meta, "rows")
 
 
-def _decoded(trace: OpenTrace, progress: Progress | None) -> Iterator[Columns]:
+def decoded(trace: OpenTrace, progress: Progress | None) -> Iterator[Columns]:
     """The rows of each batch, as many in all as the closing batch says, the next batch decoded meanwhile."""
     rows, done = trace.closing.rows, 0
     for batch in _ahead(trace.batches()):
         done += batch.num_rows
         if done > rows:
             raise UserError(f"{trace.path}: holds more rows than its closing batch says; {REMEDY}")
-        yield _frozen(Columns(*(batch.column(name).to_numpy(zero_copy_only=False) for name in Columns._fields)))
+        yield frozen(Columns(*(batch.column(name).to_numpy(zero_copy_only=False) for name in Columns._fields)))
         if progress:
             progress(done, rows)
     if done != rows:
@@ -154,7 +163,7 @@ def _ahead(items: Iterator[Any]) -> Iterator[Any]:
             yield item
 
 
-def _frozen(columns: Columns) -> Columns:
+def frozen(columns: Columns) -> Columns:
     """``columns`` read-only and of their types."""
     found = [np.ascontiguousarray(column, COLUMNS[name]) for name, column in columns._asdict().items()]
     for column in found:
@@ -169,13 +178,23 @@ def _prepare_arrays(batches: Iterable[Columns], out: Columns, meta: TraceMeta, n
         booking.book(taking.take(rows))
     found, kept = taking.finish()
     booking.book(kept.kind.size)
+    arrays, ids = defined(found, meta)
+    renumber(kept, ids)
+    return arrays | stored_places(booking.finish()) | kept._asdict()
+
+
+def defined(found: Scan, meta: TraceMeta) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Of what a trace defines: the arrays that are stored, and the prepared page id of each of the trace's."""
     vpn, space, ids = _pair_up(found, meta.refill)
     arrays = _side_tables(found, vpn, space, ids, meta)
     arrays |= {f"site_{k}": v for k, v in (("klass", found.site_class), ("register", found.site_register))}
     arrays["site_pc"] = found.site_pc
-    renumber(kept, ids["page"])
-    arrays |= {f"place_{k}": v for k, v in booking.finish()._asdict().items()}
-    return arrays | kept._asdict()
+    return arrays, ids["page"]
+
+
+def stored_places(places: Places) -> dict[str, np.ndarray]:
+    """Places as the arrays that are stored."""
+    return {f"place_{name}": array for name, array in places._asdict().items()}
 
 
 def _window_vpn(vpn: np.ndarray, refill: Refill) -> np.ndarray:
@@ -264,19 +283,20 @@ def _fill_buddies(segment: np.ndarray) -> None:
     np.maximum(even, odd, out=odd, where=odd == Segment.MAPPED)
 
 
-def _assemble(arrays: dict[str, np.ndarray], meta: TraceMeta, digest: str) -> Prepared:
-    frozen: dict[str, Any] = {}
+def assemble(arrays: dict[str, np.ndarray], meta: TraceMeta, digest: str, moments: Moments | None = None) -> Prepared:
+    """The prepared trace of which ``arrays`` are stored; ``moments``, unless given, are found in its rows."""
+    shown: dict[str, Any] = {}
     for name, array in arrays.items():
         view = np.ascontiguousarray(array).view(np.ndarray)
         view.flags.writeable = False
-        frozen[name] = view
-    columns = Columns(**{name: frozen[name] for name in Columns._fields})
+        shown[name] = view
+    columns = Columns(**{name: shown[name] for name in Columns._fields})
     return Prepared(
         meta,
         columns,
-        Pages(**{name: frozen[name] for name in Pages._fields}),
-        Sites(**{name: frozen[f"site_{name}"] for name in Sites._fields}),
-        Places(**{name: frozen[f"place_{name}"] for name in Places._fields}),
-        find_moments(columns),
+        Pages(**{name: shown[name] for name in Pages._fields}),
+        Sites(**{name: shown[f"site_{name}"] for name in Sites._fields}),
+        Places(**{name: shown[f"place_{name}"] for name in Places._fields}),
+        find_moments(columns) if moments is None else moments,
         digest,
     )

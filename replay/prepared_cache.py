@@ -15,7 +15,8 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 
-from replay.jit import cache_folder, module_digest
+from replay.folders import cache_folder
+from replay.jit import module_digest
 from replay.mapped import map_array, scratch
 
 CAP_BYTES = 8 << 30

@@ -263,8 +263,13 @@ def _grown(table: np.ndarray, size: int) -> np.ndarray:
 
 def renumber(columns: Columns, ids: np.ndarray) -> None:
     """Replace the page ids in ``columns``, whose rows were taken, by ``ids[id]``."""
-    for part in chunks(columns.kind.size):
-        _renumber(columns, ids, PAGE_IDS, part.start, part.stop)
+    renumber_rows(columns, ids, 0, columns.kind.size)
+
+
+def renumber_rows(columns: Columns, ids: np.ndarray, first: int, last: int) -> None:
+    """The same in rows ``first`` to ``last`` (exclusive) alone."""
+    for part in chunks(last - first):
+        _renumber(columns, ids, PAGE_IDS, first + part.start, first + part.stop)
 
 
 @kernel

@@ -173,16 +173,15 @@ def _cycles(
             resting = np.flatnonzero(classes == ServiceClass.IDLE)
             place = int(resting[0]) if resting.size else 0
             terms = cost.names(ServiceClass(classes[place]))
-            made = [_rounded(idle[at][None, :], _lane_cost(terms, lanes, at), size) for at in range(3)]
+            made = _rounded(idle.reshape(1, -1), _lane_costs(terms, lanes, size))
         elif mine.any():
-            made = [np.zeros(size, np.int64) for _ in BOUNDS]
+            made = np.zeros((len(BOUNDS), size), np.int64)
             for names, n in _by_cost(cost, mine, classes).items():
-                for at in range(3):
-                    made[at] += _rounded(n[:, None], _lane_cost(dict(names), lanes, at), size)
+                made += _rounded(n[:, None], _lane_costs(dict(names), lanes))
         else:
             continue
         counters.append(counter)
-        found.append(np.stack(made))
+        found.append(made)
         ticks.append(int(mine.sum()))
     cycles = np.stack(found, 1) if found else np.zeros((3, 0, size), np.int64)
     return tuple(counters), cycles, np.array(ticks, np.int64)
@@ -197,22 +196,21 @@ def _by_cost(cost: Any, n: np.ndarray, classes: np.ndarray) -> dict[tuple[tuple[
     return {terms: np.concatenate(parts) for terms, parts in found.items()}
 
 
-def _lane_cost(terms: Mapping[str, float], lanes: Lanes, at: int) -> np.ndarray:
-    """Cycles that one tick costs by lane; of one element where alike in all."""
-    cost = np.zeros(1)
+def _lane_costs(terms: Mapping[str, float], lanes: Lanes, size: int = 1) -> np.ndarray:
+    """Cycles that one tick costs, f64[3, lanes]: of one lane where alike in all, but at least of ``size`` lanes."""
+    costs = np.zeros((len(BOUNDS), size))
     for name, times in terms.items():
-        cost = cost + times * lanes[name][at]
-    return cost
+        costs = costs + times * np.stack(lanes[name])
+    return costs
 
 
-def _rounded(n: np.ndarray, cost: np.ndarray, size: int) -> np.ndarray:
-    """Sum of ``n`` (i64[numbers, lanes or 1]) times ``cost`` (by lane, or of one element), each in whole cycles."""
-    lanes = max(cost.size, n.shape[1])
-    cost = np.ascontiguousarray(np.broadcast_to(cost, lanes))
-    total = np.zeros(lanes, np.int64)
-    if n.sum(axis=0, dtype=np.float64).max() * cost.max() >= ROOM or add_rounded(np.ascontiguousarray(n), cost, total):
+def _rounded(n: np.ndarray, costs: np.ndarray) -> np.ndarray:
+    """Sum of ``n`` (i64[numbers, bounds and lanes, or 1]) times ``costs`` [bounds, lanes], each in whole cycles."""
+    total = np.zeros(costs.shape, np.int64)
+    most = n.sum(axis=0, dtype=np.float64).max() * costs.max()
+    if most >= ROOM or add_rounded(np.ascontiguousarray(n), costs.reshape(-1), total.reshape(-1)):
         raise UserError("a price makes more cycles than a sweep can add up; state smaller prices")
-    return np.broadcast_to(total, size)
+    return total
 
 
 def _totals(ours: Side, bare: Side, machine: Machine, ratio: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

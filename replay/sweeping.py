@@ -15,7 +15,7 @@ import numpy as np
 from replay.behind import Stream, count_noting
 from replay.cluster import Crew, Found, Task, chains_of, count_apart, task_of
 from replay.count import Counts, count
-from replay.dataset import PRICE, SET, Dataset, digest
+from replay.dataset import PRICE, SET, Dataset
 from replay.depths import count_over
 from replay.entrants import Crowd, at_once
 from replay.errors import UserError
@@ -88,12 +88,10 @@ def carry_out(
 def grid_document(plan: Plan, points: list[str], left_out: Iterable[Mapping[str, Any]] = ()) -> dict[str, Any]:
     """What a dataset keeps of a plan's grid: its ``points``, and of what was ``left_out`` how much and why."""
     grid = plan.grid
-    contestants = list(
-        dict.fromkeys(
-            (g.contestant.trace.label, g.ours.model.name, g.contestant.entrant.machine.name) for g in plan.groups
-        )
-    )
+    contestants = list(dict.fromkeys(_names(group) for group in plan.groups))
     varied = [name for at, name in enumerate(("trace", "model", "machine")) if len({c[at] for c in contestants}) > 1]
+    if len({c[2:] for c in contestants}) > len({c[2] for c in contestants}):  # else machines tell them apart
+        varied.append("price_set")
     blocks = [{"names": list(block.names), "rows": [list(row) for row in block.rows]} for block in grid.blocks]
     stated = {
         "contestants": [list(contestant) for contestant in contestants],
@@ -111,6 +109,12 @@ def grid_document(plan: Plan, points: list[str], left_out: Iterable[Mapping[str,
         "runs": len(plan.jobs),
         "left_out": [dict(one) for one in (*plan.left_out, *left_out)],
     }
+
+
+def _names(group: Group) -> tuple[str, str, str, str]:
+    """What is charged, as tables call it: trace, model, machine and price set."""
+    trace, entrant = group.contestant
+    return trace.label, group.ours.model.name, entrant.machine.name, entrant.machine.price_set
 
 
 def _unfinished(group: Group, there: set[str]) -> Group:
@@ -144,6 +148,7 @@ class _Work:
         self._users: Counter[str] = Counter()  # of a stream, by the run that noted it
         self._done: list[tuple[Group, Repriced]] = []
         self._flushed = time.monotonic()
+        self._machines: dict[int, str] = {}  # by identity, which lasts as long as the plan
 
     def run(self, threads: int | None, crew: Crew | None) -> None:
         """Count what is missing, and price each group as soon as its counts are there."""
@@ -160,7 +165,8 @@ class _Work:
         first = [job for job in missing if self._paths[job.run].after == job.run]
         if crew:
             chains = deque(chain for job in first for chain in chains_of(job, self._followers.pop(job.run, [])))
-            self._count_all(lambda jobs: crew.executor.submit(count_apart, self._tasks(jobs)), chains, crew.size)
+            submit = crew.executor.submit
+            self._count_all(lambda jobs: submit(count_apart, self._tasks(jobs)), chains, crew.size, elsewhere=True)
             return
         if threads is None:
             threads = min(at_once(job.trace.prepared, [job.model]) for job in missing)
@@ -183,7 +189,12 @@ class _Work:
         return rows if self._paths[job.run].after == job.run else rows // BEHIND_SHARE
 
     def _count_all(
-        self, submit: Callable[[list[Job]], Future[list[Found]]], missing: deque[list[Job]], most: int
+        self,
+        submit: Callable[[list[Job]], Future[list[Found]]],
+        missing: deque[list[Job]],
+        most: int,
+        *,
+        elsewhere: bool = False,
     ) -> None:
         """Let jobs that are counted together be counted, so many lists of them at a time."""
         running: dict[Future[list[Found]], list[Job]] = {}
@@ -196,7 +207,9 @@ class _Work:
                     if isinstance(found, str):  # hardware that cannot be, as the model says when it is made
                         self._broken[job.run] = found
                     else:
-                        self._keep(job, found)
+                        self._held[job.run] = found
+                        if elsewhere:  # a thread here has written its own: this one would keep others waiting
+                            self._write(job, found)
                     self._ready.add(job.run)
                     missing.extendleft([one] for one in self._next(job))
                     for group in self._waiting[job.run]:
@@ -232,10 +245,10 @@ class _Work:
                 self._crowd.advance(self._rows(job))
         except UserError as error:
             return [str(error)]
+        self._write(job, found)
         return [found]
 
-    def _keep(self, job: Job, found: Counts) -> None:
-        self._held[job.run] = found
+    def _write(self, job: Job, found: Counts) -> None:
         self.data.add_run(job.run, found, _tariff(job), job.model.parameters)
 
     def _price(self, group: Group) -> None:
@@ -278,11 +291,17 @@ class _Work:
         if done:
             import polars as pl
 
-            machines = {group.contestant.entrant.machine.name: group.contestant.entrant.machine for group, _ in done}
-            for machine in machines.values():
-                self.data.add_machine(machine)
-            points = pl.concat([point_table(group, found) for group, found in done], how="diagonal_relaxed")
+            points = pl.concat(
+                [point_table(group, found, self._machine(group)) for group, found in done], how="diagonal_relaxed"
+            )
             self.data.add_points(points, pl.concat([row_table(group, found) for group, found in done]))
+
+    def _machine(self, group: Group) -> str:
+        """The digest of a group's machine, which is kept."""
+        machine = group.contestant.entrant.machine
+        if id(machine) not in self._machines:
+            self._machines[id(machine)] = self.data.add_machine(machine)
+        return self._machines[id(machine)]
 
 
 @contextmanager
@@ -300,11 +319,9 @@ def _tariff(job: Job) -> Tariff:
     return tariff_of(on_machine(job.model, job.machine, job.settings))
 
 
-def point_table(group: Group, found: Repriced) -> pl.DataFrame:
-    """One row for each point of ``group``."""
+def point_table(group: Group, found: Repriced, machine: str) -> pl.DataFrame:
+    """One row for each point of ``group``, whose machine's digest is ``machine``."""
     import polars as pl
-
-    from replay.dataset import machine_document
 
     prepared, entrant = group.contestant.trace.prepared, group.contestant.entrant
     alike: Mapping[str, Any] = {
@@ -318,7 +335,7 @@ def point_table(group: Group, found: Repriced) -> pl.DataFrame:
         "model": group.ours.model.name,
         "baseline": group.bare.model.name,
         "machine": entrant.machine.name,
-        "machine_digest": digest(machine_document(entrant.machine)),
+        "machine_digest": machine,
         "price_set": entrant.machine.price_set,
         "synthesized": prepared.synthesized,
         "fidelity": group.ours.model.fidelity[prepared.meta.architecture],

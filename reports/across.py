@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from reports.bars import Figure
+from reports.bars import WHOLE, Figure
 
 Recipe = Mapping[str, Any]
 Table = Mapping[str, Any]
@@ -59,14 +60,15 @@ def widen(found: Table, changes: Sequence[tuple[Table, Table]]) -> None:
     """Give each value of the ``figure_table`` ``found`` its interval.
 
     ``changes`` are pairs of figure tables of the same bars, before and after something was varied, perhaps of shorter
-    recordings than ``found``: what varies adds to a value is the difference in such a pair.  No value is less than 0.
+    recordings than ``found``: what varies adds to a value is the difference in such a pair.  No value is less
+    than 0, no share more than 100.
     """
     moved = [(_all(before), _all(after)) for before, after in changes]
-    for at, value in enumerate(_all(found)):
+    for at, (value, most) in enumerate(zip(_all(found), _most(found), strict=True)):
         apart = [_apart(before[at]["ours"], after[at]["ours"]) for before, after in moved]
         low, high = min([0.0, *apart]), max([0.0, *apart])
         told = bool(moved) and value["ours"] is not None
-        value[ACROSS] = [max(0.0, value["ours"] + low), value["ours"] + high] if told else None
+        value[ACROSS] = [max(0.0, value["ours"] + low), min(most, value["ours"] + high)] if told else None
 
 
 def interval(value: Table, form: str) -> str:
@@ -88,6 +90,15 @@ def note(found: Table) -> str:
 
 def _all(found: Table) -> list[dict[str, Any]]:
     return [value for bar in found["bars"] for value in _of(bar)]
+
+
+def _most(found: Table) -> list[float]:
+    """What each value is at most."""
+    return [
+        WHOLE if name in found["shares"] else math.inf
+        for bar in found["bars"]
+        for name in [*[""] * (len(bar["segments"]) + 1), *bar["values"]]
+    ]
 
 
 def _of(bar: Table) -> Iterator[dict[str, Any]]:

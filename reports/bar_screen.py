@@ -31,7 +31,13 @@ def bars_screen(found: Table) -> Screen:
 
 def legend(found: Table) -> str:
     """What the figure's scale, verdicts and intervals mean."""
-    return " ".join(filter(None, (found["note"], _judged(found), note(found))))
+    return " ".join(filter(None, (found["note"], _judged(found), _window(found), note(found))))
+
+
+def _window(found: Table) -> str:
+    """How long a bar's window has to be, if that is said."""
+    least = found["least_seconds"]
+    return f"What a bar of less than {least:g} s of the machine's time says is not called reproduced." if least else ""
 
 
 def _judged(found: Table) -> str:

@@ -112,6 +112,8 @@ class Figure:
     """Segment -> why ours differs, where a bar says nothing of its own."""
     variations: tuple[Variation, ...] = ()
     """Each alone; the figure's values have the interval that these make of them."""
+    least_seconds: float = 0.0
+    """Of the machine's time; what a bar of less says is never called reproduced."""
 
     @property
     def is_footprint(self) -> bool:
@@ -151,6 +153,7 @@ def read(document: Mapping[str, Any]) -> Figure:
             Variation(one["title"], one.get("recipe", {}), one.get("price", {}))
             for one in document.get("variations", ())
         ),
+        least_seconds=document.get("least_seconds", 0.0),
     )
 
 
@@ -183,7 +186,8 @@ def figure_table(figure: Figure, documents: Iterable[Document]) -> dict[str, Any
         whole = sum(part.cycles for part in parts.values()) / WHOLE
         unit = PAGES_OF_MB if figure.heights == FOOTPRINT else scale.setdefault(bar.group, whole)
         seconds = values.machine_seconds(document, figure.without) if "total" in document else None
-        bars.append(_beside(figure, bar, parts, unit) | {"values": _values(figure, bar, document), "seconds": seconds})
+        made = _beside(figure, bar, parts, unit) | {"values": _values(figure, bar, document), "seconds": seconds}
+        bars.append(_weighed(made, figure.least_seconds))
     return {
         "study": figure.name,
         "kind": "bars",
@@ -192,13 +196,24 @@ def figure_table(figure: Figure, documents: Iterable[Document]) -> dict[str, Any
         "note": figure.note,
         "heights": figure.heights,
         "bands": dict(figure.bands),
+        "least_seconds": figure.least_seconds,
         "titles": figure.titles,
         "value_titles": {value.name: value.title for value in figure.values},
+        "shares": [value.name for value in figure.values if value.kind == values.SHARE],
         "traces": {name: dict(recipe) for name, recipe in figure.traces.items()},
         "variations": [variation.title for variation in figure.variations],
         "bars": bars,
         "verdicts": tally(bars, scaled=figure.heights != FOOTPRINT),
     }
+
+
+def _weighed(made: dict[str, Any], least: float) -> dict[str, Any]:
+    """The bar, with nothing called reproduced where it stands for less than ``least`` seconds of the machine's time."""
+    if made["seconds"] is not None and made["seconds"] < least:
+        for value in (*made["segments"].values(), made["total"], *made["values"].values()):
+            if value["verdict"] == YES:
+                value |= {"verdict": SHAPE, "reason": f"It is of {made['seconds']:.3g} s, and {least:g} are asked for."}
+    return made
 
 
 def _parts(figure: Figure, bar: Bar, document: Document) -> dict[str, Part]:

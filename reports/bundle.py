@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
+PACKAGE = "vl-convert-python"
+
+
+def vega_version() -> str:
+    """What the script follows from: the version of the package that makes it."""
+    return version(PACKAGE)
+
 
 def vega() -> str:
-    """The script.  It takes seconds to put together, without Python: worth a thread of its own."""
+    """The script.  It takes two seconds to put together."""
     import vl_convert
 
     return str(vl_convert.javascript_bundle())  # type: ignore[call-arg]  # the stub lacks the default

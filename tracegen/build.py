@@ -77,6 +77,7 @@ THIN = (
         "arguments",
         "balloon",
         "call",
+        "common",
         "console",
         "copy",
         "cpu",

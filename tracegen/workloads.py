@@ -299,6 +299,22 @@ _ALL = (
 WORKLOADS: dict[str, Workload] = {w.name: w for w in _ALL}
 """Name -> workload."""
 
+PARALLEL: dict[str, dict[str, int]] = {
+    "radix": {"threads": 8},
+    "pmake": {"jobs": 8},
+    "pmake-nfs": {"jobs": 8},
+    "pmakes": {},
+    "engineering": {},
+    "raytrace": {"threads": 8},
+    "database-oltp": {},
+    "dbench": {"clients": 8},
+    "web": {"workers": 8, "clients": 8},
+}
+"""Workload that can use eight vCPUs -> the sizes with which it does, where others than its defaults."""
+
+JOINED = ("pmake-nfs", "ttcp", "web", "nfs")
+"""Workloads whose machines, where there are several, work together."""
+
 DEFAULT_MEMORY = 64 << 20
 """Bytes of memory that are enough for most workloads at their largest sizes."""
 

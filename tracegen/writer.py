@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,7 @@ from replay.jit import kernel
 from replay.trace.container import Closing, TraceFile
 from replay.trace.meta import TraceMeta
 from replay.trace.schema import COLUMNS, PACK_SHIFT
+from tracegen.cpu.buffers import AHEAD
 
 KIND_SHIFT, CTX_SHIFT = np.uint64(PACK_SHIFT["kind"]), np.uint64(PACK_SHIFT["ctx"])
 LANES = 4
@@ -21,7 +23,9 @@ INFO_SHIFT, PAGE_SHIFT = np.uint64(PACK_SHIFT["info"]), np.uint64(PACK_SHIFT["pa
 
 
 @kernel
-def _unpack(words, kind, ctx, info, page, tallies):  # type: ignore[no-untyped-def]
+def _unpack(words, counts, kind, ctx, info, page, tallies):  # type: ignore[no-untyped-def]
+    """Fill four columns, add to the rows by kind; the sum of ``counts``."""
+    retired = np.uint64(0)
     for i in range(words.size):
         word = words[i]
         kind[i] = word >> KIND_SHIFT
@@ -29,12 +33,14 @@ def _unpack(words, kind, ctx, info, page, tallies):  # type: ignore[no-untyped-d
         info[i] = word >> INFO_SHIFT
         page[i] = word >> PAGE_SHIFT
         tallies[np.uint64(i) & LANE, word & KIND_MASK] += 1
+        retired += counts[i]
+    return retired
 
 
 def unpack(words: np.ndarray, counts: np.ndarray) -> dict[str, np.ndarray]:
     """Recorder rows (u64 words and u8 retired counts, equal lengths) as fresh columns of COLUMNS."""
     columns = new_columns(words.size)
-    _unpack(words, *(columns[name] for name in PACK_SHIFT), new_tallies())
+    _unpack(words, counts, *(columns[name] for name in PACK_SHIFT), new_tallies())
     columns["n"][:] = counts
     return columns
 
@@ -52,14 +58,13 @@ def new_tallies() -> np.ndarray:
 class TraceWriter:
     """A context manager that owns one trace file.  Leaving it without ``commit`` leaves nothing on disk.
 
-    ``write`` may be handed two alternating buffers: when it returns, the buffer of the *previous* call is free
-    again, the one just handed in is not.
+    When ``write`` returns, at most ``AHEAD`` of the buffers handed in, the latest, are still to be read.
     """
 
     def __init__(self, path: str | Path, meta: TraceMeta) -> None:
         self.file = TraceFile(Path(path), meta)
         self.worker = ThreadPoolExecutor(1, thread_name_prefix="trace-writer")
-        self.pending: Future[None] | None = None
+        self.pending: deque[Future[None]] = deque()
         self.columns = new_columns(0)
         self.tallies = new_tallies()
         self.instructions = 0
@@ -69,25 +74,25 @@ class TraceWriter:
 
     def write(self, words: np.ndarray, counts: np.ndarray) -> None:
         """Queue rows (u64 words, u8 counts).  Raises UserError if an earlier write failed, e.g. on a full disk."""
-        self._drain()
-        self.pending = self.worker.submit(self._write, words, counts)
+        self._drain(AHEAD - 1)
+        self.pending.append(self.worker.submit(self._write, words, counts))
 
     def _write(self, words: np.ndarray, counts: np.ndarray) -> None:
         if self.columns["kind"].size < words.size:  # memory that was used before is faster than fresh memory
             self.columns = new_columns(words.size)
         columns = {name: column[: words.size] for name, column in self.columns.items()} | {"n": counts}
-        _unpack(words, *(columns[name] for name in PACK_SHIFT), self.tallies)
-        self.instructions += int(counts.sum(dtype=np.int64))
+        retired = _unpack(words, counts, *(columns[name] for name in PACK_SHIFT), self.tallies)
+        self.instructions += int(retired)
         self.file.write(columns)
 
-    def _drain(self) -> None:
-        if self.pending is not None:
-            pending, self.pending = self.pending, None
-            pending.result()
+    def _drain(self, left: int) -> None:
+        """Wait until at most ``left`` chunks are pending."""
+        while len(self.pending) > left:
+            self.pending.popleft().result()
 
     def commit(self, summary: dict[str, Any]) -> Closing:
         """Finish the file and move it into place.  ``summary`` goes into the closing batch beside rows by kind."""
-        self._drain()
+        self._drain(0)
         kinds = {str(k): int(count) for k, count in enumerate(self.tallies.sum(axis=0)) if count}
         return self.file.commit({**summary, "kinds": kinds, "instructions": self.instructions})
 

@@ -59,16 +59,11 @@ def report(
 
 
 def _page(folders: list[Path]) -> bytes:
-    from concurrent.futures import ThreadPoolExecutor
+    from replay.commands.report_input import read
+    from replay.commands.report_library import library
+    from reports.page import page
 
-    from reports.bundle import vega
-
-    with ThreadPoolExecutor(1) as pool:
-        library = pool.submit(vega)
-        from replay.commands.report_input import read
-        from reports.page import page
-
-        return page(read(folders), library.result()).encode()
+    return page(read(folders), library()).encode()
 
 
 def _static(folders: list[Path], form: Format) -> bytes:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reports.result import Content, Result, Sweep
 
 MOST_WHOLE = 16
-"""Points of a dataset that a report shows one by one; a dataset with more is shown as a sweep alone."""
+"""Points of a dataset that a report shows one by one; one with more, or of several price sets, is a sweep alone."""
 
 
 DATASET = "dataset.json"
@@ -93,7 +93,8 @@ def _dataset(folder: Path) -> tuple[list[Result], Sweep | None]:
     from reports.result import Sweep
 
     data = open_dataset(str(folder))
-    points = data.points().to_dicts()
+    stated = data.points().to_dicts()
+    points = _told_apart(stated)
     runs = {point[role]: 0 for point in points for role in ("run", "bare")}
     machines: dict[str, list[dict[str, Any]]] = {}
     for point in points:
@@ -106,8 +107,18 @@ def _dataset(folder: Path) -> tuple[list[Result], Sweep | None]:
         machines=machines,
         missing=data.missing,
     )
-    whole = _points(data, points, runs) if len(points) <= MOST_WHOLE else []
+    whole = _points(data, points, runs) if len(points) <= MOST_WHOLE and points == stated else []
     return whole, None if whole and set(data.axes) <= {"model"} else sweep
+
+
+def _told_apart(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """``points``, a machine with several price sets called after each of them."""
+    sets = {(point["machine"], point["price_set"]) for point in points}
+    several = {name for name, _ in sets if len([one for one in sets if one[0] == name]) > 1}
+    return [
+        point | {"machine": f"{point['machine']} at {point['price_set']}"} if point["machine"] in several else point
+        for point in points
+    ]
 
 
 def _axes(points: Sequence[Mapping[str, Any]], axes: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -17,10 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from replay import shell
 from replay.entrants import Entrant
+from replay.start import INTERRUPTED
 
 if TYPE_CHECKING:
     from replay.machine import Machine
     from replay.model import Model
+    from replay.prepare import Prepared
     from replay.sched.charge import Counted
     from replay.sched.consolidate import Consolidation
 
@@ -84,23 +87,33 @@ def charge_all(asks: Iterable[Ask]) -> dict[str, Document]:
     found: dict[str, Document] = {}
     context = multiprocessing.get_context("spawn")
     with (
-        ProcessPoolExecutor(at_once, context, _silence) as pool,
+        ProcessPoolExecutor(at_once, context, _work_beside_others) as pool,
         shell.Progress("recording and counting guests", "guests") as progress,
     ):
-        waiting = [pool.submit(charge_guest, list(task.values())) for task in _longest_first(tasks.values())]
+        waiting = [pool.submit(_charge_beside_others, list(task.values())) for task in _longest_first(tasks.values())]
         try:
             for done, future in enumerate(as_completed(waiting), 1):
                 found |= future.result()
                 progress(done, len(waiting))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():  # a kill came to this one alone
+                process.terminate()
             raise
     return found
 
 
-def _silence() -> None:
-    """Let a process that works beside others show no progress: their lines would overwrite each other."""
+def _work_beside_others() -> None:
+    """Let a process show no progress: lines would overwrite each other.  A kill ends it as Ctrl-C does."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _charge_beside_others(asks: Sequence[Ask]) -> dict[str, Document]:
+    try:
+        return charge_guest(asks)
+    except KeyboardInterrupt:
+        os._exit(INTERRUPTED)  # the pool would go on with what is queued
 
 
 def _longest_first(tasks: Iterable[Mapping[str, Ask]]) -> list[Mapping[str, Ask]]:
@@ -117,22 +130,29 @@ def _size(recipe: Mapping[str, Any]) -> int:
 
 def charge_guest(asks: Sequence[Ask]) -> dict[str, Document]:
     """The documents, by key, of asks about one guest.  Raises UserError."""
-    from replay.commands.charge import prepare
     from replay.commands.study_traces import traces_of
     from replay.sched.consolidate import consolidate
     from replay.sched.schedule import make_schedule
+
+    traces = [str(trace) for trace in traces_of(asks[0].recipe, asks[0].vms)]
+    prepared = _prepared(asks[0].recipe, traces, streams=len(traces) == 1 and not any(ask.footprint for ask in asks))
+    guest = Guest(asks[0].recipe["workload"], consolidate(prepared, make_schedule(), traces))
+    return guest.documents(asks)
+
+
+def _prepared(recipe: Mapping[str, Any], traces: Sequence[str], *, streams: bool) -> list[Prepared]:
+    """The traces of a guest, as much of them as is counted; where it ``streams``, without room for all of the rows."""
+    from replay.commands.charge import prepare
     from replay.sched.window import window_of
+    from replay.streamed import stream
     from replay.until import until_end_of
 
-    recipe = asks[0].recipe
-    traces = [str(trace) for trace in traces_of(recipe, asks[0].vms)]
+    if streams and WINDOW not in recipe and (streamed := stream(traces[0], recipe.get(UNTIL, ""))):
+        return [streamed]
     prepared = [prepare(trace, cache=False) for trace in traces]
     if UNTIL in recipe:
         prepared = [until_end_of(one, recipe[UNTIL]) for one in prepared]
-    if WINDOW in recipe:
-        prepared = window_of(prepared, recipe[WINDOW])
-    guest = Guest(recipe["workload"], consolidate(prepared, make_schedule(), traces))
-    return {ask.key: guest.document(ask) for ask in asks}
+    return window_of(prepared, recipe[WINDOW]) if WINDOW in recipe else prepared
 
 
 class Guest:
@@ -142,34 +162,67 @@ class Guest:
         self._name, self._machines = name, machines
         self._known: dict[str, Counted] = {}
 
-    def document(self, ask: Ask) -> Document:
-        """The document that is asked for; of a bar nobody asks how it compares with bare hardware.
+    def documents(self, asks: Sequence[Ask]) -> dict[str, Document]:
+        """The documents that are asked for, by key; what is counted as rows are decoded is counted side by side.
 
         Raises UserError.
         """
-        import models
-        from replay import api
+        if self._machines.prepared.feed:
+            self._count_together(asks)
+        return {ask.key: self._document(ask) for ask in asks}
+
+    def _document(self, ask: Ask) -> Document:
+        """The document that is asked for; of a bar nobody asks how it compares with bare hardware."""
         from replay.sched.charge import price_together
 
-        prepared = self._machines.prepared
-        chosen = models.load(ask.model, prepared.meta.architecture)
-        hardware = api.hardware_for(chosen, prepared, ask.machine)
-        ours = self._counted(chosen, hardware, ask)
+        model, hardware = self._asked(ask)
+        ours, bare = self._counted(model, hardware, ask), model
         if ask.footprint:
             return ours.counts.footprint
-        model, bare = chosen, chosen
         if ask.beside:
-            bare = models.load(chosen.baseline)
+            bare = self._bare(model)
             ours = ours._replace(bare=self._counted(bare, hardware, ask).own)
         return price_together(self._machines, Entrant(model, bare, hardware), ours, ask.prices)
 
-    def _counted(self, model: Model, machine: Machine, ask: Ask) -> Counted:
+    def _asked(self, ask: Ask) -> tuple[Model, Machine]:
+        import models
+        from replay import api
+
+        prepared = self._machines.prepared
+        model = models.load(ask.model, prepared.meta.architecture)
+        return model, api.hardware_for(model, prepared, ask.machine)
+
+    def _bare(self, model: Model) -> Model:
+        import models
+
+        return models.load(model.baseline)
+
+    def _count_together(self, asks: Sequence[Ask]) -> None:
+        from replay.count import count_each
+        from replay.sched.charge import Counted
+
+        wanted = {}
+        for ask in asks:
+            model, hardware = self._asked(ask)
+            for one in (model, *([self._bare(model)] if ask.beside else [])):
+                there, settings = self._there(one, hardware, ask)
+                wanted[_key(there.name, hardware.name, settings, ask.footprint)] = there, hardware, settings
+        with shell.Progress(f"charging {self._name}") as progress:
+            found = count_each(self._machines.prepared, list(wanted.values()), progress)
+        self._known |= {key: Counted(one, [one], [one]) for key, one in zip(wanted, found, strict=True)}
+
+    def _there(self, model: Model, machine: Machine, ask: Ask) -> tuple[Model, dict[str, Any]]:
+        """The model as it is on the machine, and which of the settings are its own."""
         from replay.entrants import taken
         from replay.memory.parameters import on_machine
-        from replay.sched.charge import count_together
 
         there = on_machine(model, machine, ask.settings)
-        settings = taken(ask.settings, there)
+        return there, dict(taken(ask.settings, there))
+
+    def _counted(self, model: Model, machine: Machine, ask: Ask) -> Counted:
+        from replay.sched.charge import count_together
+
+        there, settings = self._there(model, machine, ask)
         key = _key(there.name, machine.name, settings, ask.footprint)
         if key not in self._known:
             alone, interval = Entrant(there, there, machine), ONE_INTERVAL if ask.footprint else 0

@@ -6,13 +6,14 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from replay import shell
 from replay.errors import UserError
-from replay.jit import cache_folder
+from replay.folders import cache_folder
 from replay.trace.schema import SCHEMA_MAJOR, SCHEMA_MINOR
 
 if TYPE_CHECKING:
@@ -64,15 +65,17 @@ def trace_of(recipe: Mapping[str, Any]) -> Path:
         return kept
     kept.parent.mkdir(parents=True, exist_ok=True)
     aside = kept.with_suffix(f".{os.getpid()}.part")
-    with shell.Progress(f"recording {recipe['workload']}", "M instructions", 1_000_000) as progress:
-        summaries = _record(recipe, aside, progress)
-    failed = next((summary for summary in summaries if summary.status != 0), None)
-    if failed:
+    try:
+        with shell.Progress(f"recording {recipe['workload']}", "M instructions", 1_000_000) as progress:
+            summaries = _record(recipe, aside, progress)
+        failed = next((summary for summary in summaries if summary.status != 0), None)
+        if failed and failed.signal:
+            signal.raise_signal(failed.signal)
+        if failed:
+            raise UserError(f"the guest of {command(recipe)} did not finish: {failed.reason}; run it to see more")
+        aside.replace(kept)
+    finally:
         _remove(aside)
-        if failed.signal:
-            raise KeyboardInterrupt
-        raise UserError(f"the guest of {command(recipe)} did not finish: {failed.reason}; run it to see more")
-    aside.replace(kept)
     return kept
 
 
@@ -107,10 +110,11 @@ def _record(recipe: Mapping[str, Any], aside: Path, progress: shell.Progress) ->
 
 
 def _remove(aside: Path) -> None:
+    """Remove what is aside, if there is anything."""
     if aside.is_dir():
         shutil.rmtree(aside)
     else:
-        aside.unlink()
+        aside.unlink(missing_ok=True)
 
 
 def _is_thin(recipe: Mapping[str, Any]) -> bool:

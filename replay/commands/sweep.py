@@ -136,7 +136,8 @@ def _carry_out(planned: Plan, output: str, cluster: str | None, *, json: bool) -
     from reports.sweep import sweep_screen
 
     shell.show(*sweep_screen(data.points().to_dicts(), data.axes, shell.console().width))
-    shell.say(f"{len(planned.digests):,} points in {output}")
+    finished = len(planned.digests) - sum(one["points"] for one in left_out)
+    shell.say(f"{finished:,} points in {output}")
 
 
 def _on_stop() -> list[int]:

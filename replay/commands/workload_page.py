@@ -2,85 +2,61 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import models
-from replay import document as results
 from replay import shell
-from replay.count import Counts
-from replay.facts import facts
-from replay.info import describe
-from replay.machine import load_machine
-from replay.prepare import prepare
+from replay.commands.workload_runs import BARE, Row, Run, measured, runs_of
 from tracegen import build
-from tracegen.record import record
-from tracegen.workloads import WORKLOADS
-
-BARE = {"mips64": ("native", "flash-1997"), "x86-64": ("native-walk", "skylake-2017")}
-"""CPU -> the model and machine that its guests are counted on."""
-
-MISSES = {"native": ("utlb_refill",), "native-walk": ("page_walk",)}
-"""Model -> counters of TLB misses that hardware's last level does not serve."""
+from tracegen.workloads import PARALLEL, WORKLOADS
 
 CALLS_SHOWN, DIGEST_SHOWN = 4, 16
-USER, BOOT, IDLE = "USER", "BOOT", "IDLE"
-
-Row = Mapping[str, Any]
-
-
-def measured(name: str, cpu: str, folder: Path) -> Row:
-    """The facts of a workload at its default sizes, from ``folder`` where this image's are kept there."""
-    image = build.image(cpu)
-    kept = folder / f"{name}-{cpu}.json"
-    if kept.exists() and (row := json.loads(kept.read_text()))["image"] == image.digest:
-        return dict(row)
-    folder.mkdir(parents=True, exist_ok=True)
-    trace = folder / f"{name}-{cpu}.arrow"
-    record(name, cpu=cpu, output=trace)
-    row = {"image": image.digest} | _facts_of(trace, cpu)
-    trace.unlink()
-    kept.write_text(json.dumps(row, indent=1) + "\n")
-    return row
+WRONG = " \\*"
+"""Marks an overhead of a guest that would go wrong."""
 
 
-def _facts_of(trace: Path, cpu: str) -> dict[str, Any]:
-    described, prepared = describe(str(trace)), prepare(str(trace), use_cache=False)
-    model, machine = BARE[cpu]
-    bare = models.load(model)
-    document, counts = results.run(prepared, bare, bare, load_machine(machine))
-    known = {field: described[field] for field in ("status", "rows", "bytes", "pages", "arguments")}
-    return known | facts(prepared) | _charged(document, counts, model)
+class Line(NamedTuple):
+    """A row of the page's tables: a machine of a run, and its facts."""
+
+    run: Run
+    vm: int
+    facts: Row
+
+    @property
+    def cells(self) -> tuple[str, str]:
+        """The workload, and on which machine it ran."""
+        return f"`{self.run.workload}`", f"VM {self.vm} of {self.run.vms}" if self.run.vms > 1 else str(self.run.vcpus)
 
 
-def _charged(document: Row, counts: Counts, model: str) -> dict[str, Any]:
-    """Instructions of the kernel's services, TLB misses and references, and what share of the time is whose."""
-    cycles = {line["service"]: line["cycles"] for line in document["services"]}
-    whole = sum(cycles.values())
-    user, idle = cycles.get(USER, 0), cycles.get(IDLE, 0)
-    kernel = counts.by_place()[:, counts.counters.index("kernel_instructions")]
-    return {
-        "kernel_instructions": sum(
-            n for place, n in zip(counts.places, kernel.tolist(), strict=True) if place.service not in (BOOT, IDLE)
-        ),
-        "misses": sum(counts.total(counter) for counter in MISSES[model]),
-        "references": counts.total("references"),
-        "user": user / whole,
-        "kernel": (whole - user - idle) / whole,
-        "idle": idle / whole,
-    }
-
-
-def page(rows: Mapping[str, Mapping[str, Row]]) -> str:
-    """The page's text; ``rows`` are facts by CPU and workload."""
-    missing = [name for name in WORKLOADS if any(name not in found for found in rows.values())]
-    parts = [HEAD, *(["", f"Without figures here: {', '.join(f'`{name}`' for name in missing)}."] if missing else [])]
-    for cpu, found in rows.items():
-        parts += ["", f"## On {cpu}", "", *_sizes(found, cpu), "", *_entries(found, cpu)]
+def page(lines: Mapping[str, Sequence[Line]], images: Mapping[str, str]) -> str:
+    """The page's text; ``lines`` are by CPU, as ``images``, the digests of the guests."""
+    sizes = (f"`{name}` has `{_words(given)}`" for name, given in PARALLEL.items() if given)
+    parts = [HEAD.replace("@SIZES@", ", ".join(sizes)), *_missing(lines)]
+    for cpu, found in lines.items():
+        parts += [
+            "",
+            f"## On {cpu}",
+            "",
+            *_sizes(found, cpu, images[cpu]),
+            "",
+            *_entries(found, cpu),
+            "",
+            *_models(found),
+        ]
     return "\n".join([*parts, "", PAPERS])
+
+
+def _words(sizes: Mapping[str, int]) -> str:
+    return " ".join(f"{name}={size}" for name, size in sizes.items())
+
+
+def _missing(lines: Mapping[str, Sequence[Line]]) -> list[str]:
+    """Runs that are not among ``lines``."""
+    there = {line.run for found in lines.values() for line in found}
+    runs = [run for name in WORKLOADS for cpu in lines for run in runs_of(name, cpu) if run not in there]
+    return ["", f"Without figures here: {', '.join(f'`{run.name}`' for run in runs)}."] if runs else []
 
 
 def _line(*cells: str) -> str:
@@ -91,18 +67,18 @@ def _heading(*cells: str) -> list[str]:
     return [_line(*cells), _line("---", *["---:"] * (len(cells) - 1))]
 
 
-def _sizes(rows: Mapping[str, Row], cpu: str) -> Iterator[str]:
+def _sizes(lines: Sequence[Line], cpu: str, image: str) -> Iterator[str]:
     model, machine = BARE[cpu]
-    images = ", ".join(f"`{digest[:DIGEST_SHOWN]}`" for digest in sorted({row["image"] for row in rows.values()}))
-    yield f"Time and TLB misses are those of `{model}` on `{machine}`. The guest's image: {images}."
+    yield f"Time and TLB misses are those of `{model}` on `{machine}`. The guest's image: `{image[:DIGEST_SHOWN]}`."
     yield ""
     yield from _heading(
-        *("workload", "M instr.", "M rows", "bytes a row", "pages", "TLB misses / 1,000 refs"),
+        *("workload", "vCPUs", "M instr.", "M rows", "bytes a row", "pages", "TLB misses / 1,000 refs"),
         *("user", "kernel", "idle", "disk requests"),
     )
-    for name, row in rows.items():
+    for line in lines:
+        row = line.facts
         yield _line(
-            f"`{name}`",
+            *line.cells,
             f"{row['instructions'] / 1e6:,.1f}",
             f"{row['rows'] / 1e6:,.1f}",
             f"{row['bytes'] / row['rows']:.2f}",
@@ -113,24 +89,40 @@ def _sizes(rows: Mapping[str, Row], cpu: str) -> Iterator[str]:
         )
 
 
-def _entries(rows: Mapping[str, Row], cpu: str) -> Iterator[str]:
+def _entries(lines: Sequence[Line], cpu: str) -> Iterator[str]:
     changes = ("tlb_writes", "TLB writes") if cpu == "mips64" else ("invalidations", "invalidations")
     yield "What the kernel does each time that it is entered, TLB refills left out:"
     yield ""
     yield from _heading(
-        *("workload", "entries / M instr.", "calls", "faults", "interrupts", "instr. / entry"),
+        *("workload", "vCPUs", "entries / M instr.", "calls", "faults", "interrupts", "instr. / entry"),
         *("privileged / entry", f"{changes[1]} / entry", "table stores / entry", "most frequent calls"),
     )
-    for name, row in rows.items():
+    for line in lines:
+        row = line.facts
         entries = row["entries"]
         each = (row[what] / entries for what in ("kernel_instructions", "privileged", changes[0], "table_stores"))
         yield _line(
-            f"`{name}`",
+            *line.cells,
             f"{_digits(1e6 * entries / row['instructions'])}",
             *(f"{row['by_kind'].get(kind, 0) / entries:.0%}" for kind in ("calls", "faults", "interrupts")),
             *(_digits(value) for value in each),
             _mix(row["calls"]),
         )
+
+
+def _models(lines: Sequence[Line]) -> Iterator[str]:
+    names = {model: found["label"] for line in lines for model, found in line.facts["compared"].items()}
+    yield COMPARED
+    yield ""
+    yield from _heading("workload", "vCPUs", *(f"`{name}`, {label}" for name, label in names.items()))
+    for line in lines:
+        yield _line(*line.cells, *(_added(line.facts["compared"][name]) for name in names))
+
+
+def _added(found: Mapping[str, Any]) -> str:
+    """What a model adds in percent: to the busy time, and to all of it."""
+    busy, whole = (_digits(100 * (found[part] - 1)) for part in ("busy", "overhead"))
+    return f"{busy} ({whole})" + WRONG * bool(found["incorrect"])
 
 
 def _mix(calls: Mapping[str, int]) -> str:
@@ -141,15 +133,23 @@ def _mix(calls: Mapping[str, int]) -> str:
 
 def _digits(value: float) -> str:
     """Three digits of a figure, in full."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 HEAD = """# The workloads in figures
 
-Made by `make workloads`, which runs every workload at its default sizes on one vCPU of either CPU; figures move
-with the guest's kernel, and with nothing else. `tracegen workloads` lists the sizes. Rows are of the trace; pages
-are virtual pages, each counted once an address space. An entry of the kernel is a system call, a fault that the
-guest's own tables explain, or an interrupt. Privileged instructions are those outside TLB refills."""
+Made by `make workloads`, which runs every workload at its default sizes on one vCPU of either CPU, each that can use
+eight on eight, too, and each whose machines work together on two machines of a session. `tracegen workloads` lists the
+sizes; on eight vCPUs @SIZES@.
+Figures move with the guest's kernel, and overheads with models and prices. Rows are of the trace; pages are virtual
+pages, each counted once an address space. An entry of the kernel is a system call, a fault that the guest's own tables
+explain, or an interrupt. Privileged instructions are those outside TLB refills. Shares of time are of all vCPUs
+together."""
+
+COMPARED = """What each model adds to its bare machine in percent of busy time, and in brackets of all time, as
+`replay compare` says it of this trace: each on a machine of its own, whose disk and network are as fast as the trace's;
+what is below 0 is saved. Where an asterisk stands, sensitive instructions of this guest do not trap, and it would go
+wrong."""
 
 PAPERS = """## What the papers say of theirs
 
@@ -188,12 +188,12 @@ Where ours differ:
 def main() -> None:
     """Write the page to stdout; arguments: the folder that facts are kept in, and workloads where not all are meant."""
     folder = Path(sys.argv[1])
-    rows: dict[str, dict[str, Row]] = {cpu: {} for cpu in build.CPUS}
-    for name in sys.argv[2:] or WORKLOADS:
-        for cpu in build.CPUS:
-            rows[cpu][name] = measured(name, cpu, folder)
-            shell.say(f"{name} on {cpu}: {rows[cpu][name]['instructions']:,} instructions")
-    sys.stdout.write(page(rows))
+    lines: dict[str, list[Line]] = {cpu: [] for cpu in build.CPUS}
+    for run in (run for name in sys.argv[2:] or WORKLOADS for cpu in build.CPUS for run in runs_of(name, cpu)):
+        machines = measured(run, folder)
+        lines[run.cpu] += [Line(run, vm, facts) for vm, facts in enumerate(machines)]
+        shell.say(f"{run.name}: {sum(facts['instructions'] for facts in machines):,} instructions")
+    sys.stdout.write(page(lines, {cpu: build.image(cpu).digest for cpu in build.CPUS}))
 
 
 if __name__ == "__main__":

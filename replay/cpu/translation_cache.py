@@ -101,7 +101,8 @@ def end(cache, at):
         return np.int64(0)
     cache.run[at.vcpu] = NO_RUN
     room = np.int64((np.uint64(LINE_BYTES) - (run & IN_LINE) + cache.bytes - ONE) // cache.bytes)
-    length = min(at.retired - cache.since[at.vcpu], room)
+    length = at.retired - cache.since[at.vcpu]
+    length = room if room < length else length
     if cache.filled[run >> SHIFT] == cache.filling[at.vcpu] and length <= cache.length[run]:
         return np.int64(0)
     return _translate(cache, at.vcpu, run, length)
@@ -139,7 +140,7 @@ def _translate(cache, vcpu, run, length):
     if new > 0:
         cache.held[vcpu] += new
         cache.length[run] = length
-    return max(new, 0)
+    return new if new > 0 else np.int64(0)
 
 
 @inline

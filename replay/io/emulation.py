@@ -7,6 +7,8 @@ where the guest's pages lie.
 
 from __future__ import annotations
 
+import numpy as np
+
 from replay.jit import inline
 from replay.kernel import add
 from replay.model import Reaction, Row, price
@@ -46,4 +48,4 @@ def is_packet(row):
 @inline
 def copy(counts, at, counter, row):
     """Count the bytes of a packet, header and payload; ``counter`` is the model's ``packet_byte``."""
-    add(counts, at, counter, int(row.info))
+    add(counts, at, counter, np.int64(row.info))

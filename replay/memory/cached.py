@@ -139,7 +139,8 @@ def _served(m, cpu, retired, address):
     if m.home[page] == NOWHERE:
         _settle(m, cpu, page)
     home = np.uint64(m.home[page])
-    window = min(np.uint64(retired // m.window), m.windows - ONE)
+    window, last = np.uint64(retired // m.window), m.windows - ONE
+    window = last if last < window else window
     m.served[(window * m.caches.cpus + cpu) * m.nodes + home] += 1
     return np.uint64(home != np.uint64(m.node[cpu]))
 

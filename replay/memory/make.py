@@ -17,7 +17,7 @@ from replay.memory.parameters import BLOCKED, CACHES, CONTENTION, FIRST_TOUCH, R
 from replay.memory.policy import Policy, Still
 from replay.mmu import frames
 from replay.mmu.frames import Frames
-from replay.prepare import Prepared
+from replay.prepare import Prepared, retired_in
 from replay.trace.schema import PAGE_BYTES, Segment
 
 ROUND = 4096
@@ -51,7 +51,7 @@ def make_memory(
         size = machine_pages * PAGE_BYTES >> 30
         raise UserError(f"a machine with caches would need {size} GB for this trace; the most is {MOST_PAGES >> 18} GB")
     guest.page[np.isin(prepared.pages.segment, (Segment.DEVICE, Segment.UNCACHED))] = count - 1
-    windows = int(prepared.columns.n.sum(dtype=np.int64)) // settings["memory.window"] + 1
+    windows = retired_in(prepared) // settings["memory.window"] + 1
     if windows > MOST_WINDOWS:
         least = windows * settings["memory.window"] // MOST_WINDOWS + 1
         raise UserError(

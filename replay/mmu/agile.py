@@ -72,7 +72,8 @@ def walk(a, at, page):
     large = frames.is_large(n.frames, page)
     references = walk_caches.walk(n.paging.caches, at.vcpu, page, large)
     first = np.uint64(references) + large - ONE  # level of the first table that is read
-    known = max(np.uint64(a.upper.level), large + ONE) - ONE  # from this level up the machine's place is known
+    upper, lower = np.uint64(a.upper.level), large + ONE
+    known = (upper if upper > lower else lower) - ONE  # from this level up the machine's place is known
     nested_references = hits = violations = np.int64(0)
     for number in range(references if nested.is_absent(at) else references + 1):
         level = first - np.uint64(number)

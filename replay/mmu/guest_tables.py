@@ -179,8 +179,8 @@ def pages_of_space(g, number):
 @inline
 def levels(g, page, lowest):
     """How many entries of level ``lowest`` and above lead to ``page``."""
-    large = np.uint16(g.large[np.uint64(g.leaf[page])])
-    return LEVELS - np.int64(max(large, lowest))
+    large = np.uint64(g.large[np.uint64(g.leaf[page])])
+    return LEVELS - np.int64(lowest if lowest > large else large)
 
 
 # -- what the entries say ---------------------------------------------------------------------------------------------
@@ -293,7 +293,7 @@ def forget_space(g, number):
     """Forget all tables of a space."""
     first, end = pages_of_space(g, number)
     for page in range(first, end):
-        _forget_path(g, np.uint64(page), np.uint16(LEVELS - 1))
+        _forget_path(g, np.uint64(page), np.uint64(LEVELS - 1))
     forget(g, g.root_at + np.uint64(number))
 
 

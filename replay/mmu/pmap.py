@@ -93,7 +93,7 @@ def note_entry(pmap, row):
     if row.page == 0 or level > ONE:
         return
     if level == 0:
-        set_entry(pmap, row.page, row.payload[1])
+        set_entry(pmap, np.uint64(row.page), row.payload[1])
     elif is_large(row.payload[0]) or is_large(row.payload[1]):
         set_region(pmap, np.uint64(row.page), row.payload[1])
 
@@ -132,7 +132,7 @@ def map_page(pmap, page, frame):
         if frame != 0:
             pmap.backmaps[np.uint64(frame) - np.uint64(1)] += np.uint32(1)
         pmap.mapped[page] = frame
-    return use(pmap, frame)
+    return use(pmap, np.uint64(frame))
 
 
 @inline

@@ -221,7 +221,7 @@ def serve_hidden(s, at, page, store):
 @inline
 def _fill_below(s, page):
     """Fill the one entry that leads to ``page`` and to all else below the lowest level of the shadow."""
-    first, end = guest_tables.below(s.guest, page, s.level)
+    first, end = guest_tables.below(s.guest, page, np.uint64(s.level))
     for other in range(first, end):
         s.entry[np.uint64(other)] = PRESENT | WRITE
 
@@ -229,7 +229,7 @@ def _fill_below(s, page):
 @inline
 def walk_guest(s, at, page):
     """The monitor reads the guest's entries for ``page`` from the root to the leaf."""
-    add(s.counts, at, s.first + GUEST_WALK_REFERENCE, guest_tables.levels(s.guest, page, s.level))
+    add(s.counts, at, s.first + GUEST_WALK_REFERENCE, guest_tables.levels(s.guest, page, np.uint64(s.level)))
 
 
 @inline

@@ -42,14 +42,14 @@ def change(s, at, row):
     if row.kind == Kind.ENTRY:
         _store(s, at, row)
     elif row.kind == Kind.BASE_SWITCH:
-        switch(s, at, row.page)
+        switch(s, at, np.uint64(row.page))
     elif row.kind == Kind.INVALIDATE_PAGE:
         invalidate_page(s, at, np.uint64(row.page))
     elif row.kind == Kind.INVALIDATE_SPACE:
-        _synchronize(s, at, number_of(s.guest.spaces, row.page))
+        _synchronize(s, at, number_of(s.guest.spaces, np.uint64(row.page)))
         paging.flush_space(s.paging, at.vcpu, row.page)
     elif row.kind == Kind.INVALIDATE_ALL:
-        _synchronize(s, at, s.current[at.vcpu])
+        _synchronize(s, at, np.uint64(s.current[at.vcpu]))
         shadow.flush(s, at.vcpu)
     elif row.kind == Inserted.VCPU_SWITCH:
         shadow.flush(s, at.vcpu)
@@ -59,7 +59,7 @@ def change(s, at, row):
     elif row.kind == Kind.TABLE_FREE:
         _forget_table(s, row)
     elif row.kind == Kind.SPACE_DESTROY:
-        _end_space(s, row.page)
+        _end_space(s, np.uint64(row.page))
 
 
 @inline
@@ -82,7 +82,7 @@ def _store(s, at, row):
             if level == 0 and page != 0:
                 _follow(s, at, page)
             elif level != 0 and guest_tables.changed(row):
-                _drop_below(s, page, level)
+                _drop_below(s, page, np.uint64(level))
     if s.guest.state[table] == UNSYNCHRONIZED and s.entry[page] != 0:
         s.entry[page] |= np.uint8(OLD)
 

@@ -11,6 +11,7 @@ import faulthandler
 import json
 import random
 import re
+import signal
 import sys
 from collections import Counter
 
@@ -22,7 +23,7 @@ from tracegen.machine import make
 
 BUDGET = 1000
 SECONDS = 60
-"""No guest runs longer: the process ends itself, and says where it was."""
+"""Of processor time that no guest takes: the process ends itself, and says where it was."""
 DISK = bytes(16 * 4096)
 NUMBERS = re.compile(r"0x[0-9a-f]+|\d+")
 
@@ -54,13 +55,14 @@ def main(cpu: str, first: int, end: int) -> None:
     skips = places.get("skip_code", 0), places.get("skip", 0)
     compile_loops(cpu, image)
     found = Counter[str]()
+    faulthandler.register(signal.SIGPROF, chain=True)
     for seed in range(first, end):
-        faulthandler.dump_traceback_later(SECONDS, exit=True)
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
         try:
             found[outcome(cpu, image, skips, seed)] += 1
         except Exception as error:  # noqa: BLE001 - whatever it is, the test names it
             found[f"seed {seed}: {type(error).__name__}: {error}"] += 1
-        faulthandler.cancel_dump_traceback_later()
+    signal.setitimer(signal.ITIMER_PROF, 0)
     print(json.dumps(found))
 
 

@@ -156,11 +156,11 @@ def test_guest_tests_fit_what_there_is(memory: int, disk: int) -> None:
 
 
 def test_guest_works_with_hardly_any_buffers(cpu: str, tmp_path: Path) -> None:
-    """With twelve buffers, of which one may be newer than the disk, processes take each other's and all get on."""
+    """With nine buffers, of which one may be newer than the disk, processes take each other's and all get on."""
     guest = Path(shutil.copytree(build.GUEST, tmp_path / "guest"))
     limits = guest / "kernel" / "param.h"
     text = limits.read_text()
-    for name, value in (("MAX_BUFFERS", 12), ("MAX_DIRTY", 1), ("BUFFER_CHAINS", 2), ("RESERVED_PAGES", 1)):
+    for name, value in (("MAX_BUFFERS", 9), ("MAX_DIRTY", 1), ("BUFFER_CHAINS", 2), ("RESERVED_PAGES", 1)):
         text, found = re.subn(rf"#define {name} \d+", f"#define {name} {value}", text)
         assert 1 == found
     limits.write_text(text)

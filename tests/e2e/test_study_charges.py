@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +15,15 @@ import numpy as np
 import pytest
 
 from replay import api
+from replay import streamed as streaming
 from replay.commands import study_charges
 from replay.commands.study_charges import Ask, charge_all, charge_guest
-from replay.commands.study_traces import command, trace_of, traces_of
-from replay.count import Counts, count
+from replay.commands.study_traces import command, kept_in, trace_of, traces_of
+from replay.count import count_each, opening_rows
 from replay.errors import UserError
-from replay.model import Model
-from replay.prepare import Prepared, prepare
+from replay.prepare import Prepared, prepare, retired_in
 from replay.sched.window import window_of
+from replay.streamed import stream
 from replay.trace.schema import Kind
 from replay.until import until_end_of
 
@@ -47,11 +54,11 @@ def test_what_differs_in_prices_is_counted_once(monkeypatch: pytest.MonkeyPatch)
     """Two prices and the bare machine of a monitor that is a bar itself: two counts for four documents."""
     counted = list[str]()
 
-    def noted(prepared: Prepared, model: Model, *rest: Any) -> Counts:
-        counted.append(model.name)
-        return count(prepared, model, *rest)
+    def noted(prepared: Prepared, asked: Any, *rest: Any) -> Any:
+        counted.extend(model.name for model, _, _ in asked)
+        return count_each(prepared, asked, *rest)
 
-    monkeypatch.setattr("replay.sched.charge.count", noted)
+    monkeypatch.setattr("replay.count.count_each", noted)
     asks = [ask(SMALL, "native"), ask(SMALL, "disco"), ask(SMALL, "disco", prices={"cpi": 1.2}, beside=True)]
 
     assert 3 == len(charge_guest([*asks, asks[0]]))
@@ -129,10 +136,94 @@ def test_what_comes_behind_the_measured_region_is_left_out() -> None:
     assert cycles < whole_cycles
 
 
-def test_a_region_that_never_ends_is_refused() -> None:
-    """The error names the region, and where those are listed that there are."""
+@pytest.mark.parametrize("cut", [until_end_of, lambda one, mark: stream(str(trace_of(SMALL)), mark)])
+def test_a_region_that_never_ends_is_refused(cut: Any) -> None:
+    """The error names the region, and where those are listed that there are; so where rows are there for a while."""
     with pytest.raises(UserError, match="no region nowhere ends in the trace; name one that `replay info` lists"):
-        until_end_of(prepare(str(trace_of(SMALL))), "nowhere")
+        cut(prepare(str(trace_of(SMALL))), "nowhere")
+
+
+BESIDE = {"workload": "radix", "arguments": {"threads": 4, "keys": 4096}, "vcpus": 4, "skip_to_mark": "measured"}
+
+
+@pytest.mark.parametrize(("recipe", "until"), [(SMALL, ""), (SMALL, "measured"), (BESIDE, "measured")])
+def test_rows_that_are_there_for_a_while_are_the_same(
+    recipe: dict[str, Any], until: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trace that is decoded anew and forgotten has the rows, tables, places and waits of one that is held."""
+    monkeypatch.setattr(streaming, "LAG", 1000)
+    path = str(trace_of(recipe))
+    held, fed = prepare(path), stream(path, until)
+    held = until_end_of(held, until) if until else held
+    assert fed is not None
+    assert fed.feed is not None
+    whole = fed._replace(columns=held.columns, feed=None, retired=0, before=0)
+    for mine, other in zip(_arrays(held), _arrays(whole), strict=True):
+        assert np.array_equal(mine, other)
+    assert (held.digest, held.moments.reason) == (fed.digest, fed.moments.reason)
+    assert (retired_in(held), opening_rows(held)) == (retired_in(fed), opening_rows(fed))
+    for _ in range(2):
+        done = 0
+        for there in fed.feed():
+            for mine, other in zip(held.columns, fed.columns, strict=True):
+                assert np.array_equal(mine[done:there], other[done:there])
+            done = there
+        assert held.columns.kind.size == done
+
+
+def _arrays(prepared: Prepared) -> list[np.ndarray]:
+    parts = (prepared.pages, prepared.sites, prepared.places, prepared.moments[:-2])
+    return [array for part in parts for array in part]
+
+
+def test_where_rows_change_late_all_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is found out too late what a row is booked to, the study holds all rows, and says the same."""
+    asks = [ask(SMALL, "native")]
+    expected = charge_guest(asks)
+    monkeypatch.setattr("replay.places.Booking.reach", streaming.LAG + 1)
+
+    assert stream(str(trace_of(SMALL))) is None
+    assert expected == charge_guest(asks)
+
+
+KILLED = """
+import sys
+from replay import shell
+from replay.commands.study_charges import Ask, charge_all
+
+app = shell.application("Guests that take long.")
+
+@app.command()
+def charge() -> None:
+    guest = {"workload": "gups", "arguments": {"words": 512, "updates": 10**8}}
+    charge_all(Ask({**guest, "seed": seed}, "native", None, {}, {}) for seed in range(77, 83))
+
+if __name__ == "__main__":
+    sys.exit(shell.run(app, "replay"))
+"""
+
+
+def test_a_kill_ends_all_that_works_for_a_study(tmp_path: Path, root: Path) -> None:
+    """SIGTERM to a study alone ends the processes that record for it; no half-written file is left."""
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED)
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    study = subprocess.Popen([sys.executable, script, "charge"], env=environment, stderr=subprocess.PIPE, text=True)
+    limit = time.monotonic() + 120
+    while len(found := _half_written()) < min(2, len(os.sched_getaffinity(0))) and time.monotonic() < limit:
+        time.sleep(0.05)
+    study.send_signal(signal.SIGTERM)
+    _, told = study.communicate(timeout=60)
+
+    assert found
+    assert (143, "error: terminated; nothing was written\n") == (study.returncode, told)
+    assert not [number for number in found if Path(f"/proc/{number}").exists()]
+    assert not _half_written() & found
+
+
+def _half_written() -> set[int]:
+    """Processes that record gups for a study now, by the names of their files."""
+    return {int(re.findall(r"\d+", path.name)[-1]) for path in kept_in().glob(".gups-*.part.partial-*")}
 
 
 def test_a_guest_that_is_refused_ends_the_study() -> None:

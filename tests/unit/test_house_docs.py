@@ -9,6 +9,7 @@ import pytest
 
 import models
 from replay.commands import page, workload_page
+from replay.commands.workload_runs import runs_of
 from replay.machine import load_machine, load_prices, price_set_names
 from replay.memory.parameters import on_machine
 from tracegen import abi, build
@@ -116,12 +117,15 @@ def test_the_pages_name_real_parameters_and_prices(root: Path) -> None:
 
 
 def test_every_workload_has_its_figures(root: Path) -> None:
-    """The page of figures has two rows for each workload on each CPU, or names it as one without."""
+    """The page of figures has three rows for each machine of each workload's runs, or names a run as one without."""
     text = (root / "docs" / "workload-figures.md").read_text()
     head, *parts = text.split("\n## On ")
-    shown = [name for name in WORKLOADS if f"`{name}`" not in head.rpartition("Without figures here:")[2]]
+    missing = head.rpartition("Without figures here:")[2]
 
     assert text.endswith(workload_page.PAPERS)
     for cpu, part in zip(build.CPUS, parts, strict=True):
+        runs = {name: [r for r in runs_of(name, cpu) if f"`{r.name}`" not in missing] for name in WORKLOADS}
         assert part.startswith(f"{cpu}\n")
-        assert dict.fromkeys(shown, 2) == {name: part.count(f"\n| `{name}` |") for name in shown}
+        assert {name: 3 * sum(run.vms for run in shown) for name, shown in runs.items()} == {
+            name: part.count(f"\n| `{name}` |") for name in runs
+        }

@@ -287,6 +287,33 @@ def test_what_is_declared_shape_only_is_never_reproduced(figure: bars.Figure) ->
     assert {"user": (YES, ""), "rest": (SHAPE, "for all")} == verdicts
 
 
+def test_what_a_short_window_says_is_not_reproduced(figure: bars.Figure) -> None:
+    """Below the least time of the machine that a study asks for, what comes out is shape only, and says why."""
+    found = document(row("USER", DIRECT, "instructions", 90), row("fork", DIRECT, "instructions", 10))
+    share = values.Value("user", "% of user", "share", ("instructions",), ("instructions",))
+    bar = replace(figure.bars[0], values={"user": 100})
+    ticks = found | {"rows": [one | {"count": 1} for one in found["rows"]]}
+    long, short = (
+        bars.figure_table(replace(figure, values=(share,), bars=(bar,), least_seconds=least), [ticks])
+        for least in (1.0, 1.5)
+    )
+
+    assert [YES] * 3 == [one["verdict"] for one in _all_values(long["bars"][0])]
+    assert [(SHAPE, "It is of 1 s, and 1.5 are asked for.")] * 3 == [
+        (one["verdict"], one["reason"]) for one in _all_values(short["bars"][0])
+    ]
+    assert "What a bar of less than 1.5 s of the machine's time says is not called reproduced." in page(short)
+
+
+def _all_values(bar: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*bar["segments"].values(), *bar["values"].values()]
+
+
+def test_pages_that_move_are_watched_for_seconds() -> None:
+    """Figure 8 and Table 3 are of two seconds of the machine's time at least, as their rates are of a steady state."""
+    assert [2, 2] == [catalogue()[name]["least_seconds"] for name in ("disco-fig8", "disco-table3")]
+
+
 def test_recipes_say_which_kernel_runs() -> None:
     """A recipe's kernel is an option of the command line that records the guest."""
     recipe = {"workload": "radix", "arguments": {"threads": 8}, "vcpus": 8, "kernel": "thin"}

@@ -54,7 +54,7 @@ class House:
         self.root = root
         (root / "replay").mkdir(parents=True)
         (root / "models").mkdir()
-        for name in ("__init__.py", "compiler.py", "jit.py", "sources.py", "states.py", "errors.py"):
+        for name in ("__init__.py", "compiler.py", "folders.py", "jit.py", "sources.py", "states.py", "errors.py"):
             shutil.copy(ROOT / "replay" / name, root / "replay" / name)
         (root / "models" / "__init__.py").touch()
         (root / "models" / "entry.py").write_text(KERNEL)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from reports import across, bars
+from reports import across, bars, values
 from reports.bar_page import page
 from reports.bar_screen import legend
 
@@ -84,6 +85,23 @@ def test_no_value_falls_below_zero() -> None:
     across.widen(found, [({**found, "bars": bars.figure_table(of, [document(9)])["bars"]}, varied)])
 
     assert [0.0, 1.0] == found["bars"][0]["values"]["rate"]["across"]
+
+
+def test_no_share_is_more_than_all() -> None:
+    """A share that varying raises beyond 100 per cent ends at 100; a rate does not."""
+    for kind, over, most in (("share", ["near", "far"], 100.0), ("rate", [], 118.0)):
+        value = {"name": "rate", "title": "rate", "kind": kind, "counters": ["near"], "over": over}
+        of = replace(figure(PRICE), values=(values.read(value),))
+        found, before, after = (bars.figure_table(of, [_both(near)]) for near in (98, 80, 100))
+        across.widen(found, [(before, after)])
+
+        assert most == found["bars"][0]["values"]["rate"]["across"][1]
+
+
+def _both(near: int) -> dict[str, Any]:
+    """A result document of 100 misses, so many of them near."""
+    made = document(near)
+    return made | {"rows": [*made["rows"], {"service": "USER", "counter": "far", "count": 100 - near, "cycles": 0}]}
 
 
 def test_pages_tell_intervals_and_what_they_are_of() -> None:

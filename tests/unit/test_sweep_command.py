@@ -168,3 +168,17 @@ def test_sensitivity_is_a_table_or_a_document(trace: Path, capsys: pytest.Captur
     lines = shown.splitlines()
     first = next(at for at, line in enumerate(lines) if line.startswith("──"))
     assert lines[first + 1].startswith(document["prices"][0]["price"])
+
+
+def test_points_that_cannot_be_are_not_among_those_kept(
+    trace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The last line counts the points that are there, not those left out."""
+    code = command(
+        "sweep", trace, "--model", "ept", "--set", "stlb.ways=5,8", "--set", "stlb.entries=64", "-o", tmp_path / "out"
+    )
+
+    assert 0 == code
+    said = capsys.readouterr().err
+    assert "1 points left out: stlb.ways = 5" in said
+    assert f"1 points in {tmp_path / 'out'}" in said

@@ -271,6 +271,25 @@ def test_no_room_for_columns_anywhere_is_one_line(monkeypatch: pytest.MonkeyPatc
         mapped.scratch(np.dtype("u4"), 10)
 
 
+def test_a_sliding_array_forgets_whole_stretches() -> None:
+    """What lies before the last whole stretch reads as 0, all else as it was written; cleared, all does."""
+    stretch = mapped.SLIDE_BYTES // 4
+    slide = mapped.Sliding(np.dtype("u4"), 3 * stretch)
+    slide.array[:] = 7
+    slide.forget(stretch + 5)
+    before = slide.array[[0, stretch - 1, stretch, 3 * stretch - 1]].tolist()
+    slide.clear()
+
+    assert [0, 0, 7, 7] == before
+    assert 0 == slide.array.max()
+
+
+def test_no_addresses_for_a_sliding_array_are_one_line() -> None:
+    """An array longer than any address space is refused with its size."""
+    with pytest.raises(UserError, match=r"^no 4,611,686,018,427,387,904 bytes of address space for .* `ulimit -v`$"):
+        mapped.Sliding(np.dtype("u1"), 1 << 62)
+
+
 @pytest.mark.parametrize("batch", [1, 2, 3, 5, 17])
 def test_batches_of_any_length_prepare_alike(
     write: Callable[..., Path], rows: Rows, meta: TraceMeta, batch: int

@@ -11,6 +11,7 @@ from replay.errors import UserError
 from replay.trace.container import open_trace
 from replay.trace.meta import TraceMeta
 from replay.trace.schema import COLUMNS, PACK_SHIFT
+from tracegen.cpu.buffers import AHEAD
 from tracegen.writer import TraceWriter, unpack
 
 
@@ -31,15 +32,15 @@ def test_unpacking_splits_a_word_into_its_columns(words: np.ndarray) -> None:
     assert counts.tolist() == columns["n"].tolist()
 
 
-def test_alternating_buffers_are_written_in_order(words: np.ndarray, meta: TraceMeta, tmp_path: Path) -> None:
-    """A recorder may refill a buffer once the next one has been handed over, and no row is lost or changed."""
+def test_buffers_in_turn_are_written_in_order(words: np.ndarray, meta: TraceMeta, tmp_path: Path) -> None:
+    """A recorder may refill a buffer once AHEAD others have been handed over, and no row is lost or changed."""
     path = tmp_path / "t.arrow"
-    buffers = [np.empty(1000, np.uint64), np.empty(1000, np.uint64)]
-    counts = np.ones(1000, np.uint8)
+    buffers = [np.empty(500, np.uint64) for _ in range(AHEAD + 1)]
+    counts = np.ones(500, np.uint8)
     with TraceWriter(path, meta) as writer:
-        for number, start in enumerate(range(0, words.size, 1000)):
-            buffer = buffers[number % 2]
-            buffer[:] = words[start : start + 1000]
+        for number, start in enumerate(range(0, words.size, 500)):
+            buffer = buffers[number % len(buffers)]
+            buffer[:] = words[start : start + 500]
             writer.write(buffer, counts)
         closing = writer.commit({"complete": True})
     pages = np.concatenate([batch.column("page").to_numpy() for batch in open_trace(path).batches()])
@@ -63,11 +64,12 @@ def test_leaving_without_commit_leaves_nothing(words: np.ndarray, meta: TraceMet
 
 
 def test_a_full_disk_stops_the_recording(words: np.ndarray, meta: TraceMeta, tmp_path: Path) -> None:
-    """A write that fails beside the guest comes up at the next call, as one line that names the file."""
+    """A write that fails beside the guest comes up AHEAD calls later, as one line that names the file."""
     counts = np.zeros(words.size, np.uint8)
     with TraceWriter(tmp_path / "t.arrow", meta) as writer:
         writer.file.file.close()
         with open("/dev/full", "wb", buffering=0) as writer.file.tap.file:
-            writer.write(words, counts)
+            for _ in range(AHEAD):
+                writer.write(words, counts)
             with pytest.raises(UserError, match=r"t\.arrow: cannot write: no space left"):
                 writer.write(words, counts)

@@ -1,4 +1,4 @@
-"""The two row buffers of a recorded run: one fills while the sink reads the other."""
+"""The row buffers of a recorded run, in a ring: one fills while the sink reads those filled before."""
 
 from __future__ import annotations
 
@@ -12,30 +12,39 @@ from tracegen.cpu import state as S
 from tracegen.cpu.state import Core
 
 Sink = Callable[[np.ndarray, np.ndarray], None]
-"""Takes (words u64, counts u8) of each filled chunk.  Two buffers alternate: a sink may read a chunk until its *next*
-call returns, so it can hand a chunk to a thread and wait for that thread in its next call."""
+"""Takes (words u64, counts u8) of each filled chunk.  A sink may read one until the last of its next ``AHEAD`` calls
+returns, so it can hand chunks to a thread and wait there for the oldest of them."""
+AHEAD = 3
+"""Chunks that may wait for the sink's thread: some take it longer than the guest, others less."""
 
 
 class Buffers:
-    """The two row buffers of a recorded run, and the way to the sink.  ``held`` is what the loop is called with."""
+    """The row buffers of a recorded run, and the way to the sink.  ``held`` is what the loop is called with."""
 
     def __init__(self, core: Core, sink: Sink | None) -> None:
-        self.core, self.held, self._sink = core, Held(core), sink
+        self._sink, self._at = sink, 0
+        self._ring = [Held(core)]
         if sink:
             core.counts[:] = 0  # of a run before
-            self._other = (np.zeros_like(core.rows), np.zeros_like(core.counts))
+            self._ring += [Held(_with_rows_of_its_own(core)) for _ in range(AHEAD)]
+        self.held = self._ring[0]
+
+    @property
+    def core(self) -> Core:
+        """The machine's state, with the buffer that is being filled."""
+        state: Core = self.held.state
+        return state
 
     def flush(self) -> None:
-        """Give the filled rows to the sink and go on in the other buffer."""
+        """Give the filled rows to the sink and go on in the buffer that was filled longest ago."""
         s = self.core.s
         filled = int(s[S.POSITION])
         s[S.POSITION] = 0
         if self._sink is None or not filled:
             return
         rows, counts = self.core.rows, self.core.counts
-        self.core = self.core._replace(rows=self._other[0], counts=self._other[1])
-        self.held = Held(self.core)
-        self._other = (rows, counts)
+        self._at = (self._at + 1) % len(self._ring)
+        self.held = self._ring[self._at]
         self._sink(rows[:filled], counts[:filled])
         # The loop writes n only where it is not 0, so a buffer starts out all zeroes.
         self.core.counts[:] = 0
@@ -82,3 +91,7 @@ class Buffers:
         self.core.rows[at] = row | int(s[base + S.MODE]) << 12 | int(s[base + S.VCPU_BITS])
         self.core.counts[at] = int(s[base + S.COUNT] - s[base + S.LAST])
         s[S.POSITION], s[base + S.LAST] = at + 1, s[base + S.COUNT]
+
+
+def _with_rows_of_its_own(core: Core) -> Core:
+    return core._replace(rows=np.zeros(core.rows.shape, np.uint64), counts=np.zeros(core.counts.shape, np.uint8))

@@ -11,6 +11,7 @@ from tracegen.cpu import state as S
 from tracegen.cpu.micro_tlb import CODE_MASK, READ_MASK, fill, forget_all
 from tracegen.cpu.recorder import MAPPED, UNMAPPED_SPACE, mapped_page_id, page_id
 from tracegen.mips64 import state as M
+from tracegen.mips64.matching import first_bit, matches
 from tracegen.mips64.state import Exc
 
 USER, SUPERVISOR, KERNEL = np.uint64(Mode.USER), np.uint64(Mode.SUPERVISOR), np.uint64(Mode.KERNEL)
@@ -86,11 +87,7 @@ def region_is_64(s, va):
 @inline
 def tlb_find(s, key):
     """Index of the TLB entry that matches an address with the ASID in its low 8 bits; TLB_ENTRIES for none."""
-    for i in range(M.TLB_ENTRIES):
-        difference = s[np.uint64(M.TLB_HI + i)] ^ key
-        if difference & PAIR_MASK == 0 and (difference & ASID_MASK == 0 or s[np.uint64(M.TLB_HI + i)] & TLB_GLOBAL):
-            return np.uint64(i)
-    return np.uint64(M.TLB_ENTRIES)
+    return first_bit(matches(s, np.uint64(M.TLB_HI), key, PAIR_MASK, ASID_MASK, TLB_GLOBAL))
 
 
 @inline

@@ -1,28 +1,11 @@
-// What each system call does.
+// What the system calls do that the thin guest has not, or has otherwise.
 #include "call.h"
 #include "fs.h"
 #include "nfs.h"
 #include "proc.h"
 
-static i64 sys_exit(u64 status, u64, u64) {
-    proc_exit(status & 0xff);
-}
-
 static i64 sys_write(u64 descriptor, u64 from, u64 bytes) {
     return file_write(descriptor, from, bytes);
-}
-
-static i64 sys_sbrk(u64 bytes, u64, u64) {
-    return map_grow((i64)bytes);
-}
-
-static i64 sys_time(u64, u64, u64) {
-    return (i64)timer_now();
-}
-
-static i64 sys_yield(u64, u64, u64) {
-    yield();
-    return 0;
 }
 
 static i64 sys_getarg(u64 index, u64 to, u64 bytes) {
@@ -119,26 +102,6 @@ static i64 sys_thread_create(u64 entry, u64 stack, u64 argument) {
     return thread_create(entry, stack, argument);
 }
 
-static i64 sys_thread_exit(u64, u64, u64) {
-    thread_exit();
-}
-
-static i64 sys_thread_join(u64 id, u64, u64) {
-    return thread_join(id);
-}
-
-static i64 sys_futex_wait(u64 at, u64 expected, u64) {
-    return futex_wait(at, (u32)expected);
-}
-
-static i64 sys_futex_wake(u64 at, u64 most, u64) {
-    return futex_wake(at, most);
-}
-
-static i64 sys_cpus(u64, u64, u64) {
-    return (i64)cpu_count;
-}
-
 static i64 sys_mmap(u64 bytes, u64 flags, u64 where) {
     return map_create(bytes, flags, where);
 }
@@ -232,11 +195,8 @@ static i64 sys_serve(u64 clients, u64, u64) {
 }
 
 const struct call calls[MAX_CALLS] = {
-    [SYS_EXIT] = {sys_exit, 0},
+    COMMON_CALLS,
     [SYS_WRITE] = {sys_write, &filelock},
-    [SYS_SBRK] = {sys_sbrk, 0},
-    [SYS_TIME] = {sys_time, 0},
-    [SYS_YIELD] = {sys_yield, 0},
     [SYS_GETARG] = {sys_getarg, 0},
     [SYS_FORK] = {sys_fork, 0},
     [SYS_EXEC] = {sys_exec, 0},
@@ -270,11 +230,6 @@ const struct call calls[MAX_CALLS] = {
     [SYS_MSYNC] = {sys_msync, 0},
     [SYS_LINK] = {sys_link, &filelock},
     [SYS_THREAD_CREATE] = {sys_thread_create, 0},
-    [SYS_THREAD_EXIT] = {sys_thread_exit, 0},
-    [SYS_THREAD_JOIN] = {sys_thread_join, &proclock},
-    [SYS_FUTEX_WAIT] = {sys_futex_wait, &futexlock},
-    [SYS_FUTEX_WAKE] = {sys_futex_wake, &futexlock},
-    [SYS_CPUS] = {sys_cpus, 0},
     [SYS_GETPPID] = {sys_getppid, &proclock},
     [SYS_SOCKET] = {sys_socket, &filelock},
     [SYS_BIND] = {sys_bind, &filelock},

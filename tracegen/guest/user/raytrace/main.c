@@ -6,7 +6,8 @@
 #define MOST_SIDE 4096
 #define MOST_SPHERES 1000
 #define MOST_DEPTH 7
-#define SAMPLE 509 // of so many pixels one is made again by asking each triangle
+#define SAMPLE 509 // of so many pixels, of more in a large image, one is made again by asking each triangle
+#define MOST_SAMPLES 64
 
 static struct scene *scene;
 static u32 *image;
@@ -50,7 +51,8 @@ int main(void) {
     render_all(threads);
     for (u64 i = 0; i < pixels; i++)
         digest = mix(digest, image[i]);
-    for (u64 i = 0; i < pixels; i += SAMPLE)
+    u64 step = pixels / MOST_SAMPLES > SAMPLE ? pixels / MOST_SAMPLES : SAMPLE;
+    for (u64 i = 0; i < pixels; i += step)
         wrong += image[i] != trace_pixel(scene, find_by_asking, i);
     report("raytrace: %d pixels, %d triangles, digest %x, %d wrong\n", pixels, scene->triangles, digest, wrong);
     return wrong ? EXIT_WRONG : EXIT_OK;

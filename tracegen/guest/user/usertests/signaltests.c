@@ -93,16 +93,19 @@ int woken(void) {
     return sys_sleep(1000000) == -1 && taken && reap(child) == EXIT_OK && taken == 2;
 }
 
-// A new program has its parent's ignored signals, and no handlers.
+// A new program has its parent's ignored signals, and no handlers.  The old one, while it waits for the disk, takes any.
 int signals_of_programs(void) {
     on_signal(SIGNAL_USER, note);
     on_signal(SIGNAL_INT, SIGNAL_IGNORED);
     i64 child = sys_fork();
     if (child == 0)
         sys_exec("gups 512 2000000");
-    sys_sleep(3);
-    sys_kill(child, SIGNAL_INT);
-    return sys_kill(child, SIGNAL_USER) == 0 && reap(child) == 128 + SIGNAL_USER;
+    on_signal(SIGNAL_CHILD, note);
+    for (taken = 0; !taken; sys_sleep(1)) {
+        sys_kill(child, SIGNAL_INT);
+        sys_kill(child, SIGNAL_USER);
+    }
+    return reap(child) == 128 + SIGNAL_USER;
 }
 
 // The descriptors that are ready, at once, when something comes, or when time is over.
