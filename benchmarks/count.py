@@ -40,6 +40,10 @@ LEAST = {"pmake": 0.9, "radix": 0.9}
 """Workload -> speed over C's that the kernel is to reach; hostile-locality traces are reported, not bounded."""
 CACHED = ("flash-1997", "flash-1997-numa")
 """The same machine, without caches and with them."""
+CACHED_LEAST = 250.0
+"""Million rows a second that a model with caches is to make of an operating system's trace, of one vCPU."""
+CACHED_VCPUS = 8
+"""vCPUs of a trace that is counted with caches, too; its figures are reported, not bounded."""
 WALKERS = ("ept", "native-walk", "shadow")
 """Twins whose hardware walks page tables: those that an x86-64 trace is counted under."""
 
@@ -175,8 +179,9 @@ def against_hardware(workload: str, cpu: str, prepared: Prepared) -> Iterator[Re
             yield Result(what, speed[name] / 1e6, "M rows/s", peer, speed[peer] / 1e6)
 
 
-def against_flat(prepared: Prepared) -> Iterator[Result]:
-    """Rows per second with caches, beside the same model without."""
+def against_flat(workload: str, cpu: str, prepared: Prepared) -> Iterator[Result]:
+    """Rows per second with caches: by themselves, bounded for one vCPU, and beside the same model without."""
+    vcpus = prepared.meta.vcpus
     for name in ("native", "disco"):
         seconds: dict[str, list[float]] = {machine: [] for machine in CACHED}
         ways = {machine: twins(name, prepared, {}, machine)["numba"] for machine in CACHED}
@@ -186,7 +191,9 @@ def against_flat(prepared: Prepared) -> Iterator[Result]:
         flat, cached = (
             prepared.columns.kind.size / statistics.median(seconds[machine][1:]) / 1e6 for machine in CACHED
         )
-        yield Result(f"count pmake under {name} with caches", cached, "M rows/s", "without caches", flat)
+        what = f"count {workload} on {cpu}, {vcpus} vCPU, under {name} with caches"
+        yield Result(what, cached, "M rows/s", least=CACHED_LEAST if vcpus == 1 else None)
+        yield Result(what, cached, "M rows/s", "without caches", flat)
 
 
 def results() -> list[Result]:
@@ -198,8 +205,11 @@ def results() -> list[Result]:
             trace = record(workload, cpu=cpu, output=folder / f"{workload}-{cpu}.arrow").path
             prepared = prepare(str(trace), use_cache=False)
             found += against_c(workload, cpu, prepared, folder)
+            if workload == "pmake":
+                found += against_flat(workload, cpu, prepared)
             if (workload, cpu) == ("pmake", "mips64"):
-                found += against_flat(prepared)
+                eight = record(workload, cpu=cpu, vcpus=CACHED_VCPUS, output=folder / "eight.arrow").path
+                found += against_flat(workload, cpu, prepare(str(eight), use_cache=False))
             if cpu == "x86-64":
                 found += against_hardware(workload, cpu, prepared)
     return found

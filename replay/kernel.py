@@ -33,6 +33,9 @@ PAYLOADS = PENDING = 4
 NOBODY = np.uint64(255)
 """Context of no row: a mode that no vCPU has."""
 NOW_SHIFT = np.uint64(10)
+ACCESS_BITS = np.uint8(EVENT_FIRST.bit_length() - 1)
+"""Bits that number the kinds of accesses: an event's kind has higher ones."""
+ONE = np.uint64(1)
 VCPU_MASK = np.uint64(15)
 MODE_SHIFT = np.uint64(CTX_MODE_SHIFT)
 USER = np.uint64(Mode.USER)
@@ -196,18 +199,9 @@ def _stay(_state, _at, _frame):
 @inline
 def in_refill(at):
     """``at`` within the refill service: a TLB miss of the model is booked there, whatever service it interrupts."""
+    base = at.refill
     return At(
-        vcpu=at.vcpu,
-        lane=at.lane,
-        base=at.refill,
-        refill=at.refill,
-        now=at.now,
-        mode=at.mode,
-        skip=at.skip,
-        recorded_refill=at.recorded_refill,
-        cut_off=at.cut_off,
-        retired=at.retired,
-        memory=at.memory,
+        at.vcpu, at.lane, base, base, at.now, at.mode, at.skip, at.recorded_refill, at.cut_off, at.retired, at.memory
     )
 
 
@@ -225,25 +219,24 @@ def add(counts, at, counter, n):
 
 @inline
 def _enter(engine, vcpu):
-    """(base, base of its refill service, skip, instructions left in the slice) of the place that ``vcpu`` is in."""
+    """(base, base of its refill service, skip, instructions retired) of the place that ``vcpu`` is in."""
     place = np.uint64(engine.place[vcpu])
-    skip = engine.skip[place]
-    left = engine.slice_end[vcpu] - engine.retired[vcpu] if skip == KEPT else NEVER
     first, refill = vcpu * engine.places, np.uint64(engine.refill[place])
-    return (first + place) * engine.counters, (first + refill) * engine.counters, skip, left
+    base, refill = (first + place) * engine.counters, (first + refill) * engine.counters
+    return base, refill, engine.skip[place], engine.retired[vcpu]
 
 
 @inline
-def _settle(engine, context, base, skip, left, references):
+def _settle(engine, context, base, skip, retired, references):
     """Write the tallies of a stretch in one place and mode; those of a replaced service are nobody's."""
     if context != NOBODY and skip == KEPT:
         vcpu = context & VCPU_MASK
-        instructions = engine.slice_end[vcpu] - engine.retired[vcpu] - left
+        instructions = retired - engine.retired[vcpu]
         engine.counts[base + INSTRUCTIONS] += instructions
         engine.counts[base + REFERENCES] += references
         if context >> MODE_SHIFT != USER:
             engine.counts[base + KERNEL_INSTRUCTIONS] += instructions
-        engine.retired[vcpu] += instructions
+        engine.retired[vcpu] = retired
 
 
 @inline
@@ -280,20 +273,19 @@ def _interrupted_access(info):
 
 
 @inline
+def _on_row(at, row, retired):
+    """``at`` on ``row``, before which the vCPU retired so many instructions."""
+    now = row << NOW_SHIFT
+    return At(
+        at.vcpu, at.lane, at.base, at.refill, now, at.mode, at.skip, at.recorded_refill, at.cut_off, retired, at.memory
+    )
+
+
+@inline
 def _cut_off(at, cause):
     """``at`` for the access that an exception of this ``cause`` cut off."""
     return At(
-        vcpu=at.vcpu,
-        lane=at.lane,
-        base=at.base,
-        refill=at.refill,
-        now=at.now,
-        mode=at.mode,
-        skip=at.skip,
-        recorded_refill=cause == REFILL,
-        cut_off=cause,
-        retired=at.retired,
-        memory=at.memory,
+        at.vcpu, at.lane, at.base, at.refill, at.now, at.mode, at.skip, cause == REFILL, cause, at.retired, at.memory
     )
 
 
@@ -304,56 +296,92 @@ def _touched(info):
     return np.uint8(FETCH if touch == TOUCH_FETCH else LOAD8 if touch == TOUCH_LOAD else STORE8)
 
 
+@inline
+def _refer(state, engine, columns, row, last, at, context, retired):
+    """Charge the references from ``row`` on; returns the first row that is none of this context and slice, and retired.
+
+    ``at`` is where the stretch is.  The loop is apart, so that LLVM keeps at hand what nearly all rows need.
+    """
+    end = engine.slice_end[at.vcpu]
+    while row < last:
+        kind = columns.kind[row]
+        if not likely((np.uint64(columns.ctx[row]) ^ context) | np.uint64(kind >> ACCESS_BITS) == 0):
+            break
+        after = retired + columns.n[row]
+        if not likely(after < end):
+            break
+        retired = after
+        _reach(at.memory, state, _on_row(at, row, retired), Reference(kind, columns.info[row], columns.page[row]))
+        row += ONE
+    return row, retired
+
+
+@inline
+def _pass_over(columns, row, last, context):
+    """As ``_refer``, of a replaced service: what it retires and refers to is nobody's."""
+    while row < last:
+        if (np.uint64(columns.ctx[row]) ^ context) | np.uint64(columns.kind[row] >> ACCESS_BITS) != 0:
+            break
+        row += ONE
+    return row
+
+
 @kernel
 def count_rows(state, engine, columns, first, last):
     """Charge rows ``first`` to ``last`` (exclusive) of ``columns`` to ``state`` and ``engine``.
 
-    ``left`` counts the slice's instructions down: what a stretch in one context (vCPU and mode) retired is what it is
-    less by.
+    ``retired`` is what the vCPU of the context (vCPU and mode) that the rows are in retired of kept services.
     """
     context, vcpu, lane, base, refill = NOBODY, np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0)
-    skip, left, references = np.uint8(KEPT), NEVER, np.int64(0)
-    for row in range(np.uint64(first), np.uint64(last)):
+    skip, retired, references = np.uint8(KEPT), np.int64(0), np.int64(0)
+    row, last = np.uint64(first), np.uint64(last)
+    while row < last:
         this = np.uint64(columns.ctx[row])
-        if not likely(this == context):
-            _settle(engine, context, base, skip, left, references)
+        if this != context:
+            _settle(engine, context, base, skip, retired, references)
             context, vcpu, references = this, this & VCPU_MASK, np.int64(0)
             lane = vcpu * engine.pairs
-            base, refill, skip, left = _enter(engine, vcpu)
-        left -= columns.n[row]
-        now, retired = row << NOW_SHIFT, engine.slice_end[vcpu] - left
+            base, refill, skip, retired = _enter(engine, vcpu)
         mode, memory = context >> MODE_SHIFT, engine.memory
-        at = At(vcpu, lane, base, refill, now, mode, skip, False, COMPLETED, retired, memory)
-        if not likely(left > 0):
-            _settle(engine, context, base, skip, left, references)
+        at = At(vcpu, lane, base, refill, np.uint64(0), mode, skip, False, COMPLETED, np.int64(0), memory)
+        if skip == KEPT:
+            references -= np.int64(row)
+            row, retired = _refer(state, engine, columns, row, last, at, context, retired)
+            references += np.int64(row)
+        else:
+            row = _pass_over(columns, row, last, context)
+        if row >= last or np.uint64(columns.ctx[row]) != context:
+            continue
+        if skip == KEPT:
+            retired += columns.n[row]
+        at = _on_row(at, row, retired)
+        if skip == KEPT and retired >= engine.slice_end[vcpu]:
+            _settle(engine, context, base, skip, retired, references)
             references = np.int64(0)
             engine.slice_end[vcpu] += slice_ended(state, at)
-            left = engine.slice_end[vcpu] - engine.retired[vcpu]
+            retired -= columns.n[row]  # the row comes again
+            continue
         kind, page, info = columns.kind[row], columns.page[row], columns.info[row]
-        if likely(kind < EVENT_FIRST):
-            if likely(skip == KEPT):
-                references += 1
-                _reach(memory, state, at, Reference(kind, info, page))
-        else:
-            if kind == SERVICE_ENTER or kind == SERVICE_EXIT:
-                _settle(engine, context, base, skip, left, references)
+        row += ONE
+        if kind == SERVICE_ENTER or kind == SERVICE_EXIT:
+            _settle(engine, context, base, skip, retired, references)
+            references = np.int64(0)
+            engine.place[vcpu] = page
+            base, refill, skip, retired = _enter(engine, vcpu)
+            if kind == SERVICE_ENTER and skip != REPLACED_REFILL:
+                engine.counts[base + INVOCATIONS] += 1
+        elif kind == EXTRA:
+            _keep(engine.payload, page, info)
+        elif not _is_skipped(kind, skip):
+            engine.counts[base + _table_counter(engine, kind, info, page)] += 1
+            _happen(memory, state, at, Event(kind, info, page, engine.payload))
+            if kind == VCPU_SWITCH:  # the switch itself is booked to the virtual CPU that leaves
+                _settle(engine, context, base, skip, retired, references)
                 references = np.int64(0)
                 engine.place[vcpu] = page
-                base, refill, skip, left = _enter(engine, vcpu)
-                if kind == SERVICE_ENTER and skip != REPLACED_REFILL:
-                    engine.counts[base + INVOCATIONS] += 1
-            elif kind == EXTRA:
-                _keep(engine.payload, page, info)
-            elif not _is_skipped(kind, skip):
-                engine.counts[base + _table_counter(engine, kind, info, page)] += 1
-                _happen(memory, state, at, Event(kind, info, page, engine.payload))
-                if kind == VCPU_SWITCH:  # the switch itself is booked to the virtual CPU that leaves
-                    _settle(engine, context, base, skip, left, references)
-                    references = np.int64(0)
-                    engine.place[vcpu] = page
-                    base, refill, skip, left = _enter(engine, vcpu)
-            if kind != EXTRA and engine.payload[PENDING] != 0:
-                engine.payload[:] = 0  # used up: what the next row lacks reads as 0
-            if kind == EXCEPTION and _interrupted_access(info):
-                access(state, _cut_off(at, np.uint8(info & CAUSE_MASK)), Reference(_touched(info), np.uint16(0), page))
-    _settle(engine, context, base, skip, left, references)
+                base, refill, skip, retired = _enter(engine, vcpu)
+        if kind != EXTRA and engine.payload[PENDING] != 0:
+            engine.payload[:] = 0  # used up: what the next row lacks reads as 0
+        if kind == EXCEPTION and _interrupted_access(info):
+            access(state, _cut_off(at, np.uint8(info & CAUSE_MASK)), Reference(_touched(info), np.uint16(0), page))
+    _settle(engine, context, base, skip, retired, references)

@@ -35,7 +35,7 @@ static void drop_in(u32 *set, u64 ways, u32 tag) {
     set[ways - 1] = 0;
 }
 // The first level of one side: its sets of two tags for all and two for stores, then older ways.
-static const u64 *row_of(const struct caches *c, u64 cpu, u64 side) { return c->first.geometry + ((cpu + cpu + side) << 2); }
+static const u64 *row_of(const struct caches *c, u64 cpu, u64 side) { return c->first.geometry + ((cpu << 4 | side) << 2); }  // of a kind of access; a side is one
 static u64 set_of(const struct caches *c, u64 cpu, u64 side, u64 line) { return row_of(c, cpu, side)[0] + (line & row_of(c, cpu, side)[1]); }
 static u32 *older_of(const struct caches *c, u64 cpu, u64 side, u64 line) {
     return c->first.older + c->first.begin_older[cpu + cpu + side] + (line & row_of(c, cpu, side)[1]) * c->first.more[side];
@@ -171,30 +171,31 @@ static void count_taken(const struct memory *m, const struct at *at, u64 took, u
     if (took & WROTE_BACK) counts[C_write_back]++;
     counts[C_line_lost] += took >> LOST_SHIFT;
 }
-static __attribute__((noinline)) void beyond(const struct memory *m, const struct at *at, u64 side, u64 stores, u64 address) {
-    u64 took = stores ? store_line(&m->caches, at->vcpu, address) : read_line(&m->caches, at->vcpu, side, address);
+static __attribute__((noinline)) void beyond(const struct memory *m, const struct at *at, u64 kind, u64 address) {
+    u64 side = kind != FETCH, took = kind >= STORE1 ? store_line(&m->caches, at->vcpu, address) : read_line(&m->caches, at->vcpu, side, address);
     if (took) count_taken(m, at, took, address);
 }
 static inline void refer(const struct memory *m, const struct at *at, u8 kind, u32 page, u16 info) {
     u64 frame = m->frames.page[page];
     if (frame == m->bypass) return;
-    u64 address = frame << 12 | info & OFFSET, side = kind != FETCH, stores = kind >= STORE1;
+    u64 address = frame << 12 | info & OFFSET;
     const struct caches *c = &m->caches;
-    u64 line = address >> row_of(c, at->vcpu, side)[2], set = set_of(c, at->vcpu, side, line);
-    const u32 *tags = c->first.tags + (set << 2) + 2 * stores;
+    const u64 *row = row_of(c, at->vcpu, kind);
+    u64 line = address >> row[2], set = row[0] + (line & row[1]);
+    const u32 *tags = c->first.tags + (set << 2) + row[3];
     u64 one = tags[0] ^ line + 1, other = tags[1] ^ line + 1;
     if (LIKELY(one * other == 0)) {
         c->first.last[set] = other == 0;
         return;
     }
-    beyond(m, at, side, stores, address);
+    beyond(m, at, kind, address);
 }
 
 static void refer_handler(const struct memory *m, const struct at *at, u32 code, u64 lines, u32 page) {
     u64 frame = m->frames.page[code];
     if (code && frame != m->bypass)
         for (u64 line = 0; line < lines; line++)
-            beyond(m, at, 0, 0, frame << 12 | line << m->caches.first.shift[0] & OFFSET);
+            beyond(m, at, FETCH, frame << 12 | line << m->caches.first.shift[0] & OFFSET);
     if (!page) return;
     u64 table = m->frames.table[m->frames.tables[page]];
     u64 address = table << 12 | (m->frames.vpn[page] & 511) << 3;

@@ -15,12 +15,15 @@ import numpy as np
 
 from replay.hw import sets
 from replay.jit import inline, likely
+from replay.trace.schema import EVENT_FIRST, Kind
 
-CODE, DATA = np.uint64(0), np.uint64(1)
-"""Sides."""
-ZERO, ONE, TWO = np.uint64(0), np.uint64(1), np.uint64(2)
-FIRST_SET, MASK, SHIFT = ZERO, ONE, TWO
-"""Columns of ``First.geometry``: the number of the first set, sets - 1, and the shift from an address to its line."""
+CODE, DATA = np.uint64(Kind.FETCH), np.uint64(Kind.LOAD1)
+"""Sides: each is one kind of access to it."""
+ZERO, ONE, TWO = (np.uint64(n) for n in range(3))
+KIND_BITS = np.uint64(EVENT_FIRST.bit_length() - 1)
+FIRST_SET, MASK, SHIFT, TAGS = ZERO, ONE, TWO, np.uint64(3)
+"""Columns of ``First.geometry``: the number of the first set, sets - 1, the shift from an address to its line, and
+which of a set's tags to look at."""
 
 
 class First(NamedTuple):
@@ -29,7 +32,7 @@ class First(NamedTuple):
     tags: np.ndarray  # u32[4 * sets]: of the two ways used last, then the same for stores
     last: np.ndarray  # u8 by set: which of the two it was
     older: np.ndarray  # u32: the further ways of each set
-    geometry: np.ndarray  # u64[8 * cpus]: by CPU and side, the columns above and one for none
+    geometry: np.ndarray  # u64[4 * EVENT_FIRST * cpus]: by CPU and kind of access, the columns above
     begin_older: np.ndarray  # u64[2 * cpus]: where the further ways of a CPU and side begin
     shift: np.ndarray  # u64[2] by side: of a byte address, to a line's number
     paired: np.ndarray  # u64[2]: 1 if there are two ways or more, 0 of one
@@ -42,11 +45,14 @@ def make_first(cpus: int, *sides: tuple[int, int, int]) -> First:
     more = np.maximum(ways, TWO) - TWO
     held, older = np.tile(count, cpus), np.tile(count * more, cpus)
     columns = (np.cumsum(held) - held, held - ONE, np.tile(shift, cpus), np.zeros_like(held))
+    by_side = np.stack(columns, 1).reshape(cpus, 2, 4)
+    by_kind = by_side[:, [int(kind != Kind.FETCH) for kind in range(EVENT_FIRST)]]
+    by_kind[:, Kind.STORE1 :, int(TAGS)] = TWO
     return First(
         tags=np.zeros(4 * int(held.sum()), np.uint32),
         last=np.zeros(int(held.sum()), np.uint8),
         older=np.zeros(int(older.sum()), np.uint32),
-        geometry=np.stack(columns, 1).reshape(-1),
+        geometry=by_kind.reshape(-1),
         begin_older=np.cumsum(older) - older,
         shift=shift,
         paired=np.minimum(ways, TWO) - ONE,
@@ -55,15 +61,14 @@ def make_first(cpus: int, *sides: tuple[int, int, int]) -> First:
 
 
 @inline
-def at_hand(first, cpu, side, stores, address):
+def at_hand(first, cpu, kind, address):
     """1 if the line of machine byte ``address`` is one of the two used last in its set, and may be used so, else 0.
 
-    ``stores`` is 1 of a store, else 0.  Kinds of access come in no order that a processor could predict, so there is
-    no branch on them.
+    Kinds of access come in no order that a processor could predict, so there is no branch on them.
     """
-    line = line_of(first, cpu, side, address)
-    number = _set_of(first, cpu, side, line)
-    at = _tags_of(number) + stores + stores
+    line = line_of(first, cpu, kind, address)
+    number = _set_of(first, cpu, kind, line)
+    at = _tags_of(number) + first.geometry[_row(cpu, kind) | TAGS]
     one = np.uint64(first.tags[at]) ^ (line + ONE)
     other = np.uint64(first.tags[at + ONE]) ^ (line + ONE)
     if likely(one * other == ZERO):  # two questions would be two branches, and which way it is nobody can predict
@@ -137,9 +142,9 @@ def line_of(first, cpu, side, address):
 
 
 @inline
-def _row(cpu, side):
-    """Where the columns of a CPU and side begin."""
-    return (cpu + cpu + side) << TWO
+def _row(cpu, kind):
+    """Where the columns of a CPU and a kind of access begin."""
+    return (cpu << KIND_BITS | kind) << TWO
 
 
 @inline

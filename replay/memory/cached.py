@@ -90,16 +90,16 @@ def refer(m, at, ref):
     if frame == m.bypass:
         return NOTHING
     address = (policy.machine_page(m.policy, at.vcpu, frame) << PAGE) | (np.uint64(ref.info) & OFFSET)
-    side, stores = np.uint64(ref.kind != FETCH), np.uint64(ref.kind >= STORE1)
-    if likely(front.at_hand(m.caches.first, at.vcpu, side, stores, address) != NOTHING):
+    kind = np.uint64(ref.kind)
+    if likely(front.at_hand(m.caches.first, at.vcpu, kind, address) != NOTHING):
         return NOTHING
-    return _beyond(m, at.vcpu, at.base, at.retired, side, stores, frame, address)
+    return _beyond(m, at.vcpu, at.base, at.retired, kind, frame, address)
 
 
 @helper
-def _beyond(m, cpu, base, retired, side, stores, frame, address):
+def _beyond(m, cpu, base, retired, kind, frame, address):
     """A reference whose line is not at hand."""
-    moved = NOTHING
+    side, stores, moved = np.uint64(kind != FETCH), np.uint64(kind >= STORE1), NOTHING
     if stores == NOTHING:
         took = hw.read(m.caches, cpu, side, address)
     else:

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from replay.errors import UserError
 from replay.hw import caches, front
 from replay.jit import kernel
+from replay.trace.schema import Kind
 
 from .snooping import Bus
 
 FETCH, LOAD, STORE, WALK, PURGE = range(5)
+STORED = np.uint64(Kind.STORE8)
 MEMORY = 1 << 14
 BITS = {name: int(getattr(caches, name)) for name in ("L2_HIT", "MEMORY", "UPGRADE", "DIRTY_ELSEWHERE", "WROTE_BACK")}
 DEFAULTS: dict[str, Any] = {p.name: p.value for p in caches.PARAMETERS}
@@ -38,9 +40,9 @@ def run(here, what, cpu, address, took):
     for row in range(np.uint64(what.size)):
         who, where = np.uint64(cpu[row]), np.uint64(address[row])
         if what[row] <= STORE:
-            side, stores = np.uint64(what[row] != FETCH), np.uint64(what[row] == STORE)
-            if front.at_hand(here.first, who, side, stores, where) == 0:
-                if stores:
+            side = front.CODE if what[row] == FETCH else front.DATA
+            if front.at_hand(here.first, who, STORED if what[row] == STORE else side, where) == 0:
+                if what[row] == STORE:
                     took[row] = caches.store(here, who, where)
                 else:
                     took[row] = caches.read(here, who, side, where)
