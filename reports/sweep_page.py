@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from html import escape
 from typing import Any
@@ -110,12 +109,8 @@ def _choice(name: str, what: str, axes: list[str]) -> str:
 
 def _filter(sweep: Sweep, at: int) -> str:
     axis = sweep.axes[at]
-    values = Counter(word(point[axis]) for point in sweep.points)
-    shown = max(values, key=values.__getitem__)  # first what most points are at
-    options = "".join(
-        f"<option value='{k}'{' selected' if value == shown else ''}>{escape(value)}</option>"
-        for k, value in enumerate(values)
-    )
+    values = list(dict.fromkeys(word(point[axis]) for point in sweep.points))
+    options = "".join(f"<option value='{k}'>{escape(value)}</option>" for k, value in enumerate(values))
     label = escape(title(axis))
     select = f"<select aria-label='{label}'>{options}</select>"
     return f"<label data-filter='{at}' hidden><span class='of'></span>{label} {select}</label>"
