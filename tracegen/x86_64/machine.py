@@ -29,6 +29,8 @@ EFER_AT_BOOT = 1 << 10 | 1 << 8
 MXCSR_AT_BOOT = 0x1F80
 """Rounding to nearest, every exception masked."""
 LARGE_PAGE = 2 << 20
+DIRECTORY = 512 * LARGE_PAGE
+"""Memory that one table of large pages maps."""
 
 
 class X86Machine(Machine):
@@ -36,7 +38,7 @@ class X86Machine(Machine):
 
     CPU: ClassVar[str] = "x86-64"
     WORD: ClassVar[str] = "<u8"
-    MOST_MEMORY: ClassVar[int] = 1 << 30
+    MOST_MEMORY: ClassVar[int] = 2 * DIRECTORY - LARGE_PAGE  # the kernel has it at the end of all addresses
     KEPT_PAGES: ClassVar[int] = 1 + BOOT_TABLES
     ARGUMENTS: ClassVar[tuple[int, int]] = (RDI, RSI)
 
@@ -48,11 +50,11 @@ class X86Machine(Machine):
 
     def _power_on(self) -> None:
         self.core.s[S.DISK_VECTOR], self.core.s[S.NET_VECTOR] = VECTOR_DISK, VECTOR_NET
-        self._write_boot_tables(self.memory_bytes - self.KEPT_PAGES * PAGE)
+        self._write_boot_tables(self._boot_tables_at())
 
     def _reset(self, seed: int) -> None:  # noqa: ARG002 - a MIPS has random replacement
         s, r = self.core.s, self.core.r
-        tables = self.memory_bytes - self.KEPT_PAGES * PAGE
+        tables = self._boot_tables_at()
         s[S.CR0], s[S.CR3], s[S.CR4], s[S.EFER] = CR0_AT_BOOT, tables, CR4_AT_BOOT, EFER_AT_BOOT
         s[S.SPACE] = S.UNANNOUNCED_SPACE + tables // PAGE
         s[S.SEGMENTS + 1] = KERNEL_CODE
@@ -60,14 +62,23 @@ class X86Machine(Machine):
         s[S.TIMER_AT] = S.NEVER
         r[FLAG_KIND], r[MXCSR], r[RSP] = EXPLICIT, MXCSR_AT_BOOT, tables
 
+    def _more_tables(self) -> int:
+        """Tables at the start beside those that map the first GB."""
+        return (self.memory_bytes - 1) // DIRECTORY
+
+    def _boot_tables_at(self) -> int:
+        return self.memory_bytes - (self.KEPT_PAGES + self._more_tables()) * PAGE
+
     def _write_boot_tables(self, at: int) -> None:
-        """Root, two tables that the root's first and last entry name, and one of 2 MB pages that both share."""
-        words = self.core.ram8[at >> 3 : (at >> 3) + 512 * BOOT_TABLES].reshape(BOOT_TABLES, 512)
+        """Root, two tables that the root's first and last entry name, and those of 2 MB pages that both share."""
+        tables = BOOT_TABLES + self._more_tables()
+        words = self.core.ram8[at >> 3 : (at >> 3) + 512 * tables].reshape(tables, 512)
         flags = Pte.PRESENT | Pte.WRITABLE
-        root, low, high, pages = words
+        (root, low, high), pages = words[:3], words[3:]
         root[0], root[511] = at + PAGE | flags, at + 2 * PAGE | flags
-        low[0] = high[KERNEL_BASE >> 30 & 511] = at + 3 * PAGE | flags
-        pages[:] = np.arange(512, dtype=np.uint64) * LARGE_PAGE + (flags | Pte.LARGE)
+        for number in range(len(pages)):
+            low[number] = high[(KERNEL_BASE >> 30 & 511) + number] = at + (3 + number) * PAGE | flags
+        pages[:] = np.arange(pages.size, dtype=np.uint64).reshape(pages.shape) * LARGE_PAGE + (flags | Pte.LARGE)
 
     # -- lowered code ----------------------------------------------------------------------------------------------
 

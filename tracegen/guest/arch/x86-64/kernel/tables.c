@@ -7,7 +7,8 @@
 
 extern char text_end[]; // kernel.ld
 
-static pte_t kernel_tables[LEVELS][TABLE_ENTRIES] __attribute__((aligned(PAGE_BYTES))); // level 0 stays unused
+// One of each level, but that what would be of level 0 is of level 1, too: it maps memory from the second GB on.
+static pte_t kernel_tables[LEVELS][TABLE_ENTRIES] __attribute__((aligned(PAGE_BYTES)));
 
 // Says that a page, all zeroes, is the table of `level` on the way to `va`.  The kernel's are those of space 0.
 void announce_table(u64 page, u64 space, u64 va, u64 level) {
@@ -16,18 +17,36 @@ void announce_table(u64 page, u64 space, u64 va, u64 level) {
     ANNOUNCE4(ANNOUNCE_TABLE_LINK, page >> PAGE_SHIFT, space, va >> PAGE_SHIFT >> pages << pages, level);
 }
 
+// The table `table` of `level` comes to be, on the way to `va`.
+static void begin_table(pte_t *table, u64 va, u64 level) {
+    page_zero(PHYSICAL(table));
+    announce_table(PHYSICAL(table), 0, va, level);
+}
+
+static void name_table(pte_t *table, u64 va, u64 above) {
+    kernel_tables[above][(va >> LEVEL_SHIFT(above)) % TABLE_ENTRIES] =
+        PHYSICAL(table) | PTE_PRESENT | PTE_WRITABLE | PTE_ACCESSED;
+}
+
+// Maps RAM from `at` on, as much as one table of level 1 can.
+static void map_memory(pte_t *directory, u64 at, u64 memory_bytes) {
+    for (u64 i = 0; i < TABLE_ENTRIES && at < memory_bytes; i++, at += 1UL << LEVEL_SHIFT(1))
+        directory[i] = at | PTE_KERNEL | (at < PHYSICAL(text_end) ? 0 : PTE_NO_EXECUTE);
+}
+
 // Maps all of RAM at KERNEL_BASE; the pages behind the kernel's text are not executable.
 void tables_init(u64 memory_bytes) {
-    pte_t *directory = kernel_tables[1];
-    for (u64 level = LEVELS - 1; level > 0; level--) {
-        page_zero(PHYSICAL(kernel_tables[level]));
-        announce_table(PHYSICAL(kernel_tables[level]), 0, level == LEVELS - 1 ? 0 : KERNEL_BASE, level);
-    }
+    u64 second = 1UL << LEVEL_SHIFT(2);
+    for (u64 level = LEVELS - 1; level > 0; level--)
+        begin_table(kernel_tables[level], level == LEVELS - 1 ? 0 : KERNEL_BASE, level);
     for (u64 level = LEVELS - 1; level > 1; level--)
-        kernel_tables[level][(KERNEL_BASE >> LEVEL_SHIFT(level)) % TABLE_ENTRIES] =
-            PHYSICAL(kernel_tables[level - 1]) | PTE_PRESENT | PTE_WRITABLE | PTE_ACCESSED;
-    for (u64 at = 0; at < memory_bytes; at += 1UL << LEVEL_SHIFT(1))
-        *directory++ = at | PTE_KERNEL | (at < PHYSICAL(text_end) ? 0 : PTE_NO_EXECUTE);
+        name_table(kernel_tables[level - 1], KERNEL_BASE, level);
+    map_memory(kernel_tables[1], 0, memory_bytes);
+    if (memory_bytes > second) {
+        begin_table(kernel_tables[0], KERNEL_BASE + second, 1);
+        name_table(kernel_tables[0], KERNEL_BASE + second, 2);
+        map_memory(kernel_tables[0], second, memory_bytes);
+    }
     use_root(PHYSICAL(kernel_tables[LEVELS - 1]));
 }
 
