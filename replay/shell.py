@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import textwrap
 import threading
 from collections.abc import Sequence
 from types import FrameType, TracebackType
@@ -153,9 +154,19 @@ def show(*screens: rich.console.RenderableType) -> None:
     screen = console()
     with screen.capture() as captured:
         for part in screens:
-            screen.print(part)
+            screen.print(_hung(part, screen.width) if isinstance(part, str) else part)
             screen.print()
     sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().rstrip().splitlines())
+
+
+def _hung(text: str, width: int) -> str:
+    """``text``, whose indented lines go on two places further right where they are too long."""
+    return "\n".join(
+        textwrap.fill(line, width, subsequent_indent=" " * (len(line) - len(line.lstrip()) + 2))
+        if line.startswith(" ") and len(line) > width
+        else line
+        for line in text.split("\n")
+    )
 
 
 class Progress:

@@ -256,3 +256,13 @@ def test_a_polite_kill_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
             signal.signal(number, handler)
 
     assert ("", "error: terminated; nothing was written\n") == capfd.readouterr()
+
+
+def test_an_indented_line_that_is_too_long_hangs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What goes on is indented further than what begins, so that two rules of a list are told apart."""
+    monkeypatch.setenv("COLUMNS", "20")
+    shell.show("Rules:\n  one and two and three\n  four")
+
+    assert "Rules:\n  one and two and\n    three\n  four\n" == capsys.readouterr().out
