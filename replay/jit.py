@@ -60,6 +60,9 @@ INLINE_FLAGS: dict[str, Any] = {**PART_FLAGS, "forceinline": True}
 """A part is called by compiled code alone: Python cannot call it.  Whether it is forced inline is said each time, since
 numba takes over from the caller what is left unsaid."""
 
+MANY = 100_000
+"""New objects that only a compiler makes."""
+
 PRUNE_DAYS = 30
 """Kernel folders unused for this long are deleted when a new one is made."""
 
@@ -217,7 +220,9 @@ class _Deferral(event.Listener):
             while self._before:
                 signal.signal(*self._before.popitem())
         if self._depth == 0 and self._collects:
-            gc.freeze()  # looking through what the compiler leaves takes a tenth of the time that it took
+            if gc.get_count()[0] > MANY:  # these would be looked through now, for a tenth of the compiler's time
+                gc.freeze()
+                gc.unfreeze()  # they are old now, and wait for a full collection
             gc.enable()
         while self._came:
             signal.raise_signal(self._came.pop())
