@@ -11,7 +11,7 @@ import pytest
 from replay.columns import Columns
 from replay.errors import UserError
 from replay.handmade import Script
-from replay.prepare import Prepared, _assemble, _frozen, _prepare_arrays
+from replay.prepare import Prepared, _prepare_arrays, assemble, frozen
 from replay.trace.schema import COLUMNS
 
 from .hostile import METAS, altered, valid
@@ -23,10 +23,10 @@ GUESTS = [valid(meta) for meta in METAS]
 def in_batches(rows: list[tuple[int, ...]], guest: Script, size: int) -> Prepared:
     """Prepared from batches of ``size`` rows."""
     table = np.array([tuple(row) for row in rows], np.int64)
-    whole = _frozen(Columns(*(table[:, at].astype(COLUMNS[name]) for at, name in enumerate(Columns._fields))))
+    whole = frozen(Columns(*(table[:, at].astype(COLUMNS[name]) for at, name in enumerate(Columns._fields))))
     batches = [Columns(*(column[first : first + size] for column in whole)) for first in range(0, len(rows), size)]
     out = Columns(*(np.empty_like(column) for column in whole))
-    return _assemble(_prepare_arrays(batches, out, guest.meta, "rows"), guest.meta, "rows")
+    return assemble(_prepare_arrays(batches, out, guest.meta, "rows"), guest.meta, "rows")
 
 
 def outcome(rows: list[tuple[int, ...]], guest: Script, size: int) -> str | list[Any]:
