@@ -206,6 +206,8 @@ class _Deferral(event.Listener):
             return
         if self._depth == 0:
             self._collects = gc.isenabled()
+            if self._collects:
+                gc.collect(1)  # of what is young, only what the compiler leaves is to grow old unseen
             gc.disable()
             numbers = [n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if callable(signal.getsignal(n))]
             self._before = {number: signal.signal(number, self._note) for number in numbers}
