@@ -67,7 +67,8 @@ class House:
     def run(self, cache: Path, processes: int = 1) -> list[tuple[list[int], str]]:
         """Run the kernel in new processes side by side; each one's [result, cache hits] and its messages."""
         environment = {**os.environ, "PYTHONPATH": str(self.root), "VMREPLAY_CACHE": str(cache)}
-        command = [sys.executable, "-c", "from models.entry import main; main()"]
+        # -B: Python tells its own compiled files by the second and the length of a source, and these are edited sooner.
+        command = [sys.executable, "-B", "-c", "from models.entry import main; main()"]
         started = [
             subprocess.Popen(
                 command, env=environment, cwd=self.root, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
