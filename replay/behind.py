@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from replay.count import Counts, Settings, make_engine, opening_rows, settle, tally
+from replay.count import Counts, Settings, counting, make_engine, opening_rows, settle, together
 from replay.jit import Held
 from replay.kernel import NOW_SHIFT, PAYLOADS
 from replay.machine import Machine
@@ -147,9 +147,10 @@ def count_noting(
         if progress:
             progress(done, rows)
 
-    counts = tally(
+    noting = counting(
         prepared, model, settings, ends, interval, take, lambda *made: guises.noting(*model.state(*made), noted)
     )
+    (counts,) = together(prepared, [noting])
     refill = make_engine(prepared, model, settings).refill
     return counts, _stream(prepared, _joined(taken), ends, refill, counts, guises.counters)
 

@@ -145,23 +145,6 @@ def count_each(
     return together(prepared, each)
 
 
-def tally(
-    prepared: Prepared,
-    model: Model,
-    settings: Settings,
-    ends: np.ndarray,
-    interval: int,
-    progress: Progress | None,
-    make_state: Callable[..., Any],
-) -> Counts:
-    """Count every row of ``prepared`` from an empty state; intervals end before the rows ``ends``.
-
-    A row that stands there twice ends an interval of nothing.
-    """
-    (counts,) = together(prepared, [counting(prepared, model, settings, ends, interval, progress, make_state)])
-    return counts
-
-
 def together(prepared: Prepared, each: Sequence[Generator[int, None, Counts]]) -> list[Counts]:
     """What ``each`` counts, side by side as the rows of ``prepared`` come to be there."""
     counted, found = dict.fromkeys(range(len(each)), -1), dict[int, Counts]()
@@ -184,9 +167,10 @@ def counting(
     progress: Progress | None,
     make_state: Callable[..., Any],
 ) -> Generator[int, None, Counts]:
-    """The steps of ``tally``: yields how many rows are counted, and counts at most CHUNK_ROWS before it does again.
+    """Count every row from an empty state: yields how many are counted, CHUNK_ROWS at most before it does again.
 
-    Those that say what there was when the recording began have to be there from the start.
+    Those that say what there was when the recording began have to be there from the start.  Intervals end before the
+    rows ``ends``; a row that stands there twice ends an interval of nothing.
     """
     engine = make_engine(prepared, model, settings)
     state = make_state(prepared, settings, engine.counts)
