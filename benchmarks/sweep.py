@@ -123,7 +123,7 @@ def _threads(prepared: Prepared, folder: Path) -> list[Result]:
     """
     model, machine = models.load("ept"), load_machine("skylake-2017")
     entrant = Entrant(model, models.load(model.baseline), machine)
-    sizes = Block(("set.dtlb.entries",), tuple((16 * n,) for n in range(1, 25)))
+    sizes = Block(("set.dtlb.entries",), tuple((16 * n,) for n in range(1, 51)))
     grid = Grid("threads", (), (), blocks=(sizes,))
     everywhere, made = os.sched_getaffinity(0), 0
     two = sorted(everywhere)[:2]

@@ -147,9 +147,10 @@ def count_noting(
         if progress:
             progress(done, rows)
 
-    noting = counting(
-        prepared, model, settings, ends, interval, take, lambda *made: guises.noting(*model.state(*made), noted)
-    )
+    def make_state(*of: Any) -> Any:
+        return guises.noting(*model.state(*of), noted)
+
+    noting = counting(prepared, model, settings, ends, interval, take, make_state, CHUNK_ROWS)
     (counts,) = together(prepared, [noting])
     refill = make_engine(prepared, model, settings).refill
     return counts, _stream(prepared, _joined(taken), ends, refill, counts, guises.counters)

@@ -11,20 +11,21 @@ import numpy as np
 
 from replay.columns import Inserted, rows_of
 from replay.errors import UserError, unknown
-from replay.idle import Timeline, Watch
-from replay.kernel import KEPT, NEVER, PAYLOADS, REPLACED, REPLACED_REFILL, Engine, count_rows
+from replay.idle import Timeline
+from replay.kernel import KEPT, PAYLOADS, REPLACED, REPLACED_REFILL, Engine, count_rows
 from replay.machine import Machine
 from replay.mapped import chunks, scratch
 from replay.memory.contention import NO_REQUESTS, Requests
 from replay.memory.make import forget_requests, make_memory, requests
 from replay.memory.parameters import on_machine
 from replay.model import NO_REACTION, Model
-from replay.pieces import CHUNK_ROWS, Interval, count_steps, interval_ends, interval_of
+from replay.pieces import CHUNK_ROWS, STEP_ROWS, Interval, count_steps, interval_ends, interval_of
 from replay.places import Place, Places, named
 from replay.prepare import Prepared, Progress, Region
 from replay.records import Parameter
 from replay.trace.meta import TraceMeta
 from replay.trace.schema import Cause, Kind, Sensitive, ServiceClass
+from replay.watch import NEVER, forget, make_watch, ticks_of
 
 Settings = dict[str, int | str]
 
@@ -135,13 +136,14 @@ def count_each(
 ) -> list[Counts]:
     """The same for each of several models, machines and parameters, side by side.  Raises UserError."""
     ends, each = np.array([prepared.columns.kind.size]), list[Generator[int, None, Counts]]()
+    step = CHUNK_ROWS if prepared.feed else STEP_ROWS
     for bare, machine, given in asked:
         model = on_machine(bare, machine, given)
         refuse_unfit(model, prepared.meta)
         settings = settle(model, machine, prepared.meta, given)
         if interval and not each:
             ends = interval_ends(prepared.columns, interval)
-        each.append(counting(prepared, model, settings, ends, interval, progress, model.state))
+        each.append(counting(prepared, model, settings, ends, interval, progress, model.state, step))
     return together(prepared, each)
 
 
@@ -166,38 +168,31 @@ def counting(
     interval: int,
     progress: Progress | None,
     make_state: Callable[..., Any],
+    step: int,
 ) -> Generator[int, None, Counts]:
-    """Count every row from an empty state: yields how many are counted, CHUNK_ROWS at most before it does again.
+    """Count every row from an empty state: yields how many are counted, ``step`` at most before it does again.
 
     Those that say what there was when the recording began have to be there from the start.  Intervals end before the
     rows ``ends``; a row that stands there twice ends an interval of nothing.
     """
     engine = make_engine(prepared, model, settings)
     state = make_state(prepared, settings, engine.counts)
-    places = named(prepared.places, prepared.meta)
-    classes, klass = np.unique([place.klass for place in places], return_inverse=True)
-    watch = Watch(prepared.moments, klass, prepared.meta.vcpus, len(model.counters))
-    moments, finished = set((watch.moments.row + 1).tolist()), Counter(ends.tolist())
+    finished = Counter(ends.tolist())
     before, intervals, footprints = current(prepared, model, engine), list[Interval](), list[list[dict[str, Any]]]()
     watched = _footprint(prepared, model, settings, make_state, interval)
     opening = count_opening(prepared, state, engine)
-    for _ in range(np.count_nonzero(watch.moments.row < opening)):
-        watch.take(before)
-    for stop in count_steps(state, engine, prepared.columns, moments | finished.keys(), progress, opening):
-        if stop in moments or stop in finished:
+    for stop in count_steps(state, engine, prepared.columns, set(finished), progress, opening, step):
+        for _ in range(finished[stop]):
             now = current(prepared, model, engine)
-            if stop in moments:
-                watch.take(now)
-            for _ in range(finished[stop]):
-                intervals.append(interval_of(now - before))
-                before = now
-                footprints.append(watched.look(state.pmap, state.sharing) if watched else [])
+            intervals.append(interval_of(now - before))
+            before = now
+            footprints.append(watched.look(state.pmap, state.sharing) if watched else [])
         yield stop
     return Counts(
         n=before,
         model=model.name,
         counters=model.counters,
-        places=places,
+        places=named(prepared.places, prepared.meta),
         settings=settings,
         meta=prepared.meta,
         digest=prepared.digest,
@@ -205,8 +200,8 @@ def counting(
         intervals=tuple(intervals),
         regions=prepared.regions,
         footprints=tuple(footprints) if watched else (),
-        classes=tuple(ServiceClass(k) for k in classes),
-        timeline=watch.timeline,
+        classes=tuple(ServiceClass(k) for k in np.unique(_classes(prepared))),
+        timeline=Timeline(prepared.moments, ticks_of(engine.watch)),
         requests=requests(engine.memory, settings),
         unfinished=prepared.unfinished,
         synthesized=prepared.synthesized,
@@ -228,6 +223,7 @@ def count_opening(prepared: Prepared, state: Any, engine: Engine) -> int:
         count_rows(state, engine, prepared.columns, part.start, part.stop)
     if opening:
         engine.counts[:] = 0
+        forget(engine.watch)
         forget_requests(engine.memory)
     return opening
 
@@ -251,6 +247,7 @@ def make_engine(prepared: Prepared, model: Model, settings: Settings) -> Engine:
     meta = prepared.meta
     classes = [s.klass for s in meta.services]
     skip = np.array([_skip(model, klass) for klass in classes], np.uint8)
+    klass = np.unique(_classes(prepared), return_inverse=True)[1]
     places, counters = prepared.places.inner.size, len(model.counters) + 1
     counts = np.zeros(meta.vcpus * places * counters, np.int64)
     return Engine(
@@ -269,7 +266,13 @@ def make_engine(prepared: Prepared, model: Model, settings: Settings) -> Engine:
         refill=_refills(prepared.places, classes.index(ServiceClass.REFILL) if ServiceClass.REFILL in classes else 0),
         pairs=np.uint64(prepared.pages.table.size),
         memory=make_memory(prepared, settings, counts, model.counters),
+        watch=make_watch(prepared.moments.row, prepared.moments.vcpu, klass, meta.vcpus, len(model.counters)),
     )
+
+
+def _classes(prepared: Prepared) -> list[ServiceClass]:
+    """By place: its service's."""
+    return [prepared.meta.services[service].klass for service in prepared.places.inner]
 
 
 def _refills(places: Places, service: int) -> np.ndarray:

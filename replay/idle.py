@@ -20,7 +20,7 @@ import numpy as np
 
 from replay.columns import Columns, rows_of
 from replay.jit import kernel
-from replay.mapped import chunks, scratch
+from replay.mapped import chunks
 from replay.trace.meta import MAX_VCPUS
 from replay.trace.schema import Kind, Wake
 from replay.waiting import MEET, PASS, REST, SAVE, Steps
@@ -37,10 +37,6 @@ MOST_MOMENTS = 1 << 17
 NO_LATENCY = "the trace does not say how long its requests took"
 NO_REQUESTS = "the trace holds waits for devices, but not their requests"
 TOO_MANY = f"the trace holds more than {MOST_MOMENTS:,} device rows"
-
-
-AT_ONCE = 32
-"""Moments whose counts are added up at a time."""
 
 
 class Moments(NamedTuple):
@@ -314,40 +310,3 @@ def beyond(moments: Moments, spread: float) -> int:
     later than with all prices high, having done no less than with all low.
     """
     return math.ceil(spread) if np.unique(moments.vcpu).size > 1 else 0
-
-
-class Watch:
-    """Collects a timeline while a model counts."""
-
-    def __init__(self, moments: Moments, classes: np.ndarray, vcpus: int, counters: int) -> None:
-        """``classes`` are by place: which of the classes of services it belongs to, numbered from 0."""
-        self.moments = moments
-        self._order = np.argsort(classes, kind="stable")
-        self._begins = np.searchsorted(classes[self._order], np.arange(classes.max() + 1))
-        self._before = np.zeros((vcpus, self._begins.size, counters), np.int64)
-        self._seen: list[np.ndarray] = []  # counts at moments that are not added up yet
-        shape = (moments.row.size, self._begins.size, counters)
-        self._ticks = scratch(np.dtype(np.int64), math.prod(shape)).reshape(shape)
-        self._taken = 0
-
-    def take(self, counts: np.ndarray) -> None:
-        """The next device row was counted; ``counts`` [vcpu, place, counter] hold it, and stay as they are."""
-        self._seen.append(counts[self.moments.vcpu[self._taken + len(self._seen)]])
-        if len(self._seen) == AT_ONCE:
-            self._add_up()
-
-    def _add_up(self) -> None:
-        seen = np.stack(self._seen)[:, self._order]
-        self._seen = []
-        for now in np.add.reduceat(seen, self._begins, axis=1):
-            vcpu = self.moments.vcpu[self._taken]
-            self._ticks[self._taken] = now - self._before[vcpu]
-            self._before[vcpu] = now
-            self._taken += 1
-
-    @property
-    def timeline(self) -> Timeline:
-        """What was collected."""
-        if self._seen:
-            self._add_up()
-        return Timeline(self.moments, self._ticks[: self._taken])

@@ -14,18 +14,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from replay.columns import Inserted
-from replay.jit import by_reference, inline, kernel, likely, types_by_hook
+from replay.jit import by_reference, helper, inline, kernel, likely, types_by_hook
 from replay.memory import hooks, policy
 from replay.memory.cached import Cached
 from replay.memory.hooks import Flat
 from replay.trace.schema import CAUSE_MASK, CTX_MODE_SHIFT, EVENT_FIRST, TOUCH_SHIFT, Cause, Kind, Mode, Touch
+from replay.watch import NEVER, note, pause
 
 INSTRUCTIONS, REFERENCES, INVOCATIONS, KERNEL_INSTRUCTIONS = (np.uint64(n) for n in range(4))
 KEPT, REPLACED, REPLACED_REFILL = 0, 1, 2
 """Services: kept; replaced by the model; replaced refill, whose TLB writes and probes are the recorder's own too."""
-
-NEVER = np.int64(2**62)
-"""A number of instructions that no trace reaches."""
 
 PAYLOADS = PENDING = 4
 """Payload rows kept for the next row; the schema gives none more."""
@@ -69,6 +67,7 @@ class Engine(NamedTuple):
     refill: np.ndarray  # u32 by place: the place of the refill service that misses there are booked to
     pairs: np.uint64  # page pairs of the trace, 0 unused
     memory: Any  # a type of replay.memory
+    watch: Any  # Watch of replay.watch
 
 
 class At(NamedTuple):
@@ -328,7 +327,18 @@ def _pass_over(columns, row, last, context):
 
 @kernel
 def count_rows(state, engine, columns, first, last):
-    """Charge rows ``first`` to ``last`` (exclusive) of ``columns`` to ``state`` and ``engine``.
+    """Charge rows ``first`` to ``last`` (exclusive) of ``columns`` to ``state`` and ``engine``, whose watch notes."""
+    while first < last:
+        end = pause(engine.watch, last)
+        _count_stretch(state, engine, columns, first, end)
+        if end == engine.watch.row[np.uint64(engine.watch.taken[0])] + 1:
+            note(engine.watch, engine.counts, engine.places, engine.counters)
+        first = end
+
+
+@helper
+def _count_stretch(state, engine, columns, first, last):
+    """Charge rows ``first`` to ``last`` (exclusive), none of which but the last is watched.
 
     ``retired`` is what the vCPU of the context (vCPU and mode) that the rows are in retired of kept services.
     """

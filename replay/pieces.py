@@ -14,7 +14,10 @@ from replay.kernel import Engine, count_rows
 from replay.prepare import Progress
 
 CHUNK_ROWS = 1 << 20
-"""Rows a kernel call counts: some milliseconds, so that Ctrl-C works."""
+"""Rows that a kernel call counts where they come, or what it notes has to be taken away: some milliseconds."""
+
+STEP_ROWS = 1 << 22
+"""Rows that it counts where all are there: so few that Ctrl-C works, so many that threads seldom want Python's lock."""
 
 MOST_INTERVALS = 10_000
 
@@ -57,21 +60,21 @@ def count_pieces(
     state: Any, engine: Engine, columns: Columns, stops: set[int], progress: Progress | None, first: int = 0
 ) -> Iterator[int]:
     """Count every row from ``first`` on, pausing when those before each of ``stops`` are counted; yields that stop."""
-    for end in count_steps(state, engine, columns, stops, progress, first):
+    for end in count_steps(state, engine, columns, stops, progress, first, STEP_ROWS):
         if end in stops:
             yield end
 
 
 def count_steps(
-    state: Any, engine: Engine, columns: Columns, stops: set[int], progress: Progress | None, first: int = 0
+    state: Any, engine: Engine, columns: Columns, stops: set[int], progress: Progress | None, first: int, step: int
 ) -> Iterator[int]:
-    """The same, pausing also after each CHUNK_ROWS at most; yields how many rows are counted."""
+    """The same, pausing also after ``step`` rows at most; yields how many are counted."""
     rows, done = columns.kind.size, first
     held = Held(state), Held(engine), Held(columns)
     count = count_rows.compile((*(one.type for one in held), types.int64, types.int64))  # calls look no types up
-    for end in sorted(end for end in {*stops, *range(CHUNK_ROWS, rows, CHUNK_ROWS), rows} if end >= first):
+    for end in sorted(end for end in {*stops, *range(step, rows, step), rows} if end >= first):
         count(*held, done, end)
         done = end
         yield end
-        if progress and (end % CHUNK_ROWS == 0 or end == rows):
+        if progress and (end % step == 0 or end == rows):
             progress(end, rows)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -33,9 +31,6 @@ FLUSH_SECONDS = 5.0
 
 BEHIND_SHARE = 8
 """A count of the misses noted takes about so many times less work than a full one, as progress has it."""
-
-TURN_SECONDS = 0.0002
-"""A counting thread waits so long for the lock; Python's own 5 ms are as long as it counts between device rows."""
 
 FLUSH_POINTS = 20_000
 """Points in a part, and priced at once."""
@@ -146,7 +141,7 @@ class _Work:
         self._followers: dict[str, list[Job]] = {}
         self._streams: dict[str, Stream] = {}
         self._users: Counter[str] = Counter()  # of a stream, by the run that noted it
-        self._done: list[tuple[Group, Repriced]] = []
+        self._done: list[tuple[pl.DataFrame, pl.DataFrame]] = []  # points, and their rows
         self._flushed = time.monotonic()
         self._machines: dict[int, str] = {}  # by identity, which lasts as long as the plan
 
@@ -170,7 +165,7 @@ class _Work:
             return
         if threads is None:
             threads = min(at_once(job.trace.prepared, [job.model]) for job in missing)
-        with _quick_turns(), ThreadPoolExecutor(threads) as pool:
+        with ThreadPoolExecutor(threads) as pool:
             try:
                 self._count_all(
                     lambda jobs: pool.submit(self._count, *jobs), deque([job] for job in first), threads + 1
@@ -273,8 +268,9 @@ class _Work:
             lanes = slice(first, first + FLUSH_POINTS)
             points = PricePoints(group.points.names, group.points.values[lanes])
             part = Group(group.contestant, group.ours, group.bare, group.stated, points, group.digests[lanes])
-            self._done.append((part, reprice(ours, bare, group.contestant.entrant.machine, points)))
-            pending = sum(len(done.digests) for done, _ in self._done)
+            found = reprice(ours, bare, group.contestant.entrant.machine, points)
+            self._done.append((point_table(part, found, self._machine(part)), row_table(part, found)))
+            pending = sum(done.height for done, _ in self._done)
             if pending >= FLUSH_POINTS or time.monotonic() - self._flushed > FLUSH_SECONDS:
                 self.flush()
         if self.watcher:
@@ -291,10 +287,8 @@ class _Work:
         if done:
             import polars as pl
 
-            points = pl.concat(
-                [point_table(group, found, self._machine(group)) for group, found in done], how="diagonal_relaxed"
-            )
-            self.data.add_points(points, pl.concat([row_table(group, found) for group, found in done]))
+            points, rows = zip(*done, strict=True)
+            self.data.add_points(pl.concat(points, how="diagonal_relaxed"), pl.concat(rows))
 
     def _machine(self, group: Group) -> str:
         """The digest of a group's machine, which is kept."""
@@ -302,17 +296,6 @@ class _Work:
         if id(machine) not in self._machines:
             self._machines[id(machine)] = self.data.add_machine(machine)
         return self._machines[id(machine)]
-
-
-@contextmanager
-def _quick_turns() -> Iterator[None]:
-    """Let threads that count have Python's lock soon: they need it often and shortly, this one long for its files."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(TURN_SECONDS)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 def _tariff(job: Job) -> Tariff:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from replay.kernel import NEVER
 from replay.records import Parameter
+from replay.watch import NEVER
 
 PARAMETERS = (
     Parameter(

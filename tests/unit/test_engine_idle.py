@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import models
-from replay import idle, pieces
+from replay import idle
 from replay.count import Counts, count
 from replay.handmade import Script, handmade_meta
 from replay.machine import Machine, load_machine
@@ -296,7 +296,7 @@ def test_pieces_do_not_change_the_timeline(monkeypatch: pytest.MonkeyPatch) -> N
     prepared, machine = guest_by_chance(3).script.prepared(), load_machine("flash-1997")
     whole = count(prepared, models.load("disco"), machine)
     for rows in (1, 7, 100):
-        monkeypatch.setattr(pieces, "CHUNK_ROWS", rows)
+        monkeypatch.setattr("replay.count.STEP_ROWS", rows)
         found: Counts = count(prepared, models.load("disco"), machine, interval=rows * 3)
 
         assert np.array_equal(whole.timeline.ticks, found.timeline.ticks)
