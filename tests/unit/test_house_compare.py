@@ -108,8 +108,8 @@ def test_a_trace_that_does_not_fit_says_why(prepared: Prepared, machine: Machine
     silent = prepared._replace(meta=dataclasses.replace(prepared.meta, groups=("access", "translation", "crossing")))
 
     assert "" == unfit(disco, prepared.meta)
-    assert "model disco needs the trace's privilege events" in unfit(disco, silent)
-    assert "'page_free', which the price set does not price" in unfit(disco._replace(machine=poor), prepared)
+    assert "model disco needs the trace's privilege events" in unfit(disco, silent.meta)
+    assert "'page_free', which the price set does not price" in unfit(disco._replace(machine=poor), prepared.meta)
 
 
 @pytest.mark.parametrize(("memory", "cpus", "threads"), [(1 << 40, 8, 2), (1 << 40, 1, 1), (0, 8, 1), (80_000, 8, 1)])
