@@ -31,9 +31,9 @@ GRID = (
 )
 
 
-def trace_file(path: Path) -> Path:
+def trace_file(path: Path, architecture: str = "x86-64") -> Path:
     """A guest of two spaces, written to ``path``."""
-    chance, script = random.Random(1), Script(handmade_meta(architecture="x86-64"))
+    chance, script = random.Random(1), Script(handmade_meta(architecture=architecture))
     pages = [script.page(vpn, space) for space in (1, 2) for vpn in range(90)]
     pages += [script.page(DIRECT_MAP + frame, 0, Segment.MAPPED) for frame in range(20)]
     for _ in range(40):

@@ -10,6 +10,7 @@ import pytest
 
 import models
 import replay
+from replay import document as documents
 from replay.count import count
 from replay.entrants import Entrant
 from replay.errors import UserError
@@ -255,7 +256,7 @@ def test_virtual_machines_wait_for_each_other_s_memory() -> None:
     prices = {record["name"]: record["value"] for record in document["bill"]["prices"]}
     assert ["local_wait"] == [name for name, wait in waits.items() if wait.value > 0]
     assert {name: wait.value for name, wait in waits.items()} == {name: prices[name] for name in waits}
-    alone = charge(together(guest(9)), entrant, given, {}).document
+    alone, _ = documents.run(guest(9), *entrant, given)
     assert alone["total"]["native"] == document["vms"][0]["total"]["native"]
     assert alone["total"]["cycles"] < document["vms"][0]["total"]["cycles"]
 
