@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -43,6 +43,8 @@ class Traced:
     rule: str = ""
     """What was synthesized by, '' for nothing."""
     schedule: Schedule = DEFAULT
+    _known: dict[Schedule, Traced] = field(default_factory=dict, repr=False)
+    """The same VMs under other schedules, so that what they have in common is worked out once for each."""
 
     @property
     def together(self) -> bool:
@@ -93,7 +95,9 @@ class Traced:
         if not self.together:
             return self, dict(stated)
         schedule, kept = schedule_of(stated)
-        return replace(self, schedule=schedule), kept
+        if schedule not in self._known:
+            self._known[schedule] = replace(self, schedule=schedule)
+        return self._known[schedule], kept
 
     def unfit(self, model: Model) -> str:
         """Why the model cannot run the VMs under their schedule; '' if it can."""
