@@ -17,7 +17,7 @@ from replay.entrants import Crowd, at_once
 from replay.errors import UserError
 from replay.memory.parameters import on_machine
 from replay.plan import FULL, NOTING, TOGETHER, Group, Job, Path, Plan, paths
-from replay.point_tables import point_table, row_table
+from replay.point_tables import point_table, row_table, vm_table
 from replay.sched.charge import counted_of
 from replay.sched.lanes import reprice_together
 from replay.tariff import Tariff, tariff_of
@@ -139,6 +139,7 @@ class _Work:
         self._merged = Merged()
         self._users: Counter[str] = Counter()  # of a stream, by the run that noted it
         self._done: list[tuple[pl.DataFrame, pl.DataFrame]] = []  # points, and their rows
+        self._vms: list[pl.DataFrame] = []  # of points of several VMs, each of these
         self._flushed = time.monotonic()
         self._machines: dict[int, str] = {}  # by identity, which lasts as long as the plan
 
@@ -265,7 +266,8 @@ class _Work:
         about = _tariff(group.ours), _tariff(group.bare[0]), group.contestant.entrant.machine
         for first in range(0, group.points.size, FLUSH_POINTS):
             part = group.only(range(group.points.size)[first : first + FLUSH_POINTS])
-            found, _ = reprice_together(counted, *about, part.points)
+            found, each = reprice_together(counted, *about, part.points)
+            self._vms += [vm_table(part, each)] if counted.members else []
             self._done.append((point_table(part, found, self._machine(part)), row_table(part, found)))
             pending = sum(done.height for done, _ in self._done)
             if pending >= FLUSH_POINTS or time.monotonic() - self._flushed > FLUSH_SECONDS:
@@ -280,12 +282,15 @@ class _Work:
 
     def flush(self) -> None:
         """Keep the points that are finished."""
-        done, self._done, self._flushed = self._done, [], time.monotonic()
+        done, vms = self._done, self._vms
+        self._done, self._vms, self._flushed = [], [], time.monotonic()
         if done:
             import polars as pl
 
             points, rows = zip(*done, strict=True)
-            self.data.add_points(pl.concat(points, how="diagonal_relaxed"), pl.concat(rows))
+            self.data.add_points(
+                pl.concat(points, how="diagonal_relaxed"), pl.concat(rows), pl.concat(vms) if vms else None
+            )
 
     def _machine(self, group: Group) -> str:
         """The digest of a group's machine, which is kept."""

@@ -12,6 +12,7 @@ from replay.commands import page, workload_page
 from replay.commands.workload_runs import runs_of
 from replay.machine import load_machine, load_prices, price_set_names
 from replay.memory.parameters import on_machine
+from replay.sched import schedule
 from tracegen import abi, build
 from tracegen.workloads import WORKLOADS
 
@@ -109,7 +110,7 @@ def test_the_pages_name_real_parameters_and_prices(root: Path) -> None:
     text = "\n".join(page.read_text() for page in pages(root))
     machine = load_machine("flash-1997-numa")
     there = [on_machine(models.load(name), machine, {}) for name in models.BUILT_IN]
-    parameters = {p.name for model in there for p in model.parameters}
+    parameters = {p.name for model in there for p in model.parameters} | {p.name for p in schedule.PARAMETERS}
 
     assert set() == set(re.findall(r"--set ([a-z][\w.]*)=", text)) - parameters
     prices = {price for name in price_set_names() for price in load_prices(name)}

@@ -143,6 +143,25 @@ def test_rows_add_up_to_points(swept: Path) -> None:
     assert [p["native"] for p in points] == [sums[p["point"], "bare"] for p in points]
 
 
+def test_each_machine_s_figures_are_kept(swept: Path, trace: Path, tmp_path: Path) -> None:
+    """The table of VMs has each VM's total as the document of its point does; points of one trace are not in it."""
+    data = open_dataset(str(swept))
+    points = data.points()["point"].to_list()
+    alone = replay.sweep(Grid("alone", (str(trace),), ("ept",)), tmp_path / "alone")
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in data.vms().to_dicts():
+        found.setdefault(row["point"], []).append(row)
+
+    assert set(points) == set(found)
+    for point in points[::4]:
+        vms = data.document(point)["vms"]
+        totals = [
+            {"vm": vm["vm"], "first_cpu": vm["cpus"][0], "idle": vm["idle"]["recomputed"]} | vm["total"] for vm in vms
+        ]
+        assert totals == [{key: row[key] for key in totals[0]} for row in found[point]]
+    assert 0 == alone.vms().height
+
+
 def test_nothing_is_counted_twice(trace: Path, swept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other prices take no count, another quantum one for each group and model that takes turns by it."""
     grid, counted = grid_together(trace), []
