@@ -123,7 +123,7 @@ class Dataset:
 
     @property
     def left_out(self) -> list[dict[str, Any]]:
-        """What the grids ask for and cannot be: {model, reason} or {points, reason}."""
+        """What the grids ask for and cannot be: {model, reason}, {points, reason} or all three."""
         return [one for grid in self.grids for one in grid["left_out"]]
 
     @property

@@ -187,7 +187,7 @@ def _groups(
 ) -> Iterator[Group]:
     """The points of one contestant: a group for each choice of parameters, and of prices that come with one.
 
-    Those that no schedule can have are put into ``impossible``, {points, reason} by what they are.
+    Those that no schedule can have are put into ``impossible``, {model, points, reason} by what they are.
     """
     entrant = contestant.entrant
     names = _parameters(contestant, [name for block in grid.blocks for name in block.names])
@@ -210,7 +210,8 @@ def _groups(
         why = trace.unfit(entrant.model)
         if why:
             what = digest([trace.label, entrant.model.name, machine, stated, paid])
-            impossible[what] = {"points": points.size, "reason": f"{trace.label}: {why}"}
+            told = {"model": entrant.model.name, "points": points.size, "reason": f"{trace.label}: {why}"}
+            impossible[what] = told
             continue
         ours = _job(trace, entrant.model, entrant.machine, stated, grid.interval, jobs)
         bare = (ours,) if consolidated.is_bare(entrant) else _bare_jobs(trace, entrant, stated, grid.interval, jobs)

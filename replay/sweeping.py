@@ -309,8 +309,8 @@ def reasons(left_out: Iterable[Mapping[str, Any]]) -> list[str]:
     found: Counter[str] = Counter()
     models = []
     for one in left_out:
-        if "model" in one:
-            models.append(f"{one['model']} left out: {one['reason']}")
-        else:
+        if "points" in one:
             found[one["reason"]] += one["points"]
+        else:
+            models.append(f"{one['model']} left out: {one['reason']}")
     return [*(f"{points:,} points left out: {reason}" for reason, points in found.items()), *models]

@@ -308,6 +308,24 @@ def test_traces_together_on_the_command_line(trace: Path, tmp_path: Path, capsys
     assert "--together: the one trace" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("options", [[], ["--cpus", "1", "--scheduler", "round-robin", "--quantum", "3000"]])
+def test_a_comparison_of_several_traces_is_kept(
+    trace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    """`compare -o` of several traces keeps the documents that it prints without, as a sweep, and whom it leaves out."""
+    asked = ("compare", trace, trace, "--machine", "skylake-2017", *options, "--json")
+    codes = [command(*asked)]
+    printed = json.loads(capsys.readouterr().out)
+    codes.append(command(*asked, "-o", tmp_path / "out"))
+    kept = json.loads(capsys.readouterr().out)
+    by_model = [{document["model"]: document for document in one["models"]} for one in (printed, kept)]
+
+    assert [0, 0] == codes
+    assert by_model[0] == by_model[1]
+    assert {one["model"] for one in printed["left_out"]} == {one["model"] for one in kept["left_out"]}
+    assert len(by_model[0]) == open_dataset(str(tmp_path / "out")).points().height
+
+
 def test_a_report_shows_groups(swept: Path, trace: Path, tmp_path: Path) -> None:
     """A page of a sweep over groups has their bare machines' spending summed, and few points whole with each VM."""
     from replay.commands.report_input import read
