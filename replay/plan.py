@@ -39,7 +39,6 @@ LEAST_SHARING = 3
 
 FULL, NOTING, BEHIND = "full replay", "full replay, noting first-level misses", "replay of the misses noted"
 STACKED = "one pass over the misses noted, for all second-level TLBs of as many sets"
-TOGETHER = "full replay of virtual machines together"
 """Ways to count."""
 
 
@@ -288,18 +287,12 @@ def _job(
 
 
 def paths(jobs: Iterable[Job]) -> dict[str, Path]:
-    """By run: the way that each of ``jobs``, none of them counted yet, is to be counted.
-
-    VMs together are replayed in full: no test holds their first-level misses to what each way counts.
-    """
+    """By run: the way that each of ``jobs``, none of them counted yet, is to be counted."""
     groups: dict[Any, list[Job]] = {}
-    found = dict[str, Path]()
     for job in jobs:
-        if job.trace.together:
-            found[job.run] = Path(TOGETHER, job.run)
-            continue
         key = first_level_key(on_machine(job.model, job.machine, job.given), job.settings)
         groups.setdefault((job.run,) if key is None else (job.trace.digest, *key), []).append(job)
+    found = dict[str, Path]()
     for members in groups.values():
         if len(members) >= LEAST_SHARING:
             leader, *others = members

@@ -16,7 +16,7 @@ from replay.depths import count_over
 from replay.entrants import Crowd, at_once
 from replay.errors import UserError
 from replay.memory.parameters import on_machine
-from replay.plan import FULL, NOTING, TOGETHER, Group, Job, Path, Plan, paths
+from replay.plan import FULL, NOTING, Group, Job, Path, Plan, paths
 from replay.point_tables import point_table, row_table, vm_table
 from replay.sched.charge import counted_of
 from replay.sched.lanes import reprice_together
@@ -155,7 +155,7 @@ class _Work:
         for job in missing:
             if self._paths[job.run].after != job.run:
                 self._followers.setdefault(self._paths[job.run].after, []).append(job)
-        first = [job for job in missing if self._paths[job.run].after == job.run]
+        first = _by_trace([job for job in missing if self._paths[job.run].after == job.run])
         if crew:
             chains = deque(chain for job in first for chain in chains_of(job, self._followers.pop(job.run, [])))
             submit = crew.executor.submit
@@ -231,7 +231,7 @@ class _Work:
             prepared = self._merged.of(job.trace)
             if path.way == NOTING:
                 found, self._streams[job.run] = count_noting(prepared, *about, self._crowd.member(), job.interval)
-            elif path.way in (FULL, TOGETHER):
+            elif path.way == FULL:
                 found = count(prepared, *about, self._crowd.member(), job.interval)
             else:
                 found = count_over(self._streams[path.after], path.ways, *about)
@@ -298,6 +298,12 @@ class _Work:
         if id(machine) not in self._machines:
             self._machines[id(machine)] = self.data.add_machine(machine)
         return self._machines[id(machine)]
+
+
+def _by_trace(jobs: list[Job]) -> list[Job]:
+    """``jobs`` in their order, those of one trace after the first of these: VMs are merged once for all."""
+    first = {job.trace.digest: at for at, job in reversed(list(enumerate(jobs)))}
+    return sorted(jobs, key=lambda job: first[job.trace.digest])
 
 
 def _tariff(job: Job) -> Tariff:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from replay.entrants import Entrant
 from replay.errors import UserError
 from replay.grid import Block, Grid, read_grid
 from replay.machine import load_machine
-from replay.plan import FULL, TOGETHER, Contestant, make_plan, paths
+from replay.plan import BEHIND, FULL, NOTING, STACKED, Contestant, make_plan, paths
 from replay.prepare import Prepared
 from replay.sched.charge import charge
 from replay.sched.consolidate import consolidate
@@ -187,7 +188,44 @@ def test_bare_machines_are_counted_alone_and_once(trace: Path) -> None:
 
     assert {alone.bare[0].run} == bare
     assert {} == alone.stated
-    assert {TOGETHER: 2 * 3, FULL: 2} == {way: ways.count(way) for way in ways}
+    assert {FULL: 2 * 3 + 2} == {way: ways.count(way) for way in ways}
+
+
+@pytest.mark.parametrize("schedule", [{}, {SCHEDULER: ROUND_ROBIN, CPUS: 1, QUANTUM: 3000}], ids=["pinned", "turns"])
+def test_every_way_gives_what_runs_give(trace: Path, tmp_path: Path, schedule: dict[str, Any]) -> None:
+    """Counts of VMs together over the first-level misses noted, and by one pass over these, are those of runs."""
+    shapes = [(4 * ways, ways) for ways in (1, 2, 3, 5, 8)] + [(8, 1), (96, 12), (8 << 5, 8)]
+    blocks = (
+        *(Block((name,), ((value,),)) for name, value in schedule.items()),
+        Block(("set.tlb.vm_tagged",), ((1,),)),
+        Block(("set.stlb.entries", "set.stlb.ways"), tuple(shapes)),
+    )
+    grid = Grid("ways", ((str(trace),) * 2,), ("ept",), blocks=blocks)
+    ways = Counter(path.way for path in paths(api.plan(grid).jobs.values()).values())
+    given = {name.removeprefix("set.schedule."): value for name, value in schedule.items()}
+
+    data = replay.sweep(grid, tmp_path / "out")
+
+    assert {NOTING: 2, STACKED: 2 * 4, BEHIND: 2 * 3} == ways
+    walks = set()
+    for point, (entries, ways_of_set) in zip(data.points().to_dicts(), shapes, strict=True):
+        about = {"stlb.entries": entries, "stlb.ways": ways_of_set, "tlb.vm_tagged": 1}
+        alone = replay.run([str(trace)] * 2, "ept", set=about, **given)
+        assert alone.document == data.document(point["point"])
+        assert np.array_equal(alone.counts.n, data.counts(point["run"]).n)
+        walks.add(alone.counts.total("page_walk"))
+    assert len(walks) > 3
+
+
+def test_traces_are_merged_once_for_all_models(trace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many models and schedules there are, VMs are merged once for each schedule."""
+    merged, made = Traced.merged, list[str]()
+    monkeypatch.setattr(Traced, "merged", lambda self: made.append(self.digest) or merged(self))
+    quanta = Block((SCHEDULER, CPUS, QUANTUM), tuple((ROUND_ROBIN, 1, 1000 * n) for n in range(1, 6)))
+
+    replay.sweep(Grid("quanta", ((str(trace),) * 2,), ("ept", "shadow", "xen"), blocks=(quanta,)), tmp_path, threads=1)
+
+    assert 5 == len(made) == len(set(made))
 
 
 def test_merged_traces_are_made_once_and_not_kept_all() -> None:
@@ -294,7 +332,7 @@ def command(*arguments: object) -> int:
 
 
 def test_traces_together_on_the_command_line(trace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`--together` makes one group of the traces, whose way of counting `--plan` says, and refuses a single one."""
+    """`--together` makes one group of the traces, whose counts `--plan` says, and refuses a single one."""
     options = ("--together", "--model", "ept", "--set", "schedule.cpus=1,2", "--set", "schedule.scheduler=round-robin")
     planned = command("sweep", trace, trace, *options, "--plan", "--json")
     document = json.loads(capsys.readouterr().out)
@@ -303,7 +341,7 @@ def test_traces_together_on_the_command_line(trace: Path, tmp_path: Path, capsys
     refused = command("sweep", trace, *options, "--plan")
 
     assert [0, 0, shell.MISUSED] == [planned, done, refused]
-    assert {TOGETHER: 2, FULL: 1} == document["ways"]
+    assert {FULL: 3} == document["ways"]
     assert [("2 x small", 1), ("2 x small", 2)] == [(point["trace"], point[CPUS]) for point in points]
     assert "--together: the one trace" in capsys.readouterr().err
 
