@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-MAX_SEED = 2**64 - 1
+from tracegen.sizes import MAX_SEED
 
 
 def _complete_workload(incomplete: str) -> list[tuple[str, str]]:
