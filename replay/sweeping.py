@@ -325,10 +325,7 @@ def point_table(group: Group, found: Repriced, machine: str) -> pl.DataFrame:
         **{SET + name: value for name, value in group.stated.items()},
     }
     prices = {PRICE + name: group.points.values[:, at] for at, name in enumerate(group.points.names)}
-    return pl.DataFrame({"point": list(group.digests)}).with_columns(
-        *(pl.lit(value).alias(name) for name, value in alike.items()),
-        *(pl.Series(name, values) for name, values in (prices | found.totals).items()),
-    )
+    return pl.DataFrame({"point": list(group.digests), **alike, **prices, **found.totals})
 
 
 def row_table(group: Group, found: Repriced) -> pl.DataFrame:
@@ -347,15 +344,13 @@ def _side_table(points: tuple[str, ...], name: str, mechanism: Any, side: Side) 
     if IDLE in side.counters:
         ticks[side.counters.index(IDLE)] = side.idle[0]
     value, low, high = (side.cycles[at].reshape(-1) for at in range(3))
-    names = pl.Series("counter", side.counters, dtype=pl.String)
+    lane, counter = np.tile(np.arange(lanes), counters), np.repeat(np.arange(counters), lanes)
     return pl.DataFrame(
         {
-            "point": pl.Series(points).gather(np.tile(np.arange(lanes), counters)),
-            "side": pl.repeat(name, lanes * counters, eager=True),
-            "mechanism": pl.Series([mechanism(c) for c in side.counters], dtype=pl.String).gather(
-                np.repeat(np.arange(counters), lanes)
-            ),
-            "counter": names.gather(np.repeat(np.arange(counters), lanes)),
+            "point": pl.Series(points)[lane],
+            "side": pl.Series([name])[np.zeros_like(lane)],
+            "mechanism": pl.Series([mechanism(c) for c in side.counters], dtype=pl.String)[counter],
+            "counter": pl.Series(side.counters, dtype=pl.String)[counter],
             "count": ticks.reshape(-1),
             "cycles": value,
             "low": low,
