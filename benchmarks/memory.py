@@ -44,7 +44,7 @@ def _peak(most: int, program: str, *arguments: str) -> int:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
-    command = [BIN / program, *arguments]
+    command = [str(BIN / program), *arguments]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=limit) as process:  # noqa: PLW1509
         peak = 0
         while process.poll() is None:

@@ -16,7 +16,7 @@ import pytest
 
 from replay import api
 from replay import streamed as streaming
-from replay.commands import study_charges
+from replay.commands import study_charges, study_traces
 from replay.commands.study_charges import Ask, charge_all, charge_guest
 from replay.commands.study_traces import command, kept_in, trace_of, traces_of
 from replay.count import count_each, opening_rows
@@ -90,6 +90,23 @@ def test_traces_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
     assert first == again
     assert {first, other} == set(tmp_path.iterdir())
+
+
+def test_a_session_that_another_process_kept_first_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two processes that record the same session the first one's traces are kept, and the other's dropped."""
+
+    def both(_recipe: dict[str, Any], aside: Path, _progress: Any) -> list[Any]:
+        for folder in (aside, tmp_path / aside.name.partition(".")[0]):
+            folder.mkdir()
+            (folder / "vm0.arrow").write_text(folder.name)
+        return []
+
+    monkeypatch.setattr(study_traces, "kept_in", lambda: tmp_path)
+    monkeypatch.setattr(study_traces, "_record", both)
+    kept = trace_of(SESSION)
+
+    assert [kept] == list(tmp_path.iterdir())
+    assert kept.name == (kept / "vm0.arrow").read_text()
 
 
 def test_a_session_is_one_guest_of_several_machines() -> None:
