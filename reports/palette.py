@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from reports.breakdown import by_mechanism
+from reports.breakdown import by_mechanism, is_bare
 from reports.result import Result, Sweep
 
 OWN = {"direct execution": "#8a8f98", "idle": "#d5d8dd"}
@@ -62,7 +62,7 @@ def _swept(sweep: Sweep) -> Iterator[tuple[str, float]]:
 
     Bare hardware has no say beside monitors.
     """
-    monitors = [point for point in sweep.points if point["run"] != point["bare"]]
+    monitors = [point for point in sweep.points if not is_bare(point)]
     for point in {point["run"]: point for point in monitors or sweep.points}.values():
         prices = {r["name"]: r["value"] * r["cycles"] for r in sweep.machines[point["machine"]]}
         spent = {

@@ -15,7 +15,8 @@ from reports.numbers import bounds, figure, share
 from reports.palette import REST, Palette, palette
 from reports.result import Content, Result, Sweep, labels
 from reports.sections import command
-from reports.sweep_page import title, values, word
+from reports.sweep import heading
+from reports.sweep_page import values, word
 
 WIDTH = 720
 """Pixels of width of a picture's bars."""
@@ -58,7 +59,7 @@ def _sweep_words(sweep: Sweep | None) -> list[str]:
         for point in sweep.points
     ]
     missing = [f"{sweep.missing:,} points are not there yet."] if sweep.missing else []
-    return ["## Sweep", *missing, _table([*map(title, sweep.axes), ">times bare hardware", ">cycles"], rows)]
+    return ["## Sweep", *missing, _table([*map(heading, sweep.axes), ">times bare hardware", ">cycles"], rows)]
 
 
 def _overview(results: Sequence[Result], names: Sequence[str]) -> str:
@@ -173,7 +174,7 @@ def picture(results: Sequence[Result], sweep: Sweep | None) -> dict[str, Any]:
 def _curves(sweep: Sweep) -> dict[str, Any]:
     """The sweep's curves over its first axis; names are joined by no line, and bare hardware is left out."""
     x, *others = sweep.axes
-    monitors = [point for point in sweep.points if point["run"] != point["bare"]] or list(sweep.points)
+    monitors = [point for point in sweep.points if not is_bare(point)] or list(sweep.points)
     points = [point for point in monitors if point[x] is not None] or monitors
     numbers = all(isinstance(point[x], int | float) for point in points)
     rows = [
@@ -189,11 +190,11 @@ def _curves(sweep: Sweep) -> dict[str, Any]:
     found: dict[str, Any] = charts.curves("O" if numbers else "N").properties(width=WIDTH).to_dict()
     domain = list(dict.fromkeys(row["series"] for row in rows))
     for part in found["layer"]:
-        part["encoding"]["x"] |= {"title": title(x)} | ({"axis": {"labelAngle": 0}} if numbers else {})
+        part["encoding"]["x"] |= {"title": heading(x)} | ({"axis": {"labelAngle": 0}} if numbers else {})
         for channel in {"color", "shape"} & set(part["encoding"]):
             one = part["encoding"][channel]
             one["scale"] = one.get("scale", {}) | {"domain": domain}
-            one |= {"title": ", ".join(map(title, others))} if others else {"legend": None}
+            one |= {"title": ", ".join(map(heading, others))} if others else {"legend": None}
     return found | {"datasets": {"curves": rows}, "config": CONFIG}
 
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from reports.breakdown import is_bare
 from reports.result import Sweep
+from reports.sweep import heading
 from reports.tables import Column, live, table
 
 MOST_ROWS = 200
@@ -33,6 +35,7 @@ def live_sweep(sweep: Sweep) -> dict[str, Any]:
             {
                 "run": runs[point["run"]],
                 "bare": runs[point["bare"]],
+                "isBare": is_bare(point),
                 "machine": point["machine"],
                 "at": [point[axis] for axis in sweep.axes],
                 "fixed": _fixed(sweep, point),
@@ -64,8 +67,8 @@ def _axis(sweep: Sweep, at: int) -> dict[str, Any]:
     return {
         "axis": axis,
         "at": at,
-        "name": title(axis),
-        "title": ", ".join([title(axis), *_units(sweep, axis)]),
+        "name": heading(axis),
+        "title": ", ".join([heading(axis), *_units(sweep, axis)]),
         "values": found,
         "isNumbers": any(value is not None for value in found)
         and all(value is None or isinstance(value, int | float) for value in found),
@@ -103,11 +106,6 @@ def stated(point: Mapping[str, Any]) -> dict[str, float]:
     return {key.removeprefix(PRICE): v for key, v in point.items() if key.startswith(PRICE) and v is not None}
 
 
-def title(axis: str) -> str:
-    """An axis as the page calls it."""
-    return axis.removeprefix("set.").removeprefix(PRICE)
-
-
 def word(value: Any) -> str:
     """A place on an axis as the page writes it."""
     return "as it is" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
@@ -119,7 +117,7 @@ def section(sweep: Sweep) -> str:
     missing = f"<p class='warning'>{sweep.missing:,} points are not there yet; run the sweep again.</p>"
     few = [axis for axis in axes if 1 < len(values(sweep, axis)) <= MOST_CURVES]
     return (
-        f"<p>{len(sweep.points):,} points over {escape(', '.join(map(title, axes)))}. {live('sweep/moves')}"
+        f"<p>{len(sweep.points):,} points over {escape(', '.join(map(heading, axes)))}. {live('sweep/moves')}"
         " Idle time is fixed here: it is each point's own, whatever price is moved; a price that is an axis has no"
         " slider.</p>"
         + (missing if sweep.missing else "")
@@ -147,7 +145,7 @@ def section(sweep: Sweep) -> str:
 def _choice(name: str, what: str, axes: list[str], without: str = "") -> str:
     """A choice of one of ``axes``, or of none, which ``without`` calls so."""
     options = f"<option value=''>{without}</option>" if without else ""
-    options += "".join(f"<option value='{escape(axis, quote=True)}'>{escape(title(axis))}</option>" for axis in axes)
+    options += "".join(f"<option value='{escape(axis, quote=True)}'>{escape(heading(axis))}</option>" for axis in axes)
     return f"<label>{what} <select id='sweep-{name}'>{options}</select></label>"
 
 
@@ -156,7 +154,7 @@ def _filter(sweep: Sweep, at: int) -> str:
     options = "".join(
         f"<option value='{k}'>{escape(word(value))}</option>" for k, value in enumerate(values(sweep, axis))
     )
-    label = escape(title(axis))
+    label = escape(heading(axis))
     select = f"<select aria-label='{label}'><option value=''>any</option>{options}</select>"
     return f"<label data-filter='{at}' hidden><span class='of'></span>{label} {select}</label>"
 
@@ -166,7 +164,10 @@ def _points(sweep: Sweep) -> str:
     busy = [Column("busy", "without idle time", number=True)] if waits(sweep) else []
     columns = [
         Column("number", "point"),
-        *(Column(f"axis{k}", escape(title(axis)), number=_is_number(sweep, axis)) for k, axis in enumerate(sweep.axes)),
+        *(
+            Column(f"axis{k}", escape(heading(axis)), number=_is_number(sweep, axis))
+            for k, axis in enumerate(sweep.axes)
+        ),
         Column("overhead", "times bare hardware", number=True),
         Column("bounds", "bounds", number=True),
         *busy,
@@ -185,7 +186,7 @@ def _points(sweep: Sweep) -> str:
 
 
 def _rank(point: Mapping[str, Any]) -> tuple[bool, float]:
-    return point["run"] == point["bare"], float(point["overhead"])
+    return is_bare(point), float(point["overhead"])
 
 
 def _is_number(sweep: Sweep, axis: str) -> bool:

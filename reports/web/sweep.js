@@ -68,7 +68,6 @@ const Sweep = (() => {
   const distinct = (values) => [...new Set(values)];
   const short = (value) => String(typeof value === "number" ? Number(value.toPrecision(12)) : value);
   const words = (value, as = short(value)) => (value === null ? "as it is" : as);
-  const isBare = (point) => point.run === point.bare;
 
   // What distinguishes a point, without what means nothing to it.
   const place = (sweep, point) =>
@@ -79,7 +78,7 @@ const Sweep = (() => {
   // Points that say something: monitors, or where there are none, all.
   function telling(sweep) {
     const all = sweep.points.map((point, at) => ({ point, at }));
-    const monitors = all.filter(({ point }) => !isBare(point));
+    const monitors = all.filter(({ point }) => !point.isBare);
     return monitors.length ? monitors : all;
   }
 
@@ -254,7 +253,7 @@ const Sweep = (() => {
     figure("stack").hidden = isCrowded(sweep, choice, true);
     if (sweep.axes.length > 1) figure("heat").hidden = choice.series < 0 || isCrowded(sweep, choice, false);
     const left = telling(sweep).filter(({ point }) => point.at[choice.x] === null).length;
-    const bare = sweep.points.filter(isBare).length;
+    const bare = sweep.points.filter((point) => point.isBare).length;
     const told = [
       left ? `${count(left)} points have no place along ${sweep.axes[choice.x].name}: it means nothing to them.` : "",
       bare && bare < sweep.points.length ? "Bare hardware, which is 1 everywhere, is left out." : "",

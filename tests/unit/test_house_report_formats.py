@@ -92,7 +92,7 @@ def test_pictures_are_pictures(folder: Path) -> None:
 def test_the_picture_of_a_sweep_shows_its_monitors(axes: tuple[str, str], joined: bool) -> None:
     """Curves are of monitors, in the grid's order or that of numbers; a line joins numbers and no names."""
     points = [
-        {"model": model, "price.x": x, "run": model, "bare": "native", "overhead": 1.0 + x}
+        {"model": model, "price.x": x, "baseline": "native", "overhead": 1.0 + x}
         for model in ("native", "xen", "agile")
         for x in (0.6000000000000001, 0.2)
     ]
