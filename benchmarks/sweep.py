@@ -23,10 +23,11 @@ from replay.depths import count_over
 from replay.entrants import Entrant
 from replay.grid import Block, Grid
 from replay.machine import load_machine
-from replay.plan import Contestant, Traced, make_plan
+from replay.plan import Contestant, make_plan
 from replay.prepare import Prepared, prepare
 from replay.reprice import PricePoints, reprice
 from replay.sweeping import carry_out
+from replay.traced import Traced
 from tracegen.record import record
 
 ROUNDS = 5
@@ -132,7 +133,7 @@ def _threads(prepared: Prepared, folder: Path) -> list[Result]:
     def sweep(cpus: list[int]) -> Swept:
         nonlocal made
         made += 1
-        plan = make_plan(grid, [Contestant(Traced("pmake", prepared), entrant)])
+        plan = make_plan(grid, [Contestant(Traced("pmake", (prepared,)), entrant)])
         data = make_dataset(str(folder / f"out{made}"))
         os.sched_setaffinity(0, cpus)
         try:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import sys
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from replay.errors import UserError, unknown
@@ -122,10 +124,17 @@ BY_ARCHITECTURE: dict[str, dict[str, str]] = {
 
 def entries() -> dict[str, Entry]:
     """Every model by name: those of the package, then third parties'."""
-    found = dict(BUILT_IN)
+    return BUILT_IN | _installed(tuple(sys.path))
+
+
+@cache
+def _installed(_path: tuple[str, ...]) -> dict[str, Entry]:
+    """Third parties' models, looked for once on a path: to find them, every distribution's files are read."""
+    found: dict[str, Entry] = {}
     for point in sorted(importlib.metadata.entry_points(group=ENTRY_POINTS), key=lambda p: p.name):
         dist = point.dist.name if point.dist else "?"
-        found.setdefault(point.name, Entry(point.value, f"from the distribution {dist}"))
+        if point.name not in BUILT_IN:
+            found.setdefault(point.name, Entry(point.value, f"from the distribution {dist}"))
     return found
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from io import BytesIO
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from replay.count import Counts
+    from replay.sched.charge import Counted
+    from replay.sched.consolidate import Member
     from replay.trace.meta import TraceMeta
     from replay.trace.schema import ServiceClass
 
@@ -42,10 +44,23 @@ AGAIN = "run the sweep again, which makes what is missing"
 PRICE, SET = "price.", "set."
 """What the names of columns for prices and parameters start with."""
 
+BETWEEN = "+"
+"""Between the runs of several bare machines."""
+
 
 def digest(document: Any) -> str:
     """The content address of a JSON document: 32 hex digits."""
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def name_of(runs: Iterable[str]) -> str:
+    """Runs as one text, as points name their bare machines': one of each VM."""
+    return BETWEEN.join(runs)
+
+
+def runs_of(name: str) -> list[str]:
+    """The runs that ``name_of`` made ``name`` of."""
+    return name.split(BETWEEN)
 
 
 def is_dataset(folder: str) -> bool:
@@ -200,12 +215,27 @@ class Dataset:
 
     def document(self, point: str) -> dict[str, Any]:
         """The result document that ``replay run --json`` prints at ``point``, priced anew from its counts."""
-        from replay.price import price
+        from replay.sched.charge import price_together
 
         row = self.point(point)
         prices = {name.removeprefix(PRICE): v for name, v in row.items() if name.startswith(PRICE) and v is not None}
-        sides = [(self.counts(row[role]), self.tariff(row[role])) for role in ("run", "bare")]
-        return price(*sides[0], self.machine(point), prices, sides[1])
+        run, bare = row["run"], runs_of(row["bare"])
+        return price_together(
+            self.counted(run, bare), self.tariff(run), self.tariff(bare[0]), self.machine(point), prices
+        )
+
+    def counted(self, run: str, bare: Sequence[str]) -> Counted:
+        """The counts of ``run``, of each VM in it, and of each on its bare machine.  Raises UserError."""
+        from replay.sched.charge import counted_of
+
+        return counted_of(self.members(run), self.counts(run), [self.counts(one) for one in bare if one != run])
+
+    def members(self, run: str) -> tuple[Member, ...]:
+        """The VMs that ``run`` is of, none if it is of one trace.  Raises UserError."""
+        try:
+            return stored.members_of(self.manifest(run))
+        except stored.DAMAGED as error:
+            raise self._damaged(f"runs/{run}", error) from None
 
     # -- adding -------------------------------------------------------------------------------------------------------
 
@@ -217,9 +247,16 @@ class Dataset:
             return False
         return set(sizes) <= set(self.store.names(f"runs/{run}"))
 
-    def add_run(self, run: str, counts: Counts, rates: Tariff, parameters: tuple[Parameter, ...]) -> None:
-        """Keep what was counted in ``run``; the manifest comes last and makes it whole."""
-        for name, data in stored.files(run, counts, rates, parameters).items():
+    def add_run(
+        self,
+        run: str,
+        counts: Counts,
+        rates: Tariff,
+        parameters: tuple[Parameter, ...],
+        members: Sequence[Member] = (),
+    ) -> None:
+        """Keep what was counted in ``run``, of ``members`` together; the manifest comes last and makes it whole."""
+        for name, data in stored.files(run, counts, rates, parameters, members).items():
             self.store.write(f"runs/{run}/{name}", data)
 
     def add_machine(self, machine: Machine) -> str:

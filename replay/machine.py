@@ -11,6 +11,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,7 @@ def _names(folder: str) -> list[str]:
     return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
 
 
-def _read(folder: str, name: str) -> tuple[dict[str, Any], str]:
+def _read(folder: str, name: str) -> tuple[Mapping[str, Any], str]:
     thing = "machine" if folder == "machines" else "price set"
     if name.endswith(".toml"):
         text, where = _read_file(name, thing), name
@@ -128,13 +129,19 @@ def _read(folder: str, name: str) -> tuple[dict[str, Any], str]:
     else:
         raise unknown(thing, name, _names(folder), "replay machines")
     try:
-        document = tomllib.loads(text)
+        document = _parsed(text)
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{where}: not a TOML file ({error}); correct it") from None
     for key in document:
         if key not in KEYS[folder]:
             raise unknown(f"key of {where}:", key, KEYS[folder])
     return document, where
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> Mapping[str, Any]:
+    """The TOML document in ``text``, for readers only: machines rest on the same few files, again and again."""
+    return tomllib.loads(text)
 
 
 def _read_file(name: str, thing: str) -> str:

@@ -182,7 +182,7 @@ class Guest:
         if ask.beside:
             bare = self._bare(model)
             ours = ours._replace(bare=self._counted(bare, hardware, ask).own)
-        return price_together(self._machines, Entrant(model, bare, hardware), ours, ask.prices)
+        return price_together(ours, model, bare, hardware, ask.prices)
 
     def _asked(self, ask: Ask) -> tuple[Model, Machine]:
         import models
@@ -190,7 +190,7 @@ class Guest:
 
         prepared = self._machines.prepared
         model = models.load(ask.model, prepared.meta.architecture)
-        return model, api.hardware_for(model, prepared, ask.machine)
+        return model, api.hardware_for(model, prepared.meta, ask.machine)
 
     def _bare(self, model: Model) -> Model:
         import models

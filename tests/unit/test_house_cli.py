@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import typer
 
+import models
 import tracegen.cli
 from replay import cli, shell, start
 from replay.commands.options import complete_machine, complete_model, pairs
@@ -218,6 +219,20 @@ def test_third_parties_add_commands(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     out, err = capsys.readouterr()
     assert "hello\n" == out
     assert "notice: command gone does not load from no_such:app (No module named 'no_such')\n" == err
+
+
+def test_third_parties_add_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another distribution's model is known as soon as its folder is on the path; one by a name of ours is not."""
+    before = models.entries()
+    home = tmp_path / "guest-1.dist-info"
+    home.mkdir()
+    (home / "METADATA").write_text("Metadata-Version: 2.1\nName: guest\nVersion: 1\n")
+    (home / "entry_points.txt").write_text("[vmreplay.models]\nhosted = guest:MODEL\ndisco = guest:MODEL\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    assert before | {"hosted": models.Entry("guest:MODEL", "from the distribution guest")} == models.entries()
+    with pytest.raises(UserError, match=r"model hosted does not load from guest:MODEL"):
+        models.load("hosted")
 
 
 def test_progress_stays_silent_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:

@@ -114,7 +114,7 @@ def test_each_machine_does_its_work_whoever_shares_its_cpu(name: str) -> None:
 
     assert counts.total("vcpu_switch") == np.count_nonzero(c.prepared.columns.kind == SWITCH)
     for k, vm in enumerate(vms):
-        alone, here = count(vm, model, machine), of_vm(c, counts, k)
+        alone, here = count(vm, model, machine), of_vm(c.members, counts, k)
         for counter in ("instructions", "references", "kernel_instructions"):
             at = counts.counters.index(counter)
             assert alone.by_place()[:, at].tolist() == here.by_place()[:, at].tolist()
