@@ -315,7 +315,7 @@ def _services(
 def amounts_of(counts: Counts, model: Charged) -> dict[str, np.ndarray]:
     """Primitive -> how many of it were spent between device rows, in all but idle time; the last is after them all."""
     ticks = counts.by_stretch()
-    spent = ticks.any(axis=0)
+    spent: np.ndarray = np.asarray(ticks.any(axis=0))
     amounts: dict[str, np.ndarray] = {}
     for klass, counter in product(counts.classes, model.priced):
         at = counts.classes.index(klass), counts.counters.index(counter)
