@@ -18,7 +18,7 @@ from replay.depths import count_over
 from replay.errors import UserError
 from replay.machine import Machine
 from replay.model import Model
-from replay.plan import FULL, TOGETHER, Job, Path
+from replay.plan import FULL, Job, Path
 from replay.prepare import Prepared, prepare
 from replay.sched.consolidate import consolidate
 from replay.sched.schedule import Schedule
@@ -95,7 +95,7 @@ def count_apart(tasks: Sequence[Task]) -> list[Found]:
         try:
             if stream is not None:
                 one = count_over(stream, task.path.ways, *about)
-            elif task.path.way in (FULL, TOGETHER):
+            elif task.path.way == FULL:
                 one = count(prepared, *about, None, task.interval)
             else:
                 one, stream = count_noting(prepared, *about, None, task.interval)

@@ -5,6 +5,7 @@
     machines/<machine>.json       a machine with its prices, as it was
     points/<part>.parquet         a line for each point: a run beside its bare machine's, on a machine, at given prices
     rows/<part>.parquet           a line for each point, side, mechanism and counter
+    vms/<part>.parquet            a line for each point and VM, of points where VMs run together
     grids/<grid>.json             what was asked for, and the points of it
 
 Names of runs, machines and points are digests of all that they follow from: what has a name is never computed again,
@@ -122,7 +123,7 @@ class Dataset:
 
     @property
     def left_out(self) -> list[dict[str, Any]]:
-        """What the grids ask for and cannot be: {model, reason} or {points, reason}."""
+        """What the grids ask for and cannot be: {model, reason}, {points, reason} or all three."""
         return [one for grid in self.grids for one in grid["left_out"]]
 
     @property
@@ -155,6 +156,18 @@ class Dataset:
         if found is None:
             raise UserError(f"{self.store.where}: lacks the rows of its points; {AGAIN}")
         return found.unique().join(points, on="point", how="semi").sort("point", "side", "mechanism", "counter")
+
+    def vms(self) -> pl.DataFrame:
+        """What each of several VMs costs, beside a bare machine of its own: a row for each point and VM.
+
+        Points of one trace have none.
+        """
+        import polars as pl
+
+        points, found = self.points().select("point"), self._tables("vms")
+        if found is None:
+            return pl.DataFrame(schema={"point": pl.String, "vm": pl.Int64})
+        return found.unique(("point", "vm")).join(points, on="point", how="semi").sort("point", "vm")
 
     def meta(self, run: str) -> TraceMeta:
         """What the trace of ``run`` says of itself, its kernel's symbols left out.  Raises UserError."""
@@ -267,10 +280,12 @@ class Dataset:
             self.store.write(f"machines/{name}.json", json.dumps(document, indent=1).encode() + b"\n")
         return name
 
-    def add_points(self, points: pl.DataFrame, rows: pl.DataFrame) -> None:
-        """Keep finished points and their rows; the points come last."""
+    def add_points(self, points: pl.DataFrame, rows: pl.DataFrame, vms: pl.DataFrame | None = None) -> None:
+        """Keep finished points, their rows and what each of several VMs costs; the points come last."""
         part = digest(points["point"].to_list())
-        for folder, frame in (("rows", rows), ("points", points)):
+        for folder, frame in (("vms", vms), ("rows", rows), ("points", points)):
+            if frame is None:
+                continue
             sink = BytesIO()
             frame.write_parquet(sink, compression="zstd")
             self.store.write(f"{folder}/{part}.parquet", sink.getvalue())

@@ -39,7 +39,6 @@ LEAST_SHARING = 3
 
 FULL, NOTING, BEHIND = "full replay", "full replay, noting first-level misses", "replay of the misses noted"
 STACKED = "one pass over the misses noted, for all second-level TLBs of as many sets"
-TOGETHER = "full replay of virtual machines together"
 """Ways to count."""
 
 
@@ -187,7 +186,7 @@ def _groups(
 ) -> Iterator[Group]:
     """The points of one contestant: a group for each choice of parameters, and of prices that come with one.
 
-    Those that no schedule can have are put into ``impossible``, {points, reason} by what they are.
+    Those that no schedule can have are put into ``impossible``, {model, points, reason} by what they are.
     """
     entrant = contestant.entrant
     names = _parameters(contestant, [name for block in grid.blocks for name in block.names])
@@ -210,7 +209,8 @@ def _groups(
         why = trace.unfit(entrant.model)
         if why:
             what = digest([trace.label, entrant.model.name, machine, stated, paid])
-            impossible[what] = {"points": points.size, "reason": f"{trace.label}: {why}"}
+            told = {"model": entrant.model.name, "points": points.size, "reason": f"{trace.label}: {why}"}
+            impossible[what] = told
             continue
         ours = _job(trace, entrant.model, entrant.machine, stated, grid.interval, jobs)
         bare = (ours,) if consolidated.is_bare(entrant) else _bare_jobs(trace, entrant, stated, grid.interval, jobs)
@@ -287,18 +287,12 @@ def _job(
 
 
 def paths(jobs: Iterable[Job]) -> dict[str, Path]:
-    """By run: the way that each of ``jobs``, none of them counted yet, is to be counted.
-
-    VMs together are replayed in full: no test holds their first-level misses to what each way counts.
-    """
+    """By run: the way that each of ``jobs``, none of them counted yet, is to be counted."""
     groups: dict[Any, list[Job]] = {}
-    found = dict[str, Path]()
     for job in jobs:
-        if job.trace.together:
-            found[job.run] = Path(TOGETHER, job.run)
-            continue
         key = first_level_key(on_machine(job.model, job.machine, job.given), job.settings)
         groups.setdefault((job.run,) if key is None else (job.trace.digest, *key), []).append(job)
+    found = dict[str, Path]()
     for members in groups.values():
         if len(members) >= LEAST_SHARING:
             leader, *others = members

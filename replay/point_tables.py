@@ -1,8 +1,8 @@
-"""The tables of a sweep's points: a line for each, and a line for each side, mechanism and counter of it."""
+"""The tables of a sweep's points: lines for each, for each side, mechanism and counter of it, and for each VM."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from replay.dataset import PRICE, SET, name_of
 from replay.model import IDLE
 from replay.plan import Group
 from replay.reprice import Repriced, Side
+from replay.sched.consolidate import Member
 
 if TYPE_CHECKING:
     import polars as pl
@@ -71,3 +72,19 @@ def _side_table(points: tuple[str, ...], name: str, mechanism: Any, side: Side) 
             "high": high,
         }
     )
+
+
+def vm_table(group: Group, each: Sequence[Repriced]) -> pl.DataFrame:
+    """One row for each point of ``group`` and VM: who it is, and the totals of ``each`` beside its bare machine."""
+    import polars as pl
+
+    members = zip(group.contestant.trace.members, each, strict=True)
+    return pl.concat([_one_vm(group.digests, k, member, found) for k, (member, found) in enumerate(members)])
+
+
+def _one_vm(points: tuple[str, ...], vm: int, member: Member, found: Repriced) -> pl.DataFrame:
+    import polars as pl
+
+    meta, cpus = member.meta, member.cpus
+    who = {"trace_digest": member.digest, "workload": meta.workload, "first_cpu": cpus.start, "vcpus": meta.vcpus}
+    return pl.DataFrame({"point": list(points), "vm": vm, **who, **found.totals})

@@ -16,8 +16,8 @@ from replay.depths import count_over
 from replay.entrants import Crowd, at_once
 from replay.errors import UserError
 from replay.memory.parameters import on_machine
-from replay.plan import FULL, NOTING, TOGETHER, Group, Job, Path, Plan, paths
-from replay.point_tables import point_table, row_table
+from replay.plan import FULL, NOTING, Group, Job, Path, Plan, paths
+from replay.point_tables import point_table, row_table, vm_table
 from replay.sched.charge import counted_of
 from replay.sched.lanes import reprice_together
 from replay.tariff import Tariff, tariff_of
@@ -139,6 +139,7 @@ class _Work:
         self._merged = Merged()
         self._users: Counter[str] = Counter()  # of a stream, by the run that noted it
         self._done: list[tuple[pl.DataFrame, pl.DataFrame]] = []  # points, and their rows
+        self._vms: list[pl.DataFrame] = []  # of points of several VMs, each of these
         self._flushed = time.monotonic()
         self._machines: dict[int, str] = {}  # by identity, which lasts as long as the plan
 
@@ -154,7 +155,7 @@ class _Work:
         for job in missing:
             if self._paths[job.run].after != job.run:
                 self._followers.setdefault(self._paths[job.run].after, []).append(job)
-        first = [job for job in missing if self._paths[job.run].after == job.run]
+        first = _by_trace([job for job in missing if self._paths[job.run].after == job.run])
         if crew:
             chains = deque(chain for job in first for chain in chains_of(job, self._followers.pop(job.run, [])))
             submit = crew.executor.submit
@@ -230,7 +231,7 @@ class _Work:
             prepared = self._merged.of(job.trace)
             if path.way == NOTING:
                 found, self._streams[job.run] = count_noting(prepared, *about, self._crowd.member(), job.interval)
-            elif path.way in (FULL, TOGETHER):
+            elif path.way == FULL:
                 found = count(prepared, *about, self._crowd.member(), job.interval)
             else:
                 found = count_over(self._streams[path.after], path.ways, *about)
@@ -265,7 +266,8 @@ class _Work:
         about = _tariff(group.ours), _tariff(group.bare[0]), group.contestant.entrant.machine
         for first in range(0, group.points.size, FLUSH_POINTS):
             part = group.only(range(group.points.size)[first : first + FLUSH_POINTS])
-            found, _ = reprice_together(counted, *about, part.points)
+            found, each = reprice_together(counted, *about, part.points)
+            self._vms += [vm_table(part, each)] if counted.members else []
             self._done.append((point_table(part, found, self._machine(part)), row_table(part, found)))
             pending = sum(done.height for done, _ in self._done)
             if pending >= FLUSH_POINTS or time.monotonic() - self._flushed > FLUSH_SECONDS:
@@ -280,12 +282,15 @@ class _Work:
 
     def flush(self) -> None:
         """Keep the points that are finished."""
-        done, self._done, self._flushed = self._done, [], time.monotonic()
+        done, vms = self._done, self._vms
+        self._done, self._vms, self._flushed = [], [], time.monotonic()
         if done:
             import polars as pl
 
             points, rows = zip(*done, strict=True)
-            self.data.add_points(pl.concat(points, how="diagonal_relaxed"), pl.concat(rows))
+            self.data.add_points(
+                pl.concat(points, how="diagonal_relaxed"), pl.concat(rows), pl.concat(vms) if vms else None
+            )
 
     def _machine(self, group: Group) -> str:
         """The digest of a group's machine, which is kept."""
@@ -293,6 +298,12 @@ class _Work:
         if id(machine) not in self._machines:
             self._machines[id(machine)] = self.data.add_machine(machine)
         return self._machines[id(machine)]
+
+
+def _by_trace(jobs: list[Job]) -> list[Job]:
+    """``jobs`` in their order, those of one trace after the first of these: VMs are merged once for all."""
+    first = {job.trace.digest: at for at, job in reversed(list(enumerate(jobs)))}
+    return sorted(jobs, key=lambda job: first[job.trace.digest])
 
 
 def _tariff(job: Job) -> Tariff:
@@ -304,8 +315,8 @@ def reasons(left_out: Iterable[Mapping[str, Any]]) -> list[str]:
     found: Counter[str] = Counter()
     models = []
     for one in left_out:
-        if "model" in one:
-            models.append(f"{one['model']} left out: {one['reason']}")
-        else:
+        if "points" in one:
             found[one["reason"]] += one["points"]
+        else:
+            models.append(f"{one['model']} left out: {one['reason']}")
     return [*(f"{points:,} points left out: {reason}" for reason, points in found.items()), *models]

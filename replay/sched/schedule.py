@@ -94,6 +94,14 @@ def schedule_of(stated: Mapping[str, Any]) -> tuple[Schedule, dict[str, Any]]:
     return make_schedule(**given), dict(stated)
 
 
+def stated(schedule: Schedule) -> dict[str, str]:
+    """What a grid states for ``schedule``: ``schedule_of`` it is ``schedule``."""
+    found = {} if schedule.cpus is None else {CPUS: str(schedule.cpus)}
+    if schedule.scheduler == ROUND_ROBIN:
+        found |= {SCHEDULER: ROUND_ROBIN, QUANTUM: str(schedule.quantum)}
+    return found
+
+
 def settle_cpus(vms: Sequence[Prepared], schedule: Schedule) -> list[range]:
     """The CPUs that each VM's vCPUs run on.  Raises UserError where there are not enough."""
     wanted = [vm.meta.vcpus for vm in vms]

@@ -269,6 +269,7 @@ def contents(folder: Path) -> dict[str, Any]:
     return {
         "points": data.points().to_dicts(),
         "rows": data.rows().to_dicts(),
+        "vms": data.vms().to_dicts(),
         "runs": {run: data.counts(run).n.tolist() for run in runs},
         "missing": data.missing,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from replay.entrants import Entrant
 from replay.errors import UserError
 from replay.grid import Block, Grid, read_grid
 from replay.machine import load_machine
-from replay.plan import FULL, TOGETHER, Contestant, make_plan, paths
+from replay.plan import BEHIND, FULL, NOTING, STACKED, Contestant, make_plan, paths
 from replay.prepare import Prepared
 from replay.sched.charge import charge
 from replay.sched.consolidate import consolidate
@@ -143,6 +144,25 @@ def test_rows_add_up_to_points(swept: Path) -> None:
     assert [p["native"] for p in points] == [sums[p["point"], "bare"] for p in points]
 
 
+def test_each_machine_s_figures_are_kept(swept: Path, trace: Path, tmp_path: Path) -> None:
+    """The table of VMs has each VM's total as the document of its point does; points of one trace are not in it."""
+    data = open_dataset(str(swept))
+    points = data.points()["point"].to_list()
+    alone = replay.sweep(Grid("alone", (str(trace),), ("ept",)), tmp_path / "alone")
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in data.vms().to_dicts():
+        found.setdefault(row["point"], []).append(row)
+
+    assert set(points) == set(found)
+    for point in points[::4]:
+        vms = data.document(point)["vms"]
+        totals = [
+            {"vm": vm["vm"], "first_cpu": vm["cpus"][0], "idle": vm["idle"]["recomputed"]} | vm["total"] for vm in vms
+        ]
+        assert totals == [{key: row[key] for key in totals[0]} for row in found[point]]
+    assert 0 == alone.vms().height
+
+
 def test_nothing_is_counted_twice(trace: Path, swept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other prices take no count, another quantum one for each group and model that takes turns by it."""
     grid, counted = grid_together(trace), []
@@ -168,7 +188,44 @@ def test_bare_machines_are_counted_alone_and_once(trace: Path) -> None:
 
     assert {alone.bare[0].run} == bare
     assert {} == alone.stated
-    assert {TOGETHER: 2 * 3, FULL: 2} == {way: ways.count(way) for way in ways}
+    assert {FULL: 2 * 3 + 2} == {way: ways.count(way) for way in ways}
+
+
+@pytest.mark.parametrize("schedule", [{}, {SCHEDULER: ROUND_ROBIN, CPUS: 1, QUANTUM: 3000}], ids=["pinned", "turns"])
+def test_every_way_gives_what_runs_give(trace: Path, tmp_path: Path, schedule: dict[str, Any]) -> None:
+    """Counts of VMs together over the first-level misses noted, and by one pass over these, are those of runs."""
+    shapes = [(4 * ways, ways) for ways in (1, 2, 3, 5, 8)] + [(8, 1), (96, 12), (8 << 5, 8)]
+    blocks = (
+        *(Block((name,), ((value,),)) for name, value in schedule.items()),
+        Block(("set.tlb.vm_tagged",), ((1,),)),
+        Block(("set.stlb.entries", "set.stlb.ways"), tuple(shapes)),
+    )
+    grid = Grid("ways", ((str(trace),) * 2,), ("ept",), blocks=blocks)
+    ways = Counter(path.way for path in paths(api.plan(grid).jobs.values()).values())
+    given = {name.removeprefix("set.schedule."): value for name, value in schedule.items()}
+
+    data = replay.sweep(grid, tmp_path / "out")
+
+    assert {NOTING: 2, STACKED: 2 * 4, BEHIND: 2 * 3} == ways
+    walks = set()
+    for point, (entries, ways_of_set) in zip(data.points().to_dicts(), shapes, strict=True):
+        about = {"stlb.entries": entries, "stlb.ways": ways_of_set, "tlb.vm_tagged": 1}
+        alone = replay.run([str(trace)] * 2, "ept", set=about, **given)
+        assert alone.document == data.document(point["point"])
+        assert np.array_equal(alone.counts.n, data.counts(point["run"]).n)
+        walks.add(alone.counts.total("page_walk"))
+    assert len(walks) > 3
+
+
+def test_traces_are_merged_once_for_all_models(trace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many models and schedules there are, VMs are merged once for each schedule."""
+    merged, made = Traced.merged, list[str]()
+    monkeypatch.setattr(Traced, "merged", lambda self: made.append(self.digest) or merged(self))
+    quanta = Block((SCHEDULER, CPUS, QUANTUM), tuple((ROUND_ROBIN, 1, 1000 * n) for n in range(1, 6)))
+
+    replay.sweep(Grid("quanta", ((str(trace),) * 2,), ("ept", "shadow", "xen"), blocks=(quanta,)), tmp_path, threads=1)
+
+    assert 5 == len(made) == len(set(made))
 
 
 def test_merged_traces_are_made_once_and_not_kept_all() -> None:
@@ -275,7 +332,7 @@ def command(*arguments: object) -> int:
 
 
 def test_traces_together_on_the_command_line(trace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`--together` makes one group of the traces, whose way of counting `--plan` says, and refuses a single one."""
+    """`--together` makes one group of the traces, whose counts `--plan` says, and refuses a single one."""
     options = ("--together", "--model", "ept", "--set", "schedule.cpus=1,2", "--set", "schedule.scheduler=round-robin")
     planned = command("sweep", trace, trace, *options, "--plan", "--json")
     document = json.loads(capsys.readouterr().out)
@@ -284,9 +341,27 @@ def test_traces_together_on_the_command_line(trace: Path, tmp_path: Path, capsys
     refused = command("sweep", trace, *options, "--plan")
 
     assert [0, 0, shell.MISUSED] == [planned, done, refused]
-    assert {TOGETHER: 2, FULL: 1} == document["ways"]
+    assert {FULL: 3} == document["ways"]
     assert [("2 x small", 1), ("2 x small", 2)] == [(point["trace"], point[CPUS]) for point in points]
     assert "--together: the one trace" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [[], ["--cpus", "1", "--scheduler", "round-robin", "--quantum", "3000"]])
+def test_a_comparison_of_several_traces_is_kept(
+    trace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    """`compare -o` of several traces keeps the documents that it prints without, as a sweep, and whom it leaves out."""
+    asked = ("compare", trace, trace, "--machine", "skylake-2017", *options, "--json")
+    codes = [command(*asked)]
+    printed = json.loads(capsys.readouterr().out)
+    codes.append(command(*asked, "-o", tmp_path / "out"))
+    kept = json.loads(capsys.readouterr().out)
+    by_model = [{document["model"]: document for document in one["models"]} for one in (printed, kept)]
+
+    assert [0, 0] == codes
+    assert by_model[0] == by_model[1]
+    assert {one["model"] for one in printed["left_out"]} == {one["model"] for one in kept["left_out"]}
+    assert len(by_model[0]) == open_dataset(str(tmp_path / "out")).points().height
 
 
 def test_a_report_shows_groups(swept: Path, trace: Path, tmp_path: Path) -> None:
