@@ -17,7 +17,7 @@ TALL = 260
 """Pixels of height of a curve or heat map."""
 
 
-LEGEND = alt.Legend(orient="bottom", labelLimit=280)
+LEGEND = alt.Legend(orient="bottom", labelLimit=280, symbolType="square")
 """Where a chart says what its colours mean."""
 
 FITTED: Any = {"type": "fit-x", "contains": "padding"}

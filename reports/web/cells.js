@@ -2,7 +2,7 @@
 
 // What the page's cells say: texts by key, from runs as Pricing gives them.
 const Cells = (() => {
-  const { figure, bounds, share, count, short } = Numbers;
+  const { about, figure, bounds, share, count, short } = Numbers;
   const TOP = 3;
   const MICRO = 1e6;
 
@@ -75,7 +75,7 @@ const Cells = (() => {
     const limits = bounds(overhead.value, overhead.low, overhead.high);
     const added = adds(ours, bare).slice(0, TOP).filter(([, cycles]) => cycles > 0);
     const more = added.reduce((sum, [, cycles]) => sum + cycles, 0);
-    const most = added.map(([name, cycles]) => `${name} (${Number((cycles / 1e6).toPrecision(2))} M cycles)`).join(", ");
+    const most = added.map(([name, cycles]) => `${name} (${about(cycles)} cycles)`).join(", ");
     return (
       `${run.name} takes ${times} times as long as bare hardware (${run.baseline})` +
       (limits ? `, ${limits} within the bounds of all prices.` : ".") +

@@ -54,5 +54,11 @@ const Numbers = (() => {
   // A number of up to four digits, as prices are written.
   const short = (x) => Number(x.toPrecision(4)).toLocaleString("en", { maximumSignificantDigits: 4 });
 
-  return { figure, bounds, share, count, short };
+  // A number of two digits, with a suffix.
+  function about(x) {
+    const [scale, suffix] = SCALES.find(([s]) => x >= s) || [1, ""];
+    return Number((x / scale).toPrecision(2)) + suffix;
+  }
+
+  return { about, figure, bounds, share, count, short };
 })();

@@ -56,8 +56,17 @@ const Sweep = (() => {
       const [cycles, native] = runs.map((run, side) => point.fixed[side] + sum(whole(run), prices));
       const ratio = (fixed, known) => {
         const [ours, bare] = fixed.map((own, side) => [cycles, native][side] - point.fixed[side] + own);
-        const [low, high] = known || bounds(runs, fixed, prices);
-        return { overhead: bare ? ours / bare : 1, low, high };
+        let found = known;
+        const limits = () => (found ||= bounds(runs, fixed, prices));
+        return {
+          overhead: bare ? ours / bare : 1,
+          get low() {
+            return limits()[0];
+          },
+          get high() {
+            return limits()[1];
+          },
+        };
       };
       const busy = point.fixed.map((own, side) => own - point.idle[side]);
       const all = ratio(point.fixed, Object.keys(moved).length ? null : point.bounds);
@@ -157,14 +166,15 @@ const Sweep = (() => {
   function shown(sweep, priced, choice, bounded) {
     const { x, series } = choice;
     return along(sweep, choice, false).map(({ point, at }) => {
-      const { overhead, low, high } = priced[at][counted(sweep)];
+      const ratio = priced[at][counted(sweep)];
+      const [low, high] = bounded ? [ratio.low, ratio.high] : [ratio.overhead, ratio.overhead];
       return {
         x: words(point.at[x], point.at[x]),
         series: series < 0 ? "" : words(point.at[series]),
         y: series < 0 ? "" : words(point.at[series]),
-        overhead,
-        low: bounded ? low : overhead,
-        high: bounded ? high : overhead,
+        overhead: ratio.overhead,
+        low,
+        high,
         point: place(sweep, point),
       };
     });

@@ -195,6 +195,8 @@ def test_figures_are_written_as_screens_write_them(driver: Any, page: Path) -> N
         cases,
     )
     assert [[figure(*one), bounds(*one), share(one[1], one[2])] for one in cases] == shown
+    about = driver.execute_script("return [7, 480, 4812, 23e6, 1.26e9].map(Numbers.about)")
+    assert ["7", "480", "4.8 k", "23 M", "1.3 G"] == about
 
 
 def test_pages_taken_are_drawn_over_time(driver: Any, page: Path, outcome: Outcome) -> None:
