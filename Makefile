@@ -29,8 +29,9 @@ report: $(VENV)/.project ## make an example page: pmake under three models, whic
 	done
 	$(BIN)/replay report $(DEMO)/runs/* -o $(DEMO)/report.html
 
+# In the order of their names: those that take long are few tests, which xdist would leave to one worker at the end.
 test: $(VENV)/.tools $(VENV)/.project ## run the tests
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 soak: $(VENV)/.tools $(VENV)/.project ## run 10,000 generated guests on each CPU with bounds checks, generated tests at length, 500 kills of sweeps
 	VMREPLAY_SEEDS=10000 VMREPLAY_EXAMPLES=20 VMREPLAY_KILLS=500 $(BIN)/python -m pytest tests/contract tests/twin \

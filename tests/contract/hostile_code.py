@@ -12,7 +12,7 @@ from pathlib import Path
 from tracegen import abi, abi_net, abi_x86_64
 
 MEMORY = 1 << 20
-FRAME, VALUES, TABLES, ARENA, ARENA_BYTES = 0x1000, 0x4000, 0x8000, 0x10000, 0x8000
+FRAME, VALUES, TABLES, ARENA, ARENA_BYTES = 0x1000, 0x4000, 0x8000, 0x10000, 0x4000
 """Physical addresses: the frame's code; what it loads into registers; descriptor tables or page tables; random code."""
 KSEG0, HIGH = abi.KSEG0, abi_x86_64.KERNEL_BASE
 DEVICES = abi.KSEG1 + abi.DEVICE_BASE

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +237,16 @@ def test_a_kill_ends_all_that_works_for_a_study(tmp_path: Path, root: Path) -> N
     assert (143, "error: terminated; nothing was written\n") == (study.returncode, told)
     assert not [number for number in found if Path(f"/proc/{number}").exists()]
     assert not _half_written() & found
+
+
+def test_where_one_of_its_processes_is_killed_a_study_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the system does where memory runs out: the study ends with one line."""
+    monkeypatch.setattr(study_charges, "_work_beside_others", partial(os._exit, 1))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+
+    with pytest.raises(UserError) as caught:
+        charge_all([ask(SMALL, "native"), ask(OTHER, "native")])
+    assert study_charges.KILLED == str(caught.value)
 
 
 def _half_written() -> set[int]:

@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 
 import models
+from replay import api
 from replay.commands import page, workload_page
 from replay.commands.workload_runs import runs_of
+from replay.grid import read_grid
+from replay.handmade import Script, handmade_meta
 from replay.machine import load_machine, load_prices, price_set_names
 from replay.memory.parameters import on_machine
 from replay.sched import schedule
+from replay.trace.schema import Kind
 from tracegen import abi, build
 from tracegen.workloads import WORKLOADS
 
@@ -75,6 +79,20 @@ def test_links_lead_somewhere(root: Path) -> None:
     ]
 
     assert [] == dead
+
+
+def test_the_example_of_a_grid_can_be_planned(root: Path, tmp_path: Path) -> None:
+    """What the page of sweeps shows as a grid is one, of what its models take on its machine."""
+    example = re.findall(r"```toml\n(.*?)```", (root / "docs" / "sweeps.md").read_text(), re.DOTALL)[0]
+    (tmp_path / "grid.toml").write_text(example)
+    script = Script(handmade_meta(architecture="x86-64"))
+    script.row(Kind.LOAD8, script.user(7))
+    for trace in ("pmake.arrow", "radix.arrow"):
+        script.save(tmp_path / trace)
+    planned = api.plan(read_grid(str(tmp_path / "grid.toml")))
+    charged, left_out = {group.ours.model.name for group in planned.groups}, planned.left_out
+
+    assert ({"ept", "npt"}, ()) == (charged, left_out)
 
 
 def test_decision_records_have_one_form(root: Path) -> None:
