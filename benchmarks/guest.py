@@ -99,12 +99,12 @@ def beside_lackey(folder: Path) -> list[Result]:
 
 def lackeys_events(valgrind: str, folder: Path) -> float:
     """Lines a second, one an event, that Lackey prints of the user-code benchmark, built for this computer."""
-    program, start = folder / "cpu", folder / "start.S"
-    start.write_text(".globl _start\n_start: call main\n1: jmp 1b\n")
+    program, entry = folder / "cpu", folder / "start.S"
+    entry.write_text(".globl _start\n_start: call main\n1: jmp 1b\n")
     flags = "-target x86_64-freestanding -mcpu=x86_64 -O2 -w -nostdlib -static -fno-sanitize=all -Wl,-e,_start".split()
-    sources = [start, user_code.HERE / "cpu.c"]
+    sources = [entry, user_code.HERE / "cpu.c"]
     subprocess.run([sys.executable, "-m", "ziglang", "cc", *flags, *sources, "-o", program], check=True)
-    command = [valgrind, "--tool=lackey", "--trace-mem=yes", program]
+    command = [valgrind, "--tool=lackey", "--trace-mem=yes", str(program)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         process.stderr.readline()

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import resource
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.processes import BIN
 from benchmarks.result import Result
 
 LIMIT = 1 << 30
 """Bytes that a process may have of its own; one that charges fails beyond them."""
 
-BIN = Path(sys.executable).parent
 CPUS, MODELS = ("mips64", "x86-64"), ("native", "disco")
 BETWEEN_LOOKS = 0.02
 
@@ -44,7 +43,7 @@ def _peak(most: int, program: str, *arguments: str) -> int:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
-    command = [BIN / program, *arguments]
+    command = [str(BIN / program), *arguments]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=limit) as process:  # noqa: PLW1509
         peak = 0
         while process.poll() is None:

@@ -23,14 +23,17 @@ from replay.depths import count_over
 from replay.entrants import Entrant
 from replay.grid import Block, Grid
 from replay.machine import load_machine
-from replay.plan import Contestant, Traced, make_plan
+from replay.plan import Contestant, make_plan
 from replay.prepare import Prepared, prepare
 from replay.reprice import PricePoints, reprice
 from replay.sweeping import carry_out
+from replay.traced import Traced
 from tracegen.record import record
 
 ROUNDS = 5
 POINTS = 10_000
+MOVED = ("interrupt_delivery", "vm_exit", "walk_reference")
+"""Prices in which they differ."""
 SIZES = [{"stlb.entries": 12 << n} for n in range(16)]
 """Second-level TLBs of twelve ways."""
 SHAPES = [{"stlb.entries": ways << n, "stlb.ways": ways} for n in range(3, 11) for ways in (1, 2, 3, 4, 6, 8, 12, 16)]
@@ -57,8 +60,7 @@ def _prices(prepared: Prepared) -> Result:
     model, machine = models.load("ept"), load_machine("skylake-2017")
     bare = models.load(model.baseline)
     ours, beside = ((count(prepared, one, machine), one) for one in (model, bare))
-    names = ("interrupt_delivery", "vm_exit", "walk_reference")
-    names = tuple(name for name in names if name in machine.prices)
+    names = tuple(name for name in MOVED if name in machine.prices)
     chance = np.random.default_rng(1)
     values = chance.uniform(0.5, 2, (POINTS, len(names))) * [machine.prices[name].value for name in names]
     points = PricePoints(names, values)
@@ -131,7 +133,7 @@ def _threads(prepared: Prepared, folder: Path) -> list[Result]:
     def sweep(cpus: list[int]) -> Swept:
         nonlocal made
         made += 1
-        plan = make_plan(grid, [Contestant(Traced("pmake", prepared), entrant)])
+        plan = make_plan(grid, [Contestant(Traced("pmake", (prepared,)), entrant)])
         data = make_dataset(str(folder / f"out{made}"))
         os.sched_setaffinity(0, cpus)
         try:
@@ -186,7 +188,7 @@ def _at_once(work: Callable[[], float], cpus: list[int]) -> float:
 def _counting(prepared: Prepared, entrant: Entrant, points: list[dict[str, Any]]) -> float:
     """Seconds that the counts of a sweep take by themselves."""
     return sum(
-        _seconds(lambda g=given, m=model: count(prepared, m, entrant.machine, g))
+        _seconds(partial(count, prepared, model, entrant.machine, given))
         for given in points
         for model in (entrant.model, entrant.bare)
     )

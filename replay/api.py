@@ -10,6 +10,7 @@ replay.sweep("grid.toml", "out/").points()
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -32,7 +33,7 @@ from replay.grid import Grid
 from replay.machine import Machine, load_machine, load_prices
 from replay.memory.parameters import on_machine
 from replay.model import Model
-from replay.plan import Contestant, Plan, Traced, make_plan
+from replay.plan import Contestant, Plan, make_plan
 from replay.prepare import Prepared, Progress
 from replay.primitives import primitives
 from replay.sched import charge as consolidated
@@ -40,7 +41,9 @@ from replay.sched.consolidate import Consolidation, consolidate
 from replay.sched.schedule import PINNED, Schedule, make_schedule
 from replay.sweeping import Watcher, carry_out
 from replay.synthesize import synthesize as apply_rule
+from replay.trace.meta import TraceMeta
 from replay.trace.remote import file_name, is_uri
+from replay.traced import Traced
 
 if TYPE_CHECKING:
     import polars as pl
@@ -162,7 +165,7 @@ def charge(
     """As ``run``, of traces that are prepared and put ``together``."""
     prepared = machines.prepared
     chosen = models.load(model, prepared.meta.architecture)
-    hardware = hardware_for(chosen, prepared, machine)
+    hardware = hardware_for(chosen, prepared.meta, machine)
     primitives(hardware, prepared.meta, price)  # refuses a wrong price before anything is counted
     entrant = Entrant(chosen, models.load(chosen.baseline), hardware)
     if len(machines.vms) > 1:
@@ -182,7 +185,7 @@ def charge_all(
 ) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
     """As ``compare``, of traces that are prepared and put ``together``."""
     prepared = machines.prepared
-    fit, left_out = entrants(prepared, machine)
+    fit, left_out = entrants(prepared.meta, machine)
     if not fit:
         raise UserError(f"no model can be charged with the trace; {left_out[0]['reason']}")
     if len(machines.vms) > 1:
@@ -264,27 +267,39 @@ def plan(grid: Grid, *, cache: bool = True, progress: Progress | None = None) ->
 
 def _traces(grid: Grid, *, cache: bool, progress: Progress | None) -> Iterable[Traced]:
     labels: dict[str, int] = {}
-    for trace in grid.traces:
-        label = Path(file_name(trace)).stem
+    known: dict[str, Prepared] = {}
+    for stated in grid.traces:
+        names = (stated,) if isinstance(stated, str) else grids.group_of(stated, "traces")
+        for name in names:
+            if name not in known:
+                known[name] = load(name, synthesize=grid.synthesize, cache=cache, progress=progress)
+        paths = tuple(name if is_uri(name) else os.path.abspath(name) for name in names)
+        label = _label(names)
         labels[label] = labels.get(label, 0) + 1
-        prepared = load(trace, synthesize=grid.synthesize, cache=cache, progress=progress)
-        name = label if labels[label] == 1 else f"{label} {labels[label]}"
-        yield Traced(name, prepared, trace if is_uri(trace) else os.path.abspath(trace), grid.synthesize)
+        label = label if labels[label] == 1 else f"{label} {labels[label]}"
+        yield Traced(label, tuple(known[name] for name in names), paths, grid.synthesize)
+
+
+def _label(names: Sequence[str]) -> str:
+    """What tables call a trace, or virtual machines together: ``2 x pmake + radix``."""
+    counted = Counter(Path(file_name(name)).stem for name in names)
+    return " + ".join(f"{n} x {stem}" if n > 1 else stem for stem, n in counted.items())
 
 
 def _chosen(
     grid: Grid, traced: Traced, machine: str | None, prices: str | None
 ) -> tuple[list[Entrant], list[dict[str, str]]]:
-    prepared = traced.prepared
+    traced.refuse_unlike()
+    meta = traced.kin
     if grids.ALL in grid.models:
-        return entrants(prepared, machine, prices)
+        return entrants(meta, machine, prices)
     found = []
     for name in grid.models:
         models.check(name)
-        model = models.load(name, prepared.meta.architecture)
-        hardware = _priced(hardware_for(model, prepared, machine), prices)
+        model = models.load(name, meta.architecture)
+        hardware = _priced(hardware_for(model, meta, machine), prices)
         entrant = Entrant(model, models.load(model.baseline), hardware)
-        reason = comparison.unfit(entrant, prepared)
+        reason = comparison.unfit(entrant, meta)
         if reason:
             raise UserError(f"{traced.label}: {reason}")
         found.append(entrant)
@@ -297,29 +312,29 @@ def _priced(machine: Machine, prices: str | None) -> Machine:
 
 
 def entrants(
-    prepared: Prepared, machine: str | None, prices: str | None = None
+    meta: TraceMeta, machine: str | None, prices: str | None = None
 ) -> tuple[list[Entrant], list[dict[str, str]]]:
-    """The models that can be charged with the trace, bare machines first; of the others, why not.
+    """The models that can be charged with a trace of ``meta``, bare machines first; of the others, why not.
 
     ``machine`` and ``prices`` are names; without one, each model's machine, or the machine's price set, is taken.
     """
     found, left_out = [], []
     for name in models.entries():
         model = models.load(name)
-        where = machine or model.machine.get(prepared.meta.architecture)
+        where = machine or model.machine.get(meta.architecture)
         if where is None:
-            reason = f"model {name} takes traces of {', '.join(model.fidelity)}, not of {prepared.meta.architecture}"
+            reason = f"model {name} takes traces of {', '.join(model.fidelity)}, not of {meta.architecture}"
         else:
             entrant = Entrant(model, models.load(model.baseline), _priced(load_machine(where), prices))
-            reason = comparison.unfit(entrant, prepared)
+            reason = comparison.unfit(entrant, meta)
             found += [] if reason else [entrant]
         left_out += [{"model": name, "reason": reason}] if reason else []
     return sorted(found, key=lambda e: e.model is not e.bare), left_out
 
 
-def hardware_for(model: Model, prepared: Prepared, machine: str | None) -> Machine:
+def hardware_for(model: Model, meta: TraceMeta, machine: str | None) -> Machine:
     """The machine called ``machine``, or the model's own for traces of this architecture.  Raises UserError."""
-    architecture = prepared.meta.architecture
+    architecture = meta.architecture
     if machine is None and architecture not in model.machine:
         raise UserError(f"model {model.name} has no default machine for {architecture} traces; name one with --machine")
     return load_machine(machine or model.machine[architecture])

@@ -167,6 +167,7 @@ def count_behind(stream: Stream, model: Model, machine: Machine, given: Mapping[
 def settled(
     prepared: Prepared, model: Model, machine: Machine, given: Mapping[str, Any]
 ) -> tuple[Model, Settings, Split]:
+    """The model as it is on the machine, its settings and its guises.  Raises UserError, and ValueError without any."""
     model = on_machine(model, machine, given)
     if model.split is None:
         raise ValueError(f"{model.name} has no first level apart")
@@ -238,6 +239,7 @@ def tick(stream: Stream, model: Model, settings: Settings, guises: Split) -> Tic
 
 
 def where(full: Counts, parts: Sequence[tuple[np.ndarray, ...]]) -> Ticked:
+    """What was ticked, given as (cells, counters, n), by what the cells of ``full`` stand for."""
     cells, counter, n = (np.concatenate(part) for part in zip(*parts, strict=True))
     kept = cells != FORGOTTEN
     stretch, place = np.divmod(cells[kept], full.meta.vcpus * len(full.places))

@@ -20,6 +20,8 @@ from replay.machine import Machine
 from replay.model import Model
 from replay.plan import FULL, Job, Path
 from replay.prepare import Prepared, prepare
+from replay.sched.consolidate import consolidate
+from replay.sched.schedule import Schedule
 from replay.synthesize import synthesize
 
 ANSWER_SECONDS = 10
@@ -52,7 +54,8 @@ class Crew(NamedTuple):
 class Task(NamedTuple):
     """A job as it is sent."""
 
-    trace: str
+    traces: tuple[str, ...]
+    schedule: Schedule
     rule: str
     digest: str
     model: Model
@@ -66,7 +69,7 @@ def task_of(job: Job, path: Path) -> Task:
     """``job`` as it is sent."""
     trace = job.trace
     about = job.model, job.machine, dict(job.given), job.interval, path
-    return Task(trace.path, trace.rule, trace.prepared.digest, *about)
+    return Task(trace.paths, trace.schedule, trace.rule, trace.digest, *about)
 
 
 def chains_of(leader: Job, followers: Sequence[Job]) -> Iterator[list[Job]]:
@@ -81,9 +84,11 @@ def count_apart(tasks: Sequence[Task]) -> list[Found]:
 
     Raises UserError if the trace at their path is another one there.
     """
-    prepared = _prepared(tasks[0].trace, tasks[0].rule)
-    if prepared.digest != tasks[0].digest:
-        raise UserError(f"{tasks[0].trace}: another trace on the worker than here; give a path that both see")
+    first = tasks[0]
+    prepared = _prepared(first.traces, first.schedule, first.rule)
+    if prepared.digest != first.digest:
+        where = ", ".join(first.traces)
+        raise UserError(f"{where}: another trace on the worker than here; give a path that both see")
     stream, found = None, list[Found]()
     for task in tasks:
         about = task.model, task.machine, task.given
@@ -102,9 +107,10 @@ def count_apart(tasks: Sequence[Task]) -> list[Found]:
 
 
 @lru_cache(KEPT_TRACES)
-def _prepared(path: str, rule: str) -> Prepared:
-    found = prepare(path)
-    return synthesize(found, rule) if rule else found
+def _prepared(paths: tuple[str, ...], schedule: Schedule, rule: str) -> Prepared:
+    """The trace, or VMs together under ``schedule``."""
+    vms = [prepare(path) for path in paths]
+    return consolidate([synthesize(vm, rule) for vm in vms] if rule else vms, schedule, paths).prepared
 
 
 @contextmanager

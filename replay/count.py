@@ -134,7 +134,10 @@ def count_each(
     progress: Progress | None = None,
     interval: int = 0,
 ) -> list[Counts]:
-    """The same for each of several models, machines and parameters, side by side.  Raises UserError."""
+    """The same for each of several models, machines and parameters, side by side.  Raises UserError.
+
+    ``interval`` is 0 where rows are there for a while only.
+    """
     ends, each = np.array([prepared.columns.kind.size]), list[Generator[int, None, Counts]]()
     step = CHUNK_ROWS if prepared.feed else STEP_ROWS
     for bare, machine, given in asked:

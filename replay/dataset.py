@@ -5,6 +5,7 @@
     machines/<machine>.json       a machine with its prices, as it was
     points/<part>.parquet         a line for each point: a run beside its bare machine's, on a machine, at given prices
     rows/<part>.parquet           a line for each point, side, mechanism and counter
+    vms/<part>.parquet            a line for each point and VM, of points where VMs run together
     grids/<grid>.json             what was asked for, and the points of it
 
 Names of runs, machines and points are digests of all that they follow from: what has a name is never computed again,
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from io import BytesIO
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from replay.count import Counts
+    from replay.sched.charge import Counted
+    from replay.sched.consolidate import Member
     from replay.trace.meta import TraceMeta
     from replay.trace.schema import ServiceClass
 
@@ -42,10 +45,23 @@ AGAIN = "run the sweep again, which makes what is missing"
 PRICE, SET = "price.", "set."
 """What the names of columns for prices and parameters start with."""
 
+BETWEEN = "+"
+"""Between the runs of several bare machines."""
+
 
 def digest(document: Any) -> str:
     """The content address of a JSON document: 32 hex digits."""
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def name_of(runs: Iterable[str]) -> str:
+    """Runs as one text, as points name their bare machines': one of each VM."""
+    return BETWEEN.join(runs)
+
+
+def runs_of(name: str) -> list[str]:
+    """The runs that ``name_of`` made ``name`` of."""
+    return name.split(BETWEEN)
 
 
 def is_dataset(folder: str) -> bool:
@@ -107,7 +123,7 @@ class Dataset:
 
     @property
     def left_out(self) -> list[dict[str, Any]]:
-        """What the grids ask for and cannot be: {model, reason} or {points, reason}."""
+        """What the grids ask for and cannot be: {model, reason}, {points, reason} or all three."""
         return [one for grid in self.grids for one in grid["left_out"]]
 
     @property
@@ -140,6 +156,18 @@ class Dataset:
         if found is None:
             raise UserError(f"{self.store.where}: lacks the rows of its points; {AGAIN}")
         return found.unique().join(points, on="point", how="semi").sort("point", "side", "mechanism", "counter")
+
+    def vms(self) -> pl.DataFrame:
+        """What each of several VMs costs, beside a bare machine of its own: a row for each point and VM.
+
+        Points of one trace have none.
+        """
+        import polars as pl
+
+        points, found = self.points().select("point"), self._tables("vms")
+        if found is None:
+            return pl.DataFrame(schema={"point": pl.String, "vm": pl.Int64})
+        return found.unique(("point", "vm")).join(points, on="point", how="semi").sort("point", "vm")
 
     def meta(self, run: str) -> TraceMeta:
         """What the trace of ``run`` says of itself, its kernel's symbols left out.  Raises UserError."""
@@ -200,12 +228,27 @@ class Dataset:
 
     def document(self, point: str) -> dict[str, Any]:
         """The result document that ``replay run --json`` prints at ``point``, priced anew from its counts."""
-        from replay.price import price
+        from replay.sched.charge import price_together
 
         row = self.point(point)
         prices = {name.removeprefix(PRICE): v for name, v in row.items() if name.startswith(PRICE) and v is not None}
-        sides = [(self.counts(row[role]), self.tariff(row[role])) for role in ("run", "bare")]
-        return price(*sides[0], self.machine(point), prices, sides[1])
+        run, bare = row["run"], runs_of(row["bare"])
+        return price_together(
+            self.counted(run, bare), self.tariff(run), self.tariff(bare[0]), self.machine(point), prices
+        )
+
+    def counted(self, run: str, bare: Sequence[str]) -> Counted:
+        """The counts of ``run``, of each VM in it, and of each on its bare machine.  Raises UserError."""
+        from replay.sched.charge import counted_of
+
+        return counted_of(self.members(run), self.counts(run), [self.counts(one) for one in bare if one != run])
+
+    def members(self, run: str) -> tuple[Member, ...]:
+        """The VMs that ``run`` is of, none if it is of one trace.  Raises UserError."""
+        try:
+            return stored.members_of(self.manifest(run))
+        except stored.DAMAGED as error:
+            raise self._damaged(f"runs/{run}", error) from None
 
     # -- adding -------------------------------------------------------------------------------------------------------
 
@@ -217,9 +260,16 @@ class Dataset:
             return False
         return set(sizes) <= set(self.store.names(f"runs/{run}"))
 
-    def add_run(self, run: str, counts: Counts, rates: Tariff, parameters: tuple[Parameter, ...]) -> None:
-        """Keep what was counted in ``run``; the manifest comes last and makes it whole."""
-        for name, data in stored.files(run, counts, rates, parameters).items():
+    def add_run(
+        self,
+        run: str,
+        counts: Counts,
+        rates: Tariff,
+        parameters: tuple[Parameter, ...],
+        members: Sequence[Member] = (),
+    ) -> None:
+        """Keep what was counted in ``run``, of ``members`` together; the manifest comes last and makes it whole."""
+        for name, data in stored.files(run, counts, rates, parameters, members).items():
             self.store.write(f"runs/{run}/{name}", data)
 
     def add_machine(self, machine: Machine) -> str:
@@ -230,10 +280,12 @@ class Dataset:
             self.store.write(f"machines/{name}.json", json.dumps(document, indent=1).encode() + b"\n")
         return name
 
-    def add_points(self, points: pl.DataFrame, rows: pl.DataFrame) -> None:
-        """Keep finished points and their rows; the points come last."""
+    def add_points(self, points: pl.DataFrame, rows: pl.DataFrame, vms: pl.DataFrame | None = None) -> None:
+        """Keep finished points, their rows and what each of several VMs costs; the points come last."""
         part = digest(points["point"].to_list())
-        for folder, frame in (("rows", rows), ("points", points)):
+        for folder, frame in (("vms", vms), ("rows", rows), ("points", points)):
+            if frame is None:
+                continue
             sink = BytesIO()
             frame.write_parquet(sink, compression="zstd")
             self.store.write(f"{folder}/{part}.parquet", sink.getvalue())

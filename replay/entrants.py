@@ -16,6 +16,7 @@ from replay.model import Model
 from replay.prepare import Prepared, Progress
 from replay.price import cost_table, price
 from replay.primitives import primitives
+from replay.trace.meta import TraceMeta
 from replay.trace.schema import ServiceClass
 
 MOST_AT_ONCE = 2
@@ -40,13 +41,13 @@ class Entrant(NamedTuple):
         return {name: value for name, value in prices.items() if name in self.machine.prices}
 
 
-def unfit(entrant: Entrant, prepared: Prepared) -> str:
-    """Why the trace cannot be charged to the model on this machine; '' if it can."""
-    prices = primitives(entrant.machine, prepared.meta)
+def unfit(entrant: Entrant, meta: TraceMeta) -> str:
+    """Why a trace that says ``meta`` of itself cannot be charged to the model on this machine; '' if it can."""
+    prices = primitives(entrant.machine, meta)
     try:
         for model in (entrant.model, entrant.bare):
-            refuse_unfit(model, prepared.meta)
-            cost_table({service.klass for service in prepared.meta.services}, model, prices)
+            refuse_unfit(model, meta)
+            cost_table({service.klass for service in meta.services}, model, prices)
     except UserError as error:
         return str(error)
     return ""
@@ -86,7 +87,7 @@ def check(
 
     Raises UserError for a parameter or price that nobody takes and for a value that is refused.
     """
-    entrants = [_on_machine(entrant, settings) for entrant in entrants]
+    entrants = [on_its_machine(entrant, settings) for entrant in entrants]
     refuse_untaken("parameter", settings, {p.name for e in entrants for m in e[:2] for p in m.parameters})
     refuse_untaken("price", prices, {name for entrant in entrants for name in entrant.machine.prices})
     for entrant in entrants:
@@ -96,7 +97,7 @@ def check(
     return entrants
 
 
-def _on_machine(entrant: Entrant, settings: Mapping[str, Any]) -> Entrant:
+def on_its_machine(entrant: Entrant, settings: Mapping[str, Any]) -> Entrant:
     """``entrant`` with its models as they are on its machine, with what the user sets."""
     about_memory = {name: value for name, value in settings.items() if name == CACHES}
     model, bare = (on_machine(model, entrant.machine, about_memory) for model in (entrant.model, entrant.bare))
@@ -116,12 +117,18 @@ def refuse_untaken(what: str, given: Iterable[str], known: set[str]) -> None:
             raise unknown(what, name, known, "replay explain MODEL" if what == "parameter" else "replay machines")
 
 
-def at_once(prepared: Prepared, models: Iterable[Model], memory: int | None = None, cpus: int | None = None) -> int:
-    """How many models to count at a time: as many as there are processors and ``memory`` (bytes) for, at most two."""
-    meta, moments = prepared.meta, prepared.moments.row.size
+def at_once(
+    vms: Sequence[Prepared], models: Iterable[Model], memory: int | None = None, cpus: int | None = None
+) -> int:
+    """How many models to count ``vms`` under at a time: as there are processors and ``memory`` for, at most two.
+
+    ``memory`` is in bytes.
+    """
+    moments = sum(vm.moments.row.size for vm in vms)
+    pages, vcpus = sum(vm.pages.vpn.size for vm in vms), sum(vm.meta.vcpus for vm in vms)
     counters = max((len(model.counters) for model in models), default=0)
     ticks = 2 * 8 * moments * len(ServiceClass) * counters  # as they are collected, then as one array
-    appetite = ticks + STATE_BYTES * prepared.pages.vpn.size * meta.vcpus
+    appetite = ticks + STATE_BYTES * pages * vcpus
     room = (available_memory() if memory is None else memory) // max(1, appetite)
     return max(1, min(MOST_AT_ONCE, room, cpus or len(os.sched_getaffinity(0))))
 
@@ -144,7 +151,7 @@ def _count_all(
         return count(prepared, model, machine, taken(settings, model), crowd.member())
 
     crowd = Crowd(progress, len(jobs) * prepared.columns.kind.size)
-    threads = at_once(prepared, [model for model, _ in jobs.values()])
+    threads = at_once([prepared], [model for model, _ in jobs.values()])
     with ThreadPoolExecutor(threads) as pool:
         try:
             return dict(zip(jobs, pool.map(one, jobs), strict=True))

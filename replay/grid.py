@@ -1,6 +1,9 @@
 """Grids: what a sweep is asked for, as ``grid.toml`` and the command line state it.
 
-traces = ["pmake.arrow"]                # relative to the grid's file; URIs are taken as they are
+traces = [                              # relative to the grid's file; URIs are taken as they are
+    "pmake.arrow",
+    ["pmake.arrow", "radix.arrow"],     # virtual machines together on one machine
+]
 models = ["ept", "shadow"]              # or "all"
 machines = ["skylake-2017"]             # default: each model's own
 price_sets = ["skylake-2017"]           # default: each machine's own
@@ -36,6 +39,9 @@ from typing import Any, NamedTuple
 from replay.errors import UserError, remedy, unknown
 from replay.trace.remote import is_uri
 
+Guests = str | tuple[str, ...]
+"""The path or URI of a trace, or of several that are virtual machines together on one machine."""
+
 MOST_POINTS = 1_000_000
 """Points of a grid; more are a mistake, or are better sampled."""
 
@@ -58,7 +64,7 @@ class Grid:
     """Every combination of traces, models, machines, price sets and blocks."""
 
     name: str
-    traces: tuple[str, ...]
+    traces: tuple[Guests, ...]
     models: tuple[str, ...]
     machines: tuple[str, ...] = ()
     """None: each model's own."""
@@ -88,11 +94,6 @@ def read_grid(path: str) -> Grid:
     for key in document:
         if key not in KEYS:
             raise unknown(f"key of {path}:", key, KEYS)
-    beside = Path(path).parent
-    traces = tuple(
-        trace if is_uri(trace) else str(beside / trace)
-        for trace in _texts(document.get("traces", []), f"{path}: traces")
-    )
     interval = document.get("interval", 0)
     if type(interval) is not int or (interval and interval < 1000):
         raise UserError(f"{path}: interval is {interval!r}; give a whole number of instructions, at least 1000")
@@ -101,7 +102,7 @@ def read_grid(path: str) -> Grid:
         raise UserError(f"{path}: synthesize is {rule!r}; name a rule")
     return Grid(
         name=Path(path).stem,
-        traces=traces,
+        traces=_traces(document.get("traces", []), path),
         models=_texts(document.get("models", []), f"{path}: models"),
         machines=_texts(document.get("machines", []), f"{path}: machines"),
         price_sets=_texts(document.get("price_sets", []), f"{path}: price_sets"),
@@ -140,6 +141,34 @@ def check(grid: Grid) -> None:
             f"the grid has {grid.size:,} points, more than {MOST_POINTS:,}; take fewer values, "
             'or let [sample] draw some: points = 1024, method = "sobol"'
         )
+
+
+def group_of(traces: Iterable[str], where: str) -> tuple[str, ...]:
+    """Traces that are virtual machines together.  Raises UserError for less than two."""
+    found = tuple(traces)
+    if len(found) < 2:
+        told = f"the one trace {found[0]}" if found else "no trace"
+        raise UserError(f"{where}: {told} as virtual machines together; give two or more, or a trace by itself")
+    return found
+
+
+def _traces(value: Any, path: str) -> tuple[Guests, ...]:
+    """Traces as a file lists them: a name each, or a list of names that go together, where one may be repeated."""
+    where = f"{path}: traces"
+    stated = [value] if isinstance(value, str) else value
+    if not isinstance(stated, list):
+        raise UserError(f"{where} should be a list of names, is {value!r}")
+    beside = Path(path).parent
+    found = list[Guests]()
+    for one in stated:
+        names = one if isinstance(one, list) else [one]
+        if not all(isinstance(name, str) and name for name in names):
+            raise UserError(f"{where} should be a list of names, or of lists of them, holds {one!r}")
+        placed = [name if is_uri(name) else str(beside / name) for name in names]
+        found.append(group_of(placed, where) if isinstance(one, list) else placed[0])
+    if len(set(found)) < len(found):
+        raise UserError(f"{where} names one twice; name each once")
+    return tuple(found)
 
 
 def _blocks(document: Mapping[str, Any], path: str) -> Iterable[Block]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from replay.columns import Columns
 from replay.prepare import Prepared, from_rows
 from replay.trace.container import TraceFile
 from replay.trace.meta import Handler, RecorderTlb, Refill, Service, TraceMeta
@@ -76,10 +77,6 @@ def handmade_meta(vcpus: int = 1, tlb: RecorderTlb | None = None, architecture: 
     if architecture == "mips64":
         meta = replace(meta, tlb=tlb or RecorderTlb(64, True, 0, "random", 1), refill=REFILL)
     return meta
-
-
-ROW = ("kind", "ctx", "info", "page", "n")
-"""Order of what a row is given as."""
 
 
 class Script:
@@ -181,11 +178,12 @@ class Script:
         """Append an exception that interrupted an access to ``page``, or none."""
         self.row(Kind.EXCEPTION, page, cause | touch << TOUCH_SHIFT, vcpu=vcpu)
 
-    def save(self, path: Path) -> None:
-        """Write the trace to ``path``, as of a guest that finished."""
+    def save(self, path: Path, batch: int = 1 << 16) -> None:
+        """Write the trace to ``path``, as of a guest that finished, so many rows in a ``batch``."""
         file = TraceFile(path, self.meta)
-        rows = [*self.rows, (Kind.END, 0, 0, 0, 1)]
-        file.write({name: np.array([row[ROW.index(name)] for row in rows], COLUMNS[name]) for name in COLUMNS})
+        rows = np.array([*self.rows, (Kind.END, 0, 0, 0, 1)], np.int64)
+        for part in np.split(rows, range(batch, len(rows), batch)):
+            file.write({name: part[:, at].astype(COLUMNS[name]) for at, name in enumerate(Columns._fields)})
         file.commit({"complete": True, "status": 0})
 
     def prepared(self) -> Prepared:

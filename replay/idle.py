@@ -24,11 +24,12 @@ from replay.mapped import chunks
 from replay.trace.meta import MAX_VCPUS
 from replay.trace.schema import Kind, Wake
 from replay.waiting import MEET, PASS, REST, SAVE, Steps
+from replay.watch import NEVER
 
 REQUEST, COMPLETE, IDLE, EXTRA = int(Kind.REQUEST), int(Kind.COMPLETE), int(Kind.IDLE), int(Kind.EXTRA)
 IPI_SEND, IPI_RECEIVE, PACKET = int(Kind.IPI_SEND), int(Kind.IPI_RECEIVE), int(Kind.PACKET_RECEIVED)
 LOOKED_FOR = (REQUEST, COMPLETE, IDLE, IPI_SEND, IPI_RECEIVE, PACKET)
-NONE, NEVER = -1, 1 << 62
+NONE = -1
 VCPU_MASK, ONE = np.uint64(15), np.uint64(1)
 
 MOST_MOMENTS = 1 << 17

@@ -8,8 +8,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,9 +24,11 @@ from replay.grid import Block, Grid
 from replay.machine import Machine
 from replay.memory.parameters import CACHES, on_machine
 from replay.model import Model
-from replay.prepare import Prepared
 from replay.records import Record, parse_price
 from replay.reprice import PricePoints
+from replay.sched import charge as consolidated
+from replay.sched import schedule as scheduling
+from replay.traced import Traced
 
 MOST_RUNS = 100_000
 """Counts of a sweep; each is a file or three."""
@@ -50,19 +51,8 @@ class Path(NamedTuple):
     """The most ways that one pass is for."""
 
 
-class Traced(NamedTuple):
-    """A trace of a sweep and what tables call it."""
-
-    label: str
-    prepared: Prepared
-    path: str = ""
-    """Where others open it."""
-    rule: str = ""
-    """What was synthesized by, '' for nothing."""
-
-
 class Contestant(NamedTuple):
-    """What is charged: a trace to a model on a machine, beside its bare machine."""
+    """What is charged: a trace, or VMs together, to a model on a machine, beside its bare machine."""
 
     trace: Traced
     entrant: Entrant
@@ -87,11 +77,22 @@ class Group:
 
     contestant: Contestant
     ours: Job
-    bare: Job
+    bare: tuple[Job, ...]
+    """Of each VM alone; where the model is a bare machine itself, ``ours``."""
     stated: Mapping[str, Any]
     """Parameters as the grid states them."""
     points: PricePoints
     digests: tuple[str, ...]
+
+    @property
+    def runs(self) -> list[str]:
+        """Counts that it is priced from, each once."""
+        return list(dict.fromkeys(job.run for job in (self.ours, *self.bare)))
+
+    def only(self, lanes: Sequence[int]) -> Group:
+        """Some of its points."""
+        points = PricePoints(self.points.names, self.points.values[list(lanes)])
+        return replace(self, points=points, digests=tuple(self.digests[lane] for lane in lanes))
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,8 @@ class Plan:
     groups: tuple[Group, ...]
     jobs: dict[str, Job]
     """By run."""
-    left_out: tuple[Mapping[str, str], ...]
-    """Models that a trace cannot be charged to, each with the reason."""
+    left_out: tuple[Mapping[str, Any], ...]
+    """Models that a trace cannot be charged to, and how many points no schedule can have, each with the reason."""
 
     @property
     def digests(self) -> list[str]:
@@ -114,7 +115,8 @@ class Plan:
 def make_plan(grid: Grid, contestants: Sequence[Contestant], left_out: Iterable[Mapping[str, str]] = ()) -> Plan:
     """The plan of ``grid`` for ``contestants``.  Raises UserError for what none of them takes, or takes so."""
     names = [name for block in grid.blocks for name in block.names]
-    takers = {name for contestant in contestants for name in _parameters(contestant.entrant, names)}
+    _refuse_unscheduled(names, contestants)
+    takers = {name for contestant in contestants for name in _parameters(contestant, names)}
     refuse_untaken("parameter", dict.fromkeys(_of(SET, names)), takers)
     refuse_untaken(
         "price", dict.fromkeys(_of(PRICE, names)), {n for c in contestants for n in c.entrant.machine.prices}
@@ -123,25 +125,43 @@ def make_plan(grid: Grid, contestants: Sequence[Contestant], left_out: Iterable[
     groups: list[Group] = []
     jobs: dict[str, Job] = {}
     seen: set[str] = set()
+    impossible: dict[str, dict[str, Any]] = {}
     for contestant in contestants:
-        for group in _groups(grid, contestant, jobs):
-            fresh = np.array([at for at, point in enumerate(group.digests) if point not in seen], np.int64)
-            if fresh.size:
-                groups.append(_only(group, fresh))
+        for group in _groups(grid, contestant, jobs, impossible):
+            fresh = [at for at, point in enumerate(group.digests) if point not in seen]
+            if fresh:
+                groups.append(group.only(_each_once(group, fresh)))
                 seen.update(group.digests)
             if len(jobs) > MOST_RUNS:
                 raise UserError(f"the grid takes more than {MOST_RUNS:,} counts; take fewer values of parameters")
-    return Plan(grid, tuple(groups), jobs, tuple(left_out))
+    if impossible and not groups:
+        raise UserError(next(iter(impossible.values()))["reason"])
+    _refuse_idle_quantum(names, groups)
+    return Plan(grid, tuple(groups), jobs, (*left_out, *impossible.values()))
 
 
-def _only(group: Group, lanes: np.ndarray) -> Group:
-    """``group`` with some of its lanes, each point once."""
-    found = {group.digests[lane]: int(lane) for lane in reversed(lanes.tolist())}
-    kept = sorted(found.values())
-    points = PricePoints(group.points.names, group.points.values[kept])
-    return Group(
-        group.contestant, group.ours, group.bare, group.stated, points, tuple(group.digests[lane] for lane in kept)
-    )
+def _each_once(group: Group, lanes: Sequence[int]) -> list[int]:
+    """``lanes`` of ``group`` without those that repeat a point."""
+    return sorted({group.digests[lane]: lane for lane in reversed(lanes)}.values())
+
+
+def _refuse_unscheduled(names: Sequence[str], contestants: Sequence[Contestant]) -> None:
+    """A schedule is of VMs that share a machine."""
+    found = [parameter.name for parameter in scheduling.PARAMETERS if SET + parameter.name in names]
+    if found and not any(contestant.trace.together for contestant in contestants):
+        raise UserError(
+            f"{found[0]} is of virtual machines together on one machine, which the grid has none of; "
+            'give a group of traces, as traces = [["a.arrow", "b.arrow"]], or --together'
+        )
+
+
+def _refuse_idle_quantum(names: Sequence[str], groups: Sequence[Group]) -> None:
+    """A quantum that no point has would be taken for one that changes nothing."""
+    if SET + scheduling.QUANTUM in names and not any(scheduling.QUANTUM in group.stated for group in groups):
+        raise UserError(
+            f"{scheduling.QUANTUM} says how long a turn is, and nobody takes turns; "
+            f"add --set {scheduling.SCHEDULER}={scheduling.ROUND_ROBIN}"
+        )
 
 
 def _of(kind: str, names: Iterable[str]) -> list[str]:
@@ -161,10 +181,15 @@ def _refuse_mixed_units(names: Sequence[str], contestants: Sequence[Contestant])
             raise UserError(f"price {name} is in {told}; sweep it on machines of one unit")
 
 
-def _groups(grid: Grid, contestant: Contestant, jobs: dict[str, Job]) -> Iterator[Group]:
-    """The points of one contestant: a group for each choice of parameters, and of prices that come with one."""
-    trace, entrant = contestant
-    names = _parameters(entrant, [name for block in grid.blocks for name in block.names])
+def _groups(
+    grid: Grid, contestant: Contestant, jobs: dict[str, Job], impossible: dict[str, dict[str, Any]]
+) -> Iterator[Group]:
+    """The points of one contestant: a group for each choice of parameters, and of prices that come with one.
+
+    Those that no schedule can have are put into ``impossible``, {model, points, reason} by what they are.
+    """
+    entrant = contestant.entrant
+    names = _parameters(contestant, [name for block in grid.blocks for name in block.names])
     kept = [_taken_of(block, names, entrant.machine.prices) for block in grid.blocks]
     kept = [block for block in kept if block.names]
     priced = [block for block in kept if all(name.startswith(PRICE) for name in block.names)]
@@ -180,19 +205,34 @@ def _groups(grid: Grid, contestant: Contestant, jobs: dict[str, Job]) -> Iterato
         stated = {name.removeprefix(SET): value for name, value in chosen.items() if name.startswith(SET)}
         paid = {name.removeprefix(PRICE): value for name, value in chosen.items() if name.startswith(PRICE)}
         points = _with(price_names, table, paid, entrant.machine)
-        ours, bare = (
-            _job(trace, model, entrant.machine, stated, grid.interval, jobs) for model in (entrant.model, entrant.bare)
-        )
-        yield Group(
-            contestant, ours, bare, stated, points, _digests(ours.run, bare.run, machine, trace.label, stated, points)
-        )
+        trace, stated = contestant.trace.under(stated)
+        why = trace.unfit(entrant.model)
+        if why:
+            what = digest([trace.label, entrant.model.name, machine, stated, paid])
+            told = {"model": entrant.model.name, "points": points.size, "reason": f"{trace.label}: {why}"}
+            impossible[what] = told
+            continue
+        ours = _job(trace, entrant.model, entrant.machine, stated, grid.interval, jobs)
+        bare = (ours,) if consolidated.is_bare(entrant) else _bare_jobs(trace, entrant, stated, grid.interval, jobs)
+        names_of_runs = ours.run, [job.run for job in bare]
+        point_names = _digests(*names_of_runs, machine, trace.label, stated, points)
+        yield Group(Contestant(trace, entrant), ours, bare, stated, points, point_names)
 
 
-def _parameters(entrant: Entrant, names: Iterable[str]) -> set[str]:
-    """Parameters that either model takes on its machine, where a grid states those called ``names``."""
+def _bare_jobs(
+    trace: Traced, entrant: Entrant, stated: Mapping[str, Any], interval: int, jobs: dict[str, Job]
+) -> tuple[Job, ...]:
+    """The count of each VM alone on a bare machine."""
+    return tuple(_job(one, entrant.bare, entrant.machine, stated, interval, jobs) for one in trace.alone())
+
+
+def _parameters(contestant: Contestant, names: Iterable[str]) -> set[str]:
+    """Parameters that either model takes on its machine, or VMs' schedule, where a grid states ``names``."""
+    entrant = contestant.entrant
     about = {CACHES: 0} if SET + CACHES in names else {}
     sides = (on_machine(model, entrant.machine, about) for model in (entrant.model, entrant.bare))
-    return {parameter.name for model in sides for parameter in model.parameters}
+    found = {parameter.name for model in sides for parameter in model.parameters}
+    return found | ({parameter.name for parameter in scheduling.PARAMETERS} if contestant.trace.together else set())
 
 
 def _taken_of(block: Block, parameters: Iterable[str], prices: Mapping[str, Record]) -> Block:
@@ -241,8 +281,8 @@ def _job(
 ) -> Job:
     model = on_machine(model, machine, {name: value for name, value in stated.items() if name == CACHES})
     given = taken(stated, model)
-    settings = settle(model, machine, trace.prepared.meta, given)
-    run = run_digest(trace.prepared, model.name, settings, interval)
+    settings = settle(model, machine, trace.meta, given)
+    run = run_digest(trace, model.name, settings, interval)
     return jobs.setdefault(run, Job(run, trace, model, machine, given, settings, interval))
 
 
@@ -251,7 +291,7 @@ def paths(jobs: Iterable[Job]) -> dict[str, Path]:
     groups: dict[Any, list[Job]] = {}
     for job in jobs:
         key = first_level_key(on_machine(job.model, job.machine, job.given), job.settings)
-        groups.setdefault((job.run,) if key is None else (job.trace.prepared.digest, *key), []).append(job)
+        groups.setdefault((job.run,) if key is None else (job.trace.digest, *key), []).append(job)
     found = dict[str, Path]()
     for members in groups.values():
         if len(members) >= LEAST_SHARING:
@@ -276,22 +316,19 @@ def _behind(leader: Job, others: Iterable[Job]) -> dict[str, Path]:
     return found
 
 
-def run_digest(prepared: Prepared, model: str, settings: Settings, interval: int) -> str:
+def run_digest(trace: Traced, model: str, settings: Settings, interval: int) -> str:
     """The name of a count: all that it follows from, the engine's and the models' sources among it."""
-    return digest(["run", prepared.digest, prepared.synthesized, model, settings, interval, _engine()])
-
-
-@cache
-def _engine() -> str:
-    return sources.digest("replay.count")
+    makers = ("replay.count", "replay.sched.consolidate") if trace.together else ("replay.count",)
+    made = [sources.digest(module) for module in makers]
+    return digest(["run", trace.digest, trace.synthesized, model, settings, interval, *made])
 
 
 def _digests(
-    ours: str, bare: str, machine: str, label: str, stated: Mapping[str, Any], points: PricePoints
+    ours: str, bare: Sequence[str], machine: str, label: str, stated: Mapping[str, Any], points: PricePoints
 ) -> tuple[str, ...]:
     """The name of each point: all that it follows from, and what it is called by."""
-    pricing = sources.digest("replay.reprice")
-    base = hashlib.sha256(digest(["point", ours, bare, machine, label, stated, points.names, pricing]).encode())
+    pricing = sources.digest("replay.sched.lanes")
+    base = hashlib.sha256(digest(["point", ours, list(bare), machine, label, stated, points.names, pricing]).encode())
     found = []
     for lane in points.values:
         one = base.copy()

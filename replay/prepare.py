@@ -179,7 +179,7 @@ def _prepare_arrays(batches: Iterable[Columns], out: Columns, meta: TraceMeta, n
     found, kept = taking.finish()
     booking.book(kept.kind.size)
     arrays, ids = defined(found, meta)
-    renumber(kept, ids)
+    renumber(kept, ids, 0, kept.kind.size)
     return arrays | stored_places(booking.finish()) | kept._asdict()
 
 

@@ -81,7 +81,7 @@ def charge(counts: Counts, model: Charged, prices: Prices) -> Charge:
     rows = price_rows(counts, model, costs, idle)
     least = np.array([sum(row["low"] for row in rows)])
     waited = np.array([idle.least * unit]), np.array([idle.most * unit])
-    return Charge(rows, idle, Spending(amounts, *waited, least, counts.meta.vcpus))
+    return Charge(rows, idle, Spending(amounts, *waited, least, counts.meta.vcpus, moments))
 
 
 def busy_cycles(amounts: Mapping[str, np.ndarray], moments: Moments, prices: Prices, bound: str) -> np.ndarray:
@@ -315,11 +315,12 @@ def _services(
 def amounts_of(counts: Counts, model: Charged) -> dict[str, np.ndarray]:
     """Primitive -> how many of it were spent between device rows, in all but idle time; the last is after them all."""
     ticks = counts.by_stretch()
+    spent: np.ndarray = np.asarray(ticks.any(axis=0))
     amounts: dict[str, np.ndarray] = {}
     for klass, counter in product(counts.classes, model.priced):
-        spent = ticks[:, counts.classes.index(klass), counts.counters.index(counter)]
-        for name, times in model.costs[counter].names(klass).items() if counter != IDLE and spent.any() else ():
-            amounts[name] = amounts.get(name, np.zeros(len(ticks))) + times * spent
+        at = counts.classes.index(klass), counts.counters.index(counter)
+        for name, times in model.costs[counter].names(klass).items() if counter != IDLE and spent[at] else ():
+            amounts[name] = amounts.get(name, np.zeros(len(ticks))) + times * ticks[:, *at]
     return amounts
 
 

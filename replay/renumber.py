@@ -261,13 +261,8 @@ def _grown(table: np.ndarray, size: int) -> np.ndarray:
     return made
 
 
-def renumber(columns: Columns, ids: np.ndarray) -> None:
-    """Replace the page ids in ``columns``, whose rows were taken, by ``ids[id]``."""
-    renumber_rows(columns, ids, 0, columns.kind.size)
-
-
-def renumber_rows(columns: Columns, ids: np.ndarray, first: int, last: int) -> None:
-    """The same in rows ``first`` to ``last`` (exclusive) alone."""
+def renumber(columns: Columns, ids: np.ndarray, first: int, last: int) -> None:
+    """Replace the page ids in rows ``first`` to ``last`` (exclusive) of ``columns``, whose rows were taken."""
     for part in chunks(last - first):
         _renumber(columns, ids, PAGE_IDS, first + part.start, first + part.stop)
 

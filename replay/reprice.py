@@ -69,15 +69,23 @@ class Repriced(NamedTuple):
 
 
 def reprice(
-    ours: tuple[Counts, Charged], bare: tuple[Counts, Charged], machine: Machine, points: PricePoints
+    ours: tuple[Counts, Charged],
+    bare: tuple[Counts, Charged],
+    machine: Machine,
+    points: PricePoints,
+    shared: tuple[Counts, Charged] | None = None,
 ) -> Repriced:
-    """Both sides on ``machine`` at each of ``points``.  Raises UserError for sums that 64 bits do not hold."""
-    if not ours[0].requests.n.size and not bare[0].requests.n.size:
+    """Both sides on ``machine`` at each of ``points``; ``shared`` is what all ask of the same memory.
+
+    Raises UserError for sums that 64 bits do not hold.
+    """
+    asking = [side for side in (ours, bare, shared) if side and side[0].requests.n.size]
+    if not asking:
         return _reprice(ours, bare, machine, points, {})
     parts = []
     for lane in range(points.size):  # how long a request waits for its node follows from all prices at once
         given = points.given(lane)
-        waits = waits_of(*ours, machine, given) | waits_of(*bare, machine, given)
+        waits = {name: wait for side in asking for name, wait in waits_of(*side, machine, given).items()}
         parts.append(_reprice(ours, bare, machine, PricePoints(points.names, points.values[lane : lane + 1]), waits))
     totals = {name: np.concatenate([part.totals[name] for part in parts]) for name in parts[0].totals}
     return Repriced(_joined([part.ours for part in parts]), _joined([part.bare for part in parts]), totals)
@@ -131,7 +139,8 @@ def _side(counts: Counts, model: Charged, prices: Prices, lanes: Lanes, size: in
         at = counters.index(IDLE)
         cycles[1, at] -= np.maximum(0, total[1] - total[0])
         cycles[2, at] += np.maximum(0, total[0] - total[2])
-    spending = Spending(amounts, least * unit, most * unit, cycles[1].sum(axis=0), counts.meta.vcpus)
+    waited, moments = (least * unit, most * unit), counts.timeline.moments
+    spending = Spending(amounts, *waited, cycles[1].sum(axis=0), counts.meta.vcpus, moments)
     return Side(counters, ticks, idle, cycles, spending)
 
 

@@ -6,7 +6,7 @@ import importlib.metadata
 import json
 import platform
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cache, lru_cache
 from io import BytesIO
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from replay.count import Counts
     from replay.memory.contention import Requests
     from replay.pieces import Interval
+    from replay.sched.consolidate import Member
 
-RUN_VERSION = 2
+RUN_VERSION = 3
 COUNTS, MOMENTS, TICKS = "counts.parquet", "moments.parquet", "ticks.parquet"
 REQUESTS = "requests.parquet"
 """Only where requests wait for the nodes of the machine's memory."""
@@ -37,6 +38,9 @@ MANIFEST = "manifest.json"
 REQUEST_COLUMNS = ("window", "cpu", "node")
 MOMENT_COLUMNS = ("row", "kind", "vcpu", "units", "completion", "timed", "clock")
 
+MEMBER_FIELDS = ("digest", "recorded", "reason", "unfinished", "synthesized")
+"""What a manifest says of each of several VMs, besides its CPUs and metadata."""
+
 KEPT = 16
 """Descriptions of traces and models that are not made anew for each run."""
 
@@ -44,13 +48,16 @@ DAMAGED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OSError)
 """What reading a damaged file may raise."""
 
 
-def files(run: str, counts: Counts, rates: Tariff, parameters: tuple[Parameter, ...]) -> dict[str, bytes]:
-    """The files of the run called ``run`` by name, the manifest last."""
+def files(
+    run: str, counts: Counts, rates: Tariff, parameters: tuple[Parameter, ...], members: Sequence[Member] = ()
+) -> dict[str, bytes]:
+    """The files of the run called ``run`` by name, the manifest last; ``members`` are VMs counted together."""
     tables = {COUNTS: _count_table(counts), MOMENTS: _moment_table(counts), TICKS: _tick_table(counts)}
     if counts.requests.n.size:
         tables[REQUESTS] = _request_table(counts)
     found = {name: _parquet(columns) for name, columns in tables.items()}
-    manifest = _manifest(run, counts, rates, parameters) | {"files": {name: len(data) for name, data in found.items()}}
+    manifest = _manifest(run, counts, rates, parameters)
+    manifest |= {"vms": [_member(one) for one in members], "files": {name: len(data) for name, data in found.items()}}
     return found | {MANIFEST: json.dumps(manifest, sort_keys=True).encode() + b"\n"}
 
 
@@ -95,7 +102,8 @@ def _manifest(run: str, counts: Counts, rates: Tariff, parameters: tuple[Paramet
         "places": [
             {"service": p.service, "work": p.work, "region": p.region, "class": p.klass.name} for p in counts.places
         ],
-        "regions": [{"marks": list(region.marks), "begun": region.begun} for region in counts.regions],
+        "regions": [{"marks": list(r.marks), "begun": r.begun, "vm": r.vm} for r in counts.regions],
+        "footprints": [list(rows) for rows in counts.footprints],
         "idle": {"recorded": counts.timeline.moments.recorded, "reason": counts.timeline.moments.reason},
         "requests": {
             "shape": list(counts.requests.n.shape),
@@ -105,6 +113,23 @@ def _manifest(run: str, counts: Counts, rates: Tariff, parameters: tuple[Paramet
         "tariff": tariff.to_document(rates),
         "versions": versions(),
     }
+
+
+def _member(member: Member) -> dict[str, Any]:
+    return {
+        **{name: getattr(member, name) for name in MEMBER_FIELDS},
+        "cpus": [member.cpus.start, member.cpus.stop],
+        "meta": _told(member.meta),
+    }
+
+
+def members_of(manifest: Mapping[str, Any]) -> tuple[Member, ...]:
+    """The VMs that a run is of, none if it is of one trace; one of DAMAGED if the manifest does not say."""
+    from replay.sched.consolidate import Member
+
+    return tuple(
+        Member(range(*vm["cpus"]), meta_of(vm), **{name: vm[name] for name in MEMBER_FIELDS}) for vm in manifest["vms"]
+    )
 
 
 _recent: deque[tuple[TraceMeta, dict[str, Any]]] = deque(maxlen=KEPT)
@@ -128,7 +153,7 @@ def _count_table(counts: Counts) -> dict[str, np.ndarray]:
     sizes = [part.at.size for part in counts.intervals]
     vcpu, place, counter = np.unravel_index(np.concatenate([part.at for part in counts.intervals]), counts.n.shape)
     return {
-        "vm": np.zeros(vcpu.size, np.int32),
+        "vm": np.array([counts.regions[p.region].vm for p in counts.places], np.int32)[place],
         "vcpu": vcpu.astype(np.int32),
         "interval": np.repeat(np.arange(len(sizes), dtype=np.int32), sizes),
         "place": place.astype(np.int32),
@@ -183,7 +208,7 @@ def _columns(data: bytes) -> dict[str, np.ndarray]:
 
 
 def meta_of(manifest: Mapping[str, Any]) -> trace_meta.TraceMeta:
-    """What the trace of a run says of itself, its kernel's symbols left out; one of DAMAGED if that is not there."""
+    """What the trace of a run, or of a VM, says of itself, but for its symbols; one of DAMAGED if that is not there."""
     return trace_meta.parse(json.dumps(manifest["meta"]).encode(), "manifest")
 
 
@@ -231,7 +256,8 @@ def counts_of(manifest: Mapping[str, Any], read: Mapping[str, bytes]) -> Counts:
         digest=manifest["trace"]["digest"],
         interval=manifest["interval"],
         intervals=intervals,
-        regions=tuple(Region(tuple(region["marks"]), region["begun"]) for region in manifest["regions"]),
+        regions=tuple(Region(tuple(r["marks"]), r["begun"], r["vm"]) for r in manifest["regions"]),
+        footprints=tuple(manifest["footprints"]),
         classes=classes,
         timeline=Timeline(moments, ticks),
         requests=_requests(manifest, read),

@@ -17,7 +17,7 @@ from replay.idle import Look, moments_of
 from replay.mapped import CHUNK_ROWS, Sliding
 from replay.places import Booking, Numbering
 from replay.prepare import Prepared, assemble, decoded, defined, frozen, stored_places
-from replay.renumber import Taking, renumber_rows
+from replay.renumber import Taking, renumber
 from replay.trace.container import OpenTrace, open_trace, unfinished
 from replay.trace.schema import COLUMNS, Kind
 from replay.until import digest_until, never_ends, numbers_of
@@ -128,7 +128,7 @@ def _feed(
     for settled in _settled(trace, Taking(columns, trace.meta, trace.path), booking):
         there = min(settled, end)
         booking.number(done, there, numbering)
-        renumber_rows(columns, ids, done, there)
+        renumber(columns, ids, done, there)
         done = there
         if done >= min(least, end):
             yield done

@@ -8,20 +8,20 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
 from replay.behind import Stream, count_noting
 from replay.cluster import Crew, Found, Task, chains_of, count_apart, task_of
 from replay.count import Counts, count
-from replay.dataset import PRICE, SET, Dataset
+from replay.dataset import Dataset
 from replay.depths import count_over
 from replay.entrants import Crowd, at_once
 from replay.errors import UserError
 from replay.memory.parameters import on_machine
-from replay.model import IDLE
 from replay.plan import FULL, NOTING, Group, Job, Path, Plan, paths
-from replay.reprice import PricePoints, Repriced, Side, reprice
+from replay.point_tables import point_table, row_table, vm_table
+from replay.sched.charge import counted_of
+from replay.sched.lanes import reprice_together
 from replay.tariff import Tariff, tariff_of
+from replay.traced import Merged
 
 if TYPE_CHECKING:
     import polars as pl
@@ -90,7 +90,7 @@ def grid_document(plan: Plan, points: list[str], left_out: Iterable[Mapping[str,
     blocks = [{"names": list(block.names), "rows": [list(row) for row in block.rows]} for block in grid.blocks]
     stated = {
         "contestants": [list(contestant) for contestant in contestants],
-        "traces": sorted({group.contestant.trace.prepared.digest for group in plan.groups}),
+        "traces": sorted({group.contestant.trace.digest for group in plan.groups}),
         "blocks": blocks,
         "interval": grid.interval,
         "synthesize": grid.synthesize,
@@ -114,11 +114,7 @@ def _names(group: Group) -> tuple[str, str, str, str]:
 
 def _unfinished(group: Group, there: set[str]) -> Group:
     """``group`` without the points that are there."""
-    kept = [at for at, point in enumerate(group.digests) if point not in there]
-    points = PricePoints(group.points.names, group.points.values[kept])
-    return Group(
-        group.contestant, group.ours, group.bare, group.stated, points, tuple(group.digests[at] for at in kept)
-    )
+    return group.only([at for at, point in enumerate(group.digests) if point not in there])
 
 
 class _Work:
@@ -129,9 +125,9 @@ class _Work:
         self.failed: list[Group] = []
         self.reasons: list[dict[str, Any]] = []
         self._waiting: dict[str, list[Group]] = {}  # by run
-        self._uses = Counter(run for group in groups for run in {group.ours.run, group.bare.run})
+        self._uses = Counter(run for group in groups for run in group.runs)
         for group in groups:
-            for run in {group.ours.run, group.bare.run}:
+            for run in group.runs:
                 self._waiting.setdefault(run, []).append(group)
         self._held: dict[str, Counts] = {}
         self._broken: dict[str, str] = {}
@@ -140,8 +136,10 @@ class _Work:
         self._paths: dict[str, Path] = {}
         self._followers: dict[str, list[Job]] = {}
         self._streams: dict[str, Stream] = {}
+        self._merged = Merged()
         self._users: Counter[str] = Counter()  # of a stream, by the run that noted it
         self._done: list[tuple[pl.DataFrame, pl.DataFrame]] = []  # points, and their rows
+        self._vms: list[pl.DataFrame] = []  # of points of several VMs, each of these
         self._flushed = time.monotonic()
         self._machines: dict[int, str] = {}  # by identity, which lasts as long as the plan
 
@@ -157,14 +155,14 @@ class _Work:
         for job in missing:
             if self._paths[job.run].after != job.run:
                 self._followers.setdefault(self._paths[job.run].after, []).append(job)
-        first = [job for job in missing if self._paths[job.run].after == job.run]
+        first = _by_trace([job for job in missing if self._paths[job.run].after == job.run])
         if crew:
             chains = deque(chain for job in first for chain in chains_of(job, self._followers.pop(job.run, [])))
             submit = crew.executor.submit
             self._count_all(lambda jobs: submit(count_apart, self._tasks(jobs)), chains, crew.size, elsewhere=True)
             return
         if threads is None:
-            threads = min(at_once(job.trace.prepared, [job.model]) for job in missing)
+            threads = min(at_once(job.trace.vms, [job.model]) for job in missing)
         with ThreadPoolExecutor(threads) as pool:
             try:
                 self._count_all(
@@ -180,7 +178,7 @@ class _Work:
 
     def _rows(self, job: Job) -> int:
         """Rows that it takes to count ``job``, or about as much work."""
-        rows = int(job.trace.prepared.columns.kind.size)
+        rows = job.trace.rows
         return rows if self._paths[job.run].after == job.run else rows // BEHIND_SHARE
 
     def _count_all(
@@ -228,9 +226,9 @@ class _Work:
         return followers
 
     def _count(self, job: Job) -> list[Found]:
-        prepared, path = job.trace.prepared, self._paths[job.run]
-        about = job.model, job.machine, job.given
+        path, about = self._paths[job.run], (job.model, job.machine, job.given)
         try:
+            prepared = self._merged.of(job.trace)
             if path.way == NOTING:
                 found, self._streams[job.run] = count_noting(prepared, *about, self._crowd.member(), job.interval)
             elif path.way == FULL:
@@ -244,12 +242,12 @@ class _Work:
         return [found]
 
     def _write(self, job: Job, found: Counts) -> None:
-        self.data.add_run(job.run, found, _tariff(job), job.model.parameters)
+        self.data.add_run(job.run, found, _tariff(job), job.model.parameters, job.trace.members)
 
     def _price(self, group: Group) -> None:
         """Price ``group`` if its counts are there."""
-        runs = {group.ours.run, group.bare.run}
-        if not runs <= self._ready:
+        runs = group.runs
+        if not self._ready.issuperset(runs):
             return
         broken = [self._broken[run] for run in runs if run in self._broken]
         if broken:
@@ -263,12 +261,13 @@ class _Work:
                 self._held.pop(run, None)
 
     def _price_all(self, group: Group) -> None:
-        ours, bare = ((self._counts(job), _tariff(job)) for job in (group.ours, group.bare))
+        bare = [self._counts(job) for job in group.bare if job is not group.ours]
+        counted = counted_of(group.contestant.trace.members, self._counts(group.ours), bare)
+        about = _tariff(group.ours), _tariff(group.bare[0]), group.contestant.entrant.machine
         for first in range(0, group.points.size, FLUSH_POINTS):
-            lanes = slice(first, first + FLUSH_POINTS)
-            points = PricePoints(group.points.names, group.points.values[lanes])
-            part = Group(group.contestant, group.ours, group.bare, group.stated, points, group.digests[lanes])
-            found = reprice(ours, bare, group.contestant.entrant.machine, points)
+            part = group.only(range(group.points.size)[first : first + FLUSH_POINTS])
+            found, each = reprice_together(counted, *about, part.points)
+            self._vms += [vm_table(part, each)] if counted.members else []
             self._done.append((point_table(part, found, self._machine(part)), row_table(part, found)))
             pending = sum(done.height for done, _ in self._done)
             if pending >= FLUSH_POINTS or time.monotonic() - self._flushed > FLUSH_SECONDS:
@@ -283,12 +282,15 @@ class _Work:
 
     def flush(self) -> None:
         """Keep the points that are finished."""
-        done, self._done, self._flushed = self._done, [], time.monotonic()
+        done, vms = self._done, self._vms
+        self._done, self._vms, self._flushed = [], [], time.monotonic()
         if done:
             import polars as pl
 
             points, rows = zip(*done, strict=True)
-            self.data.add_points(pl.concat(points, how="diagonal_relaxed"), pl.concat(rows))
+            self.data.add_points(
+                pl.concat(points, how="diagonal_relaxed"), pl.concat(rows), pl.concat(vms) if vms else None
+            )
 
     def _machine(self, group: Group) -> str:
         """The digest of a group's machine, which is kept."""
@@ -298,75 +300,23 @@ class _Work:
         return self._machines[id(machine)]
 
 
+def _by_trace(jobs: list[Job]) -> list[Job]:
+    """``jobs`` in their order, those of one trace after the first of these: VMs are merged once for all."""
+    first = {job.trace.digest: at for at, job in reversed(list(enumerate(jobs)))}
+    return sorted(jobs, key=lambda job: first[job.trace.digest])
+
+
 def _tariff(job: Job) -> Tariff:
     return tariff_of(on_machine(job.model, job.machine, job.settings))
-
-
-def point_table(group: Group, found: Repriced, machine: str) -> pl.DataFrame:
-    """One row for each point of ``group``, whose machine's digest is ``machine``."""
-    import polars as pl
-
-    prepared, entrant = group.contestant.trace.prepared, group.contestant.entrant
-    alike: Mapping[str, Any] = {
-        "run": group.ours.run,
-        "bare": group.bare.run,
-        "trace": group.contestant.trace.label,
-        "trace_digest": prepared.digest,
-        "workload": prepared.meta.workload,
-        "architecture": prepared.meta.architecture,
-        "vcpus": prepared.meta.vcpus,
-        "model": group.ours.model.name,
-        "baseline": group.bare.model.name,
-        "machine": entrant.machine.name,
-        "machine_digest": machine,
-        "price_set": entrant.machine.price_set,
-        "synthesized": prepared.synthesized,
-        "fidelity": group.ours.model.fidelity[prepared.meta.architecture],
-        **{SET + name: value for name, value in group.stated.items()},
-    }
-    prices = {PRICE + name: group.points.values[:, at] for at, name in enumerate(group.points.names)}
-    return pl.DataFrame({"point": list(group.digests)}).with_columns(
-        *(pl.lit(value).alias(name) for name, value in alike.items()),
-        *(pl.Series(name, values) for name, values in (prices | found.totals).items()),
-    )
-
-
-def row_table(group: Group, found: Repriced) -> pl.DataFrame:
-    """One row for each point of ``group``, side, mechanism and counter."""
-    import polars as pl
-
-    sides = zip(("model", "bare"), (group.ours.model, group.bare.model), (found.ours, found.bare), strict=True)
-    return pl.concat([_side_table(group.digests, name, model.mechanism, side) for name, model, side in sides])
-
-
-def _side_table(points: tuple[str, ...], name: str, mechanism: Any, side: Side) -> pl.DataFrame:
-    import polars as pl
-
-    lanes, counters = len(points), len(side.counters)
-    ticks = np.repeat(side.counts[:, None], lanes, axis=1)
-    if IDLE in side.counters:
-        ticks[side.counters.index(IDLE)] = side.idle[0]
-    value, low, high = (side.cycles[at].reshape(-1) for at in range(3))
-    names = pl.Series("counter", side.counters, dtype=pl.String)
-    return pl.DataFrame(
-        {
-            "point": pl.Series(points).gather(np.tile(np.arange(lanes), counters)),
-            "side": pl.repeat(name, lanes * counters, eager=True),
-            "mechanism": pl.Series([mechanism(c) for c in side.counters], dtype=pl.String).gather(
-                np.repeat(np.arange(counters), lanes)
-            ),
-            "counter": names.gather(np.repeat(np.arange(counters), lanes)),
-            "count": ticks.reshape(-1),
-            "cycles": value,
-            "low": low,
-            "high": high,
-        }
-    )
 
 
 def reasons(left_out: Iterable[Mapping[str, Any]]) -> list[str]:
     """What was left out and why, a line for each reason."""
     found: Counter[str] = Counter()
+    models = []
     for one in left_out:
-        found[one["reason"]] += one["points"]
-    return [f"{points:,} points left out: {reason}" for reason, points in found.items()]
+        if "points" in one:
+            found[one["reason"]] += one["points"]
+        else:
+            models.append(f"{one['model']} left out: {one['reason']}")
+    return [*(f"{points:,} points left out: {reason}" for reason, points in found.items()), *models]

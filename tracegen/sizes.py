@@ -14,6 +14,7 @@ BITS = {"K": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 LEAST_LATENCY_NS, MOST_LATENCY_NS = 5, 1_000_000_000
 PARTS_PER_MILLION = 1_000_000
 LEAST_BITS, MOST_BITS = 10_000, 1_000_000_000_000
+MAX_SEED = 2**64 - 1
 
 
 def parse_size(option: str, text: str) -> int:

@@ -8,9 +8,7 @@ from typing import Any, NamedTuple
 
 from replay.errors import UserError, unknown
 from tracegen.options import NAMES
-from tracegen.sizes import parse_size
-
-MAX_SEED = 2**64 - 1
+from tracegen.sizes import MAX_SEED, parse_size
 
 
 class Request(NamedTuple):
@@ -25,7 +23,7 @@ class Request(NamedTuple):
 
 def _integer(name: str, text: str) -> int:
     if not text.isdecimal() or int(text) > MAX_SEED:
-        raise UserError(f"setting {name} of --vm should be a whole number, is {text!r}")
+        raise UserError(f"setting {name} of --vm should be a whole number up to {MAX_SEED}, is {text!r}")
     return int(text)
 
 

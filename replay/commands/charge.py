@@ -28,6 +28,7 @@ from replay.commands.options import (
 from replay.errors import UserError
 
 if TYPE_CHECKING:
+    from replay.grid import Grid
     from replay.prepare import Prepared
     from replay.sched.consolidate import Consolidation
     from replay.sched.schedule import Schedule
@@ -171,14 +172,15 @@ def compare(
     """Charge a trace to every model, each on its own machine beside that machine without a monitor."""
     given, paid = pairs("--set", settings), pairs("--price", prices)
     from replay import api
-
-    if output is not None:
-        documents, left_out = _kept(traces, machine, given, paid, synthesis, output, cache=cache)
-        _show_compared(documents, left_out, json=json)
-        return
     from replay.sched.schedule import make_schedule
 
-    machines = prepare_all(traces, synthesis, make_schedule(cpus, scheduler, quantum), marks=False, cache=cache)
+    schedule = make_schedule(cpus, scheduler, quantum)
+    if output is not None:
+        grid = _compared_as_sweep(traces, machine, given, paid, synthesis, schedule)
+        documents, left_out = _kept(grid, output, cache=cache)
+        _show_compared(documents, left_out, json=json)
+        return
+    machines = prepare_all(traces, synthesis, schedule, marks=False, cache=cache)
     with shell.Progress("charging every model") as progress:
         documents, left_out = api.charge_all(machines, machine=machine, set=given, price=paid, progress=progress)
     _show_compared(documents, left_out, json=json)
@@ -193,26 +195,30 @@ def _show_compared(documents: list[dict[str, Any]], left_out: Sequence[Mapping[s
     shell.show(*compare_screen(documents, left_out, shell.console().width))
 
 
-def _kept(
+def _compared_as_sweep(
     traces: list[str],
     machine: str | None,
     given: Mapping[str, str],
     paid: Mapping[str, str],
     synthesis: str | None,
-    output: Path,
-    *,
-    cache: bool,
-) -> tuple[list[dict[str, Any]], Sequence[Mapping[str, str]]]:
-    """The comparison as the sweep over all models that it is, kept in ``output``.  Raises UserError."""
+    schedule: Schedule,
+) -> Grid:
+    """The comparison as the sweep over all models that it is.  Raises UserError."""
+    from replay.grid import ALL, Grid, with_axes
+    from replay.sched.schedule import stated
+
+    guests = tuple(traces) if len(traces) > 1 else traces[0]
+    grid = Grid("compare", (guests,), (ALL,), (machine,) if machine else (), synthesize=synthesis or "")
+    about = stated(schedule) if len(traces) > 1 else {}
+    return with_axes(with_axes(grid, "set", {**given, **about}), "price", paid)
+
+
+def _kept(grid: Grid, output: Path, *, cache: bool) -> tuple[list[dict[str, Any]], Sequence[Mapping[str, str]]]:
+    """The documents of ``grid``, kept in ``output``, and what was left out.  Raises UserError."""
     from replay import api
     from replay.dataset import make_dataset
-    from replay.grid import ALL, Grid, with_axes
     from replay.sweeping import carry_out
 
-    if len(traces) > 1:
-        raise UserError("--output keeps what one trace costs; compare traces one by one, each into a folder of its own")
-    grid = Grid("compare", (traces[0],), (ALL,), (machine,) if machine else (), synthesize=synthesis or "")
-    grid = with_axes(with_axes(grid, "set", given), "price", paid)
     with shell.Progress("charging every model") as progress:
         planned = api.plan(grid, cache=cache, progress=progress)
         data = make_dataset(str(output))

@@ -63,7 +63,9 @@ def explain(
     found = models.load(model, architecture)
     stretch = locate(trace, prepared, *asked) if asked else nothing()
     with shell.Progress(f"counting up to row {asked[0] if asked else 0:,}") as progress:
-        document = tell(prepared, found, api.hardware_for(found, prepared, machine), stretch, given, paid, progress)
+        document = tell(
+            prepared, found, api.hardware_for(found, prepared.meta, machine), stretch, given, paid, progress
+        )
     document |= {"model": models.word(found.name, architecture)}
     if json:
         shell.write_json(document)

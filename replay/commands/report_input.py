@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from replay.errors import UserError
 
 if TYPE_CHECKING:
-    from replay.count import Counts
     from replay.dataset import Dataset
     from replay.machine import Machine
     from replay.tariff import Tariff
@@ -103,11 +102,11 @@ def _dataset(folder: Path) -> tuple[list[Result], Sweep | None]:
     sweep = Sweep(
         points=points,
         axes=_axes(points, data.axes) or ["model"],
-        spent={run: spent(data.ticks(run), data.tariff(run)) for run in runs},
+        spent={name: _spent_in(data, name) for name in runs},
         machines=machines,
         missing=data.missing,
     )
-    whole = _points(data, points, runs) if len(points) <= MOST_WHOLE and points == stated else []
+    whole = [_point(data, point) for point in points] if len(points) <= MOST_WHOLE and points == stated else []
     return whole, None if whole and set(data.axes) <= {"model"} else sweep
 
 
@@ -128,18 +127,16 @@ def _axes(points: Sequence[Mapping[str, Any]], axes: Sequence[str]) -> list[str]
     return [axis for axis in axes if not (axis == "machine" and fixed and "model" in axes)]
 
 
-def _points(data: Dataset, points: Sequence[Mapping[str, Any]], runs: Iterable[str]) -> list[Result]:
-    counts = {run: data.counts(run) for run in runs}
-    return [_point(data, point, counts) for point in points]
-
-
-def _point(data: Dataset, point: Mapping[str, Any], counts: Mapping[str, Counts]) -> Result:
+def _point(data: Dataset, point: Mapping[str, Any]) -> Result:
     from replay import api
     from replay.bill import moments_table, stretches_table
+    from replay.dataset import runs_of
     from replay.document import count_table
+    from replay.sched.split import of_all
     from reports.result import Result
 
-    ours, bare = counts[point["run"]], counts[point["bare"]]
+    counted = data.counted(point["run"], runs_of(point["bare"]))
+    ours, bare = counted.counts, of_all(counted.members, counted.counts, counted.bare)
     return Result(
         api.as_asked(data.document(point["point"]), point["architecture"]),
         counts=count_table(ours).to_pydict(),
@@ -154,6 +151,18 @@ def _records(machine: Machine, meta: TraceMeta) -> list[dict[str, Any]]:
     from replay.primitives import primitives, stated
 
     found: list[dict[str, Any]] = bill({}, stated(machine), primitives(machine, meta), machine)["prices"]
+    return found
+
+
+def _spent_in(data: Dataset, name: str) -> dict[str, dict[str, float]]:
+    """What the run called ``name`` spent, or the bare machines of several virtual machines together."""
+    from replay.dataset import runs_of
+
+    found: dict[str, dict[str, float]] = {}
+    for run in runs_of(name):
+        for mechanism, parts in spent(data.ticks(run), data.tariff(run)).items():
+            known = found.setdefault(mechanism, {})
+            known |= {primitive: known.get(primitive, 0) + n for primitive, n in parts.items()}
     return found
 
 

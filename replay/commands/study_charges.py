@@ -12,12 +12,13 @@ import os
 import signal
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from replay import shell
 from replay.entrants import Entrant
+from replay.errors import UserError
 from replay.start import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ WINDOW = "window"
 
 ONE_INTERVAL = 10**15
 """Instructions of an interval that no recording is longer than."""
+
+KILLED = "a process that worked on a guest was killed, perhaps for want of memory; close other programs and try again"
 
 Document = dict[str, Any]
 
@@ -95,10 +98,12 @@ def charge_all(asks: Iterable[Ask]) -> dict[str, Document]:
             for done, future in enumerate(as_completed(waiting), 1):
                 found |= future.result()
                 progress(done, len(waiting))
-        except BaseException:
+        except BaseException as error:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in multiprocessing.active_children():  # a kill came to this one alone
                 process.terminate()
+            if isinstance(error, BrokenExecutor):
+                raise UserError(KILLED) from None
             raise
     return found
 
@@ -182,7 +187,7 @@ class Guest:
         if ask.beside:
             bare = self._bare(model)
             ours = ours._replace(bare=self._counted(bare, hardware, ask).own)
-        return price_together(self._machines, Entrant(model, bare, hardware), ours, ask.prices)
+        return price_together(ours, model, bare, hardware, ask.prices)
 
     def _asked(self, ask: Ask) -> tuple[Model, Machine]:
         import models
@@ -190,7 +195,7 @@ class Guest:
 
         prepared = self._machines.prepared
         model = models.load(ask.model, prepared.meta.architecture)
-        return model, api.hardware_for(model, prepared, ask.machine)
+        return model, api.hardware_for(model, prepared.meta, ask.machine)
 
     def _bare(self, model: Model) -> Model:
         import models

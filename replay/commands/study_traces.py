@@ -73,7 +73,7 @@ def trace_of(recipe: Mapping[str, Any]) -> Path:
             signal.raise_signal(failed.signal)
         if failed:
             raise UserError(f"the guest of {command(recipe)} did not finish: {failed.reason}; run it to see more")
-        aside.replace(kept)
+        _put(aside, kept)
     finally:
         _remove(aside)
     return kept
@@ -107,6 +107,15 @@ def _record(recipe: Mapping[str, Any], aside: Path, progress: shell.Progress) ->
         return record_session([Vm(boot)] * recipe["session"], Link(), output=aside, progress=progress)
     skip = Skip(mark=recipe["skip_to_mark"]) if "skip_to_mark" in recipe else None
     return [record_boot(boot, output=aside, progress=progress, skip=skip)]
+
+
+def _put(aside: Path, kept: Path) -> None:
+    """Keep what is aside, unless another process recorded the same first: a session's folder would not be replaced."""
+    try:
+        aside.replace(kept)
+    except OSError:
+        if not kept.exists():
+            raise
 
 
 def _remove(aside: Path) -> None:

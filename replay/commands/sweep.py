@@ -19,6 +19,8 @@ SWEEP_EXAMPLES = shell.examples(
     "replay sweep grid.toml -o out/",
     "replay sweep pmake.arrow --model ept --set stlb.entries=64:4096:*2 -o out/",
     "replay sweep pmake.arrow --model all --price vm_exit=500:2000:+50 -o out/ --plan",
+    "replay sweep vm0.arrow vm1.arrow --together --model disco --set schedule.cpus=1,2 --set"
+    " schedule.scheduler=round-robin -o out/",
 )
 
 
@@ -52,6 +54,14 @@ def sweep(
             show_default="the models'",
         ),
     ] = None,
+    together: Annotated[
+        bool,
+        typer.Option(
+            "--together",
+            help="The traces are virtual machines on one machine, not one after the other; --set schedule.cpus,"
+            " schedule.scheduler and schedule.quantum say who runs where and when.",
+        ),
+    ] = False,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="Vary a parameter: a list 64,128 or a range 16:1024:*2.", metavar="NAME=VALUES"),
@@ -73,7 +83,7 @@ def sweep(
         raise UserError("a sweep keeps its results; give --output FOLDER, or --plan to see what it would do")
     from replay import api
 
-    grid = _grid(files, models, machines, settings, prices)
+    grid = _grid(files, models, machines, settings, prices, together=together)
     with shell.Progress("preparing") as progress:
         planned = api.plan(grid, cache=cache, progress=progress)
     if plan:
@@ -89,20 +99,23 @@ def _grid(
     machines: list[str] | None,
     settings: list[str] | None,
     prices: list[str] | None,
+    *,
+    together: bool,
 ) -> Grid:
     """The grid that the command line states, on top of what a file does."""
     from dataclasses import replace
 
-    from replay.grid import Grid, read_grid, with_axes
+    from replay.grid import Grid, group_of, read_grid, with_axes
 
     stated = [file for file in files if file.endswith(".toml")]
     traces = tuple(file for file in files if not file.endswith(".toml"))
+    guests = (group_of(traces, "--together"),) if together else traces
     if len(stated) > 1:
         raise UserError(f"{stated[1]}: a sweep has one grid; sweep the grids one after the other, into one folder")
     grid = read_grid(stated[0]) if stated else Grid("sweep", (), ())
     grid = replace(
         grid,
-        traces=(*grid.traces, *traces),
+        traces=(*grid.traces, *guests),
         models=tuple(models) if models else grid.models,
         machines=tuple(machines) if machines else grid.machines,
     )
@@ -128,7 +141,7 @@ def _carry_out(planned: Plan, output: str, cluster: str | None, *, json: bool) -
             f"interrupted; {kept:,} of {asked:,} points are kept, the same command goes on from there",
             shell.TERMINATED if stopped else INTERRUPTED,
         ) from None
-    for line in (*reasons(left_out), *(f"{one['model']} left out: {one['reason']}" for one in planned.left_out)):
+    for line in reasons([*left_out, *planned.left_out]):
         shell.say(line)
     if json:
         shell.write_json(data.points().to_dicts())
@@ -161,6 +174,7 @@ def _show_plan(planned: Plan, output: str | None, *, json: bool) -> None:
     from collections import Counter
 
     from replay.plan import paths
+    from replay.sweeping import reasons
 
     there: set[str] = set()
     runs: set[str] = set()
@@ -188,5 +202,5 @@ def _show_plan(planned: Plan, output: str | None, *, json: bool) -> None:
         f"{document['counts']:,} counts, {document['counts_there']:,} of them there.",
         *(f"{many:,} counts by {way}." for way, many in document["ways"].items()),
         f"Prices: {len(planned.groups):,} products of counts and prices.",
-        *(f"Left out: {one['model']}, {one['reason']}." for one in document["left_out"]),
+        *(f"{line}." for line in reasons(planned.left_out)),
     )

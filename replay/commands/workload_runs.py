@@ -17,6 +17,7 @@ from replay.facts import facts
 from replay.info import describe
 from replay.machine import load_machine
 from replay.prepare import Prepared, prepare
+from replay.store import open_store
 from reports.breakdown import is_bare
 from tracegen import build
 from tracegen.boot import workload_boot
@@ -75,15 +76,14 @@ def measured(run: Run, folder: Path) -> Sequence[Row]:
     Raises UserError where the workload's own check fails, or a model cannot be charged.
     """
     follows_from = {"image": build.image(run.cpu).digest, "engine": sources.digest("replay.count")}
-    kept = folder / f"{run.name}.json"
-    if kept.exists() and all(
-        (row := json.loads(kept.read_text()))[name] == follows_from[name] for name in follows_from
-    ):
-        return list(row["machines"])
+    store, name = open_store(str(folder)), f"{run.name}.json"
+    kept = json.loads(store.read(name) or b"{}")
+    if follows_from.items() <= kept.items():
+        return list(kept["machines"])
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder) as place:
         rows = [_row(summary) for summary in recorded(run, Path(place))]
-    kept.write_text(json.dumps({**follows_from, "machines": rows}, indent=1) + "\n")
+    store.write(name, f"{json.dumps({**follows_from, 'machines': rows}, indent=1)}\n".encode())
     return rows
 
 

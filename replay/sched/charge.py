@@ -10,11 +10,12 @@ from replay.count import Counts, count
 from replay.document import Outcome
 from replay.entrants import Entrant
 from replay.errors import UserError
+from replay.machine import Machine
 from replay.model import Model
 from replay.prepare import Progress
-from replay.price import price, waits_of
-from replay.sched.consolidate import Consolidation
-from replay.sched.split import of_all, of_vm
+from replay.price import Charged, price, waits_of
+from replay.sched.consolidate import Consolidation, Member
+from replay.sched.split import of_all, of_each
 
 Document = dict[str, Any]
 SUMMED = ("native", "cycles", "low", "high", "seconds", "native_seconds")
@@ -29,6 +30,7 @@ class Counted(NamedTuple):
     counts: Counts
     own: list[Counts]
     bare: Sequence[Counts]
+    members: Sequence[Member] = ()
 
 
 def charge(
@@ -45,8 +47,8 @@ def charge(
     Raises UserError.
     """
     counted = count_together(c, entrant, settings, progress, interval, bare)
-    document = price_together(c, entrant, counted, prices)
-    return Outcome(document, counted.counts, of_all(c, counted.counts, counted.bare))
+    document = price_together(counted, *entrant, prices)
+    return Outcome(document, counted.counts, of_all(c.members, counted.counts, counted.bare))
 
 
 def count_together(
@@ -58,21 +60,35 @@ def count_together(
     bare: Sequence[Counts] = (),
 ) -> Counted:
     """The counts behind ``charge``; of one VM, those of its trace.  Raises UserError."""
-    if unfit(c, entrant.model):
-        raise UserError(unfit(c, entrant.model))
+    reason = unfit(entrant.model, shared=c.shared)
+    if reason:
+        raise UserError(reason)
+    entrant = comparison.on_its_machine(entrant, settings)
     counts = count(c.prepared, entrant.model, entrant.machine, settings, progress, interval)
-    own = [of_vm(c, counts, k) for k in range(len(c.vms))] if len(c.vms) > 1 else [counts]
-    is_bare = entrant.model.name == entrant.bare.name
-    return Counted(counts, own, own if is_bare else bare or alone(c, entrant, settings, progress))
+    known = [] if is_bare(entrant) else bare or alone(c, entrant, settings, progress)
+    return counted_of(c.members, counts, known)
 
 
-def price_together(c: Consolidation, entrant: Entrant, counted: Counted, prices: Mapping[str, Any]) -> Document:
-    """The document of what ``count_together`` counted."""
-    model, native, machine = entrant
+def counted_of(members: Sequence[Member], counts: Counts, bare: Sequence[Counts]) -> Counted:
+    """``counts`` of all ``members``, or of one trace alone, beside those on bare machines; none: these are that."""
+    own = of_each(members, counts)
+    return Counted(counts, own, bare or own, members)
+
+
+def price_together(
+    counted: Counted, model: Charged, native: Charged, machine: Machine, prices: Mapping[str, Any]
+) -> Document:
+    """The document of what was counted of VMs together, or of one trace alone."""
+    counts, members = counted.counts, counted.members
     pairs = zip(counted.own, counted.bare, strict=True)
-    waits = waits_of(counted.counts, model, machine, prices) if len(counted.own) > 1 else None
+    waits = waits_of(counts, model, machine, prices) if members else None
     documents = [price(mine, model, machine, prices, (one, native), waits) for mine, one in pairs]
-    return (_together(c, documents) if len(documents) > 1 else documents[0]) | counted.counts.footprint
+    return (_together(counts, members, documents) if members else documents[0]) | counts.footprint
+
+
+def is_bare(entrant: Entrant) -> bool:
+    """Whether the model is the bare machine itself."""
+    return entrant.model.name == entrant.bare.name
 
 
 def alone(
@@ -91,8 +107,9 @@ def compare(
     progress: Progress | None = None,
 ) -> tuple[list[Document], list[dict[str, str]]]:
     """The document of each of ``entrants``, which the traces fit, and who is left out, why.  Raises UserError."""
-    left_out = [{"model": e.model.name, "reason": reason} for e in entrants if (reason := unfit(c, e.model))]
-    entrants = [entrant for entrant in entrants if not unfit(c, entrant.model)]
+    reasons = [unfit(entrant.model, shared=c.shared) for entrant in entrants]
+    left_out = [{"model": e.model.name, "reason": why} for e, why in zip(entrants, reasons, strict=True) if why]
+    entrants = [entrant for entrant, why in zip(entrants, reasons, strict=True) if not why]
     entrants = comparison.check(entrants, c.prepared, settings, prices)
     known: dict[tuple[str, str], list[Counts]] = {}
     documents = []
@@ -104,21 +121,21 @@ def compare(
     return documents, left_out
 
 
-def unfit(c: Consolidation, model: Model) -> str:
-    """Why the model cannot run the VMs of ``c``; '' if it can."""
-    if c.shared and not model.vcpu_switch:
-        return f"{model.name} has no monitor, and a bare machine runs one guest; leave out --cpus"
+def unfit(model: Model, *, shared: bool) -> str:
+    """Why the model cannot run VMs, which share CPUs or do not; '' if it can."""
+    if shared and not model.vcpu_switch:
+        return f"{model.name} has no monitor, and a bare machine runs one guest; give each CPUs of its own"
     return ""
 
 
-def _together(c: Consolidation, documents: Sequence[Document]) -> Document:
+def _together(counts: Counts, members: Sequence[Member], documents: Sequence[Document]) -> Document:
     """The document about all VMs: sums, and what each is by itself.
 
     Each VM's overhead has bounds of its own; that of all lies between the least and the greatest of them.
     """
-    first, meta = documents[0], c.prepared.meta
+    first, meta = documents[0], counts.meta
     trace = {"workload": meta.workload, "arguments": list(meta.arguments), "vcpus": meta.vcpus}
-    trace |= {"digest": c.prepared.digest, "unfinished": c.prepared.unfinished, "synthesized": c.prepared.synthesized}
+    trace |= {"digest": counts.digest, "unfinished": counts.unfinished, "synthesized": counts.synthesized}
     return first | {
         "trace": first["trace"] | trace,
         "incorrect": _missed(documents),
@@ -133,8 +150,8 @@ def _together(c: Consolidation, documents: Sequence[Document]) -> Document:
         "regions": [{"vm": k} | region for k, d in enumerate(documents) for region in d["regions"]],
         "assumptions": list({record["name"]: record for d in documents for record in d["assumptions"]}.values()),
         "vms": [
-            {"vm": k, "cpus": list(lanes)} | {part: d[part] for part in OWN}
-            for k, (d, lanes) in enumerate(zip(documents, c.cpus, strict=True))
+            {"vm": k, "cpus": list(member.cpus)} | {part: d[part] for part in OWN}
+            for k, (d, member) in enumerate(zip(documents, members, strict=True))
         ],
     }
 

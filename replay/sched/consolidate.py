@@ -28,6 +28,21 @@ from replay.trace.schema import PAGE_SHIFT, Kind
 SHARED = "virtual machines share CPUs, which idle as their schedule in nominal time has it"
 
 
+class Member(NamedTuple):
+    """One of several VMs on a machine, as far as its part of what is counted of all takes it."""
+
+    cpus: range
+    """That its vCPUs run on."""
+    meta: TraceMeta
+    digest: str
+    recorded: int
+    """Units that it waited in its recording."""
+    reason: str
+    """Why its idle time stays the recording's; '' where it does not."""
+    unfinished: str
+    synthesized: str
+
+
 class Consolidation(NamedTuple):
     """Several VMs as one trace, and what each was alone."""
 
@@ -41,6 +56,21 @@ class Consolidation(NamedTuple):
         """Whether VMs share CPUs."""
         return is_shared(self.cpus)
 
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The VMs, or none: one alone is what it is."""
+        return members_of(self.vms, self.cpus)
+
+
+def members_of(vms: Sequence[Prepared], cpus: Sequence[range]) -> tuple[Member, ...]:
+    """The ``vms`` that run on ``cpus``; none for one alone."""
+    if len(vms) == 1:
+        return ()
+    return tuple(
+        Member(lanes, vm.meta, vm.digest, vm.moments.recorded, vm.moments.reason, vm.unfinished, vm.synthesized)
+        for vm, lanes in zip(vms, cpus, strict=True)
+    )
+
 
 def consolidate(vms: Sequence[Prepared], schedule: Schedule, names: Sequence[str]) -> Consolidation:
     """The ``vms`` on one machine under ``schedule``; ``names`` are what errors call them.
@@ -50,23 +80,23 @@ def consolidate(vms: Sequence[Prepared], schedule: Schedule, names: Sequence[str
     cpus = settle_cpus(vms, schedule)
     if len(vms) == 1:
         return Consolidation(vms[0], tuple(vms), tuple(cpus))
-    _refuse_unlike([vm.meta for vm in vms], names)
+    refuse_unlike([vm.meta for vm in vms], names)
     before = _before(vms, cpus)
     openings = [_opening(vm) for vm in vms]
     offsets = numbering.find_offsets(vms, cpus)
     columns = merge([vm.columns for vm in vms], offsets, turns_of(vms, cpus, openings, schedule))
-    services = _services(vms)
-    places, regions = _places(vms, services)
+    meta = meta_of(vms, cpus)
+    places, regions = _places(vms, meta.services)
     prepared = Prepared(
-        meta=_meta([vm.meta for vm in vms], services, max(lanes.stop for lanes in cpus)),
+        meta=meta,
         columns=columns,
         pages=numbering.merge_pages(vms, offsets),
         sites=numbering.merge_sites(vms),
         places=places,
         moments=_scheduled(find_moments(columns)) if is_shared(cpus) else moments_from(columns, before),
-        digest=_digest(vms, schedule),
-        unfinished="; ".join(f"{name}: {vm.unfinished}" for vm, name in zip(vms, names, strict=True) if vm.unfinished),
-        synthesized="; ".join(dict.fromkeys(vm.synthesized for vm in vms if vm.synthesized)),
+        digest=digest_of(vms, schedule),
+        unfinished="; ".join(f"VM {k}: {vm.unfinished}" for k, vm in enumerate(vms) if vm.unfinished),
+        synthesized=synthesized_of(vms),
         regions=regions,
         frames_of_vm=tuple(vm.meta.memory_bytes >> PAGE_SHIFT for vm in vms),
         image_of_vm=_images(vms),
@@ -117,7 +147,7 @@ def _first_places(offsets: Sequence[Offsets], cpus: Sequence[range]) -> tuple[in
     return tuple(found.get(cpu, 0) for cpu in range(max(found) + 1))
 
 
-def _refuse_unlike(metas: Sequence[TraceMeta], names: Sequence[str]) -> None:
+def refuse_unlike(metas: Sequence[TraceMeta], names: Sequence[str]) -> None:
     """Raise UserError for traces that one machine cannot have run."""
     for meta, name in zip(metas[1:], names[1:], strict=True):
         for what, words in (
@@ -168,24 +198,31 @@ def _places(vms: Sequence[Prepared], services: Sequence[Service]) -> tuple[Place
     return places, tuple(regions)
 
 
-def _meta(metas: Sequence[TraceMeta], services: tuple[Service, ...], cpus: int) -> TraceMeta:
+def meta_of(vms: Sequence[Prepared], cpus: Sequence[range]) -> TraceMeta:
     """What the machine's trace says about itself: what all have in common, and sums."""
+    metas = [vm.meta for vm in vms]
     first = metas[0]
     alike = {m.arguments for m in metas if m.workload == first.workload} == {first.arguments}
     counted = {name: sum(m.workload == name for m in metas) for name in dict.fromkeys(m.workload for m in metas)}
     return dataclasses.replace(
         first,
-        vcpus=cpus,
+        vcpus=max(lanes.stop for lanes in cpus),
         memory_bytes=sum(m.memory_bytes for m in metas),
         workload=" + ".join(f"{n} x {name}" if n > 1 else name for name, n in counted.items()),
         arguments=first.arguments if alike and len(counted) == 1 else (),
         groups=tuple(group for group in first.groups if all(group in m.groups for m in metas)),
-        services=services,
+        services=_services(vms),
         symbols=(),
         marks=(),
         skipped=max(m.skipped for m in metas),
     )
 
 
-def _digest(vms: Sequence[Prepared], schedule: Schedule) -> str:
+def synthesized_of(vms: Sequence[Prepared]) -> str:
+    """The rules that stand in for events which some of the traces lack; '' where none does."""
+    return "; ".join(dict.fromkeys(vm.synthesized for vm in vms if vm.synthesized))
+
+
+def digest_of(vms: Sequence[Prepared], schedule: Schedule) -> str:
+    """The name of the ``vms`` together under ``schedule``."""
     return hashlib.sha256(" ".join([*(vm.digest for vm in vms), schedule.words()]).encode()).hexdigest()

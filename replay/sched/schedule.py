@@ -15,8 +15,8 @@ the wait of the one that goes on first; other waits last no time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from replay.columns import Columns
 from replay.errors import UserError, unknown
 from replay.jit import kernel
 from replay.prepare import Prepared
+from replay.records import Parameter
 from replay.sched.merge import AS_RECORDED, Turns
 from replay.trace.meta import MAX_VCPUS
 from replay.trace.schema import CTX_MODE_SHIFT, Kind
@@ -37,6 +38,17 @@ ONE = np.uint64(1)
 
 PINNED, ROUND_ROBIN = SCHEDULERS = "pinned", "round-robin"
 
+TURN = 4_000_000
+"""Nominal instructions of a turn where nothing is said: 10 ms at 400 MHz."""
+
+CPUS, SCHEDULER, QUANTUM = "schedule.cpus", "schedule.scheduler", "schedule.quantum"
+PARAMETERS = (
+    Parameter(CPUS, None, "count", 1, MAX_VCPUS, "assumed", "CPUs of the machine; as many as there are vCPUs"),
+    Parameter(SCHEDULER, PINNED, "policy", 0, 0, "assumed", "a CPU for each vCPU, or turns on fewer", SCHEDULERS),
+    Parameter(QUANTUM, TURN, "instructions", 1000, 2**40, "assumed", "nominal, of a turn: 10 ms at 400 MHz"),
+)
+"""What a grid may vary of a schedule; no model's parameters."""
+
 
 class Schedule(NamedTuple):
     """What the user asks for."""
@@ -44,12 +56,15 @@ class Schedule(NamedTuple):
     cpus: int | None = None
     """CPUs of the machine; as many as there are vCPUs where nothing is said."""
     scheduler: str = PINNED
-    quantum: int = 4_000_000
-    """Nominal instructions that a VM's vCPUs run in a turn: 10 ms at 400 MHz."""
+    quantum: int = TURN
+    """Nominal instructions that a VM's vCPUs run in a turn."""
 
     def words(self) -> str:
         """All of it in one text: a part of a count's key."""
         return f"cpus={self.cpus} scheduler={self.scheduler} quantum={self.quantum} step={STEP}"
+
+
+DEFAULT = Schedule()
 
 
 def make_schedule(cpus: int | None = None, scheduler: str = PINNED, quantum: int | None = None) -> Schedule:
@@ -66,6 +81,27 @@ def make_schedule(cpus: int | None = None, scheduler: str = PINNED, quantum: int
     return Schedule(cpus, scheduler, quantum)
 
 
+def schedule_of(stated: Mapping[str, Any]) -> tuple[Schedule, dict[str, Any]]:
+    """The schedule that ``stated`` (names of PARAMETERS among others) asks for, and ``stated`` without what it ignores.
+
+    Nobody takes turns by a quantum where vCPUs are pinned.  Raises UserError for a value that is refused.
+    """
+    told = {p.name: p.parse(stated[p.name]) for p in PARAMETERS if p.name in stated}
+    if told.get(SCHEDULER, PINNED) != ROUND_ROBIN:
+        told.pop(QUANTUM, None)
+        stated = {name: value for name, value in stated.items() if name != QUANTUM}
+    given: dict[str, Any] = {name.removeprefix("schedule."): value for name, value in told.items()}
+    return make_schedule(**given), dict(stated)
+
+
+def stated(schedule: Schedule) -> dict[str, str]:
+    """What a grid states for ``schedule``: ``schedule_of`` it is ``schedule``."""
+    found = {} if schedule.cpus is None else {CPUS: str(schedule.cpus)}
+    if schedule.scheduler == ROUND_ROBIN:
+        found |= {SCHEDULER: ROUND_ROBIN, QUANTUM: str(schedule.quantum)}
+    return found
+
+
 def settle_cpus(vms: Sequence[Prepared], schedule: Schedule) -> list[range]:
     """The CPUs that each VM's vCPUs run on.  Raises UserError where there are not enough."""
     wanted = [vm.meta.vcpus for vm in vms]
@@ -73,7 +109,7 @@ def settle_cpus(vms: Sequence[Prepared], schedule: Schedule) -> list[range]:
     if cpus > MAX_VCPUS:
         raise UserError(
             f"the virtual machines have {cpus} vCPUs in all and one machine at most {MAX_VCPUS} CPUs;"
-            " let them share some: --cpus N --scheduler round-robin"
+            " let them share fewer, by scheduler round-robin"
         )
     if sum(wanted) <= cpus:
         ends = np.cumsum(wanted).tolist()
@@ -81,7 +117,7 @@ def settle_cpus(vms: Sequence[Prepared], schedule: Schedule) -> list[range]:
     if schedule.scheduler != ROUND_ROBIN:
         raise UserError(
             f"the virtual machines have {sum(wanted)} vCPUs in all and the machine {cpus} CPUs;"
-            " give it more, or a scheduler: --scheduler round-robin"
+            " give it more, or let them take turns: scheduler round-robin"
         )
     width = max(wanted)
     if width > cpus:

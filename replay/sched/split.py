@@ -11,13 +11,19 @@ from replay.count import Counts
 from replay.idle import NONE, Moments, Timeline
 from replay.model import IDLE
 from replay.pieces import interval_of
-from replay.prepare import Prepared
-from replay.sched.consolidate import Consolidation
+from replay.sched.consolidate import Member
+from replay.sched.schedule import is_shared
 
 
-def of_vm(c: Consolidation, counts: Counts, vm: int) -> Counts:
+def of_each(members: Sequence[Member], counts: Counts) -> list[Counts]:
+    """The counts of each of ``members``; without any, ``counts`` are of one trace alone."""
+    return [of_vm(members, counts, vm) for vm in range(len(members))] if members else [counts]
+
+
+def of_vm(members: Sequence[Member], counts: Counts, vm: int) -> Counts:
     """Of ``counts`` of all VMs, those of one: its own vCPUs, places and regions."""
-    alone, lanes = c.vms[vm], c.cpus[vm]
+    alone, lanes = members[vm], members[vm].cpus
+    shared = is_shared([member.cpus for member in members])
     first = next(at for at, region in enumerate(counts.regions) if region.vm == vm)
     mine = _places(counts, vm)
     n = counts.n[lanes.start : lanes.stop, mine]
@@ -31,17 +37,17 @@ def of_vm(c: Consolidation, counts: Counts, vm: int) -> Counts:
         digest=alone.digest,
         interval=0,
         intervals=(interval_of(n),),
-        regions=alone.regions,
+        regions=tuple(region._replace(vm=0) for region in counts.regions if region.vm == vm),
         classes=counts.classes,
-        timeline=_timeline(counts.timeline, lanes, _waited(c, n, counts.counters, alone), alone.moments.reason),
+        timeline=_timeline(counts.timeline, lanes, _waited(n, counts.counters, alone, shared=shared), alone.reason),
         unfinished=alone.unfinished,
         synthesized=alone.synthesized,
     )
 
 
-def _waited(c: Consolidation, n: np.ndarray, counters: Sequence[str], alone: Prepared) -> int:
+def _waited(n: np.ndarray, counters: Sequence[str], alone: Member, *, shared: bool) -> int:
     """Units that a VM waited: as recorded, or what its schedule has left of that."""
-    return int(n[:, :, counters.index(IDLE)].sum()) if c.shared and IDLE in counters else alone.moments.recorded
+    return int(n[:, :, counters.index(IDLE)].sum()) if shared and IDLE in counters else alone.recorded
 
 
 def _timeline(timeline: Timeline, lanes: range, recorded: int, reason: str) -> Timeline:
@@ -63,15 +69,17 @@ def _timeline(timeline: Timeline, lanes: range, recorded: int, reason: str) -> T
     )
 
 
-def of_all(c: Consolidation, like: Counts, each: Sequence[Counts]) -> Counts:
+def of_all(members: Sequence[Member], like: Counts, each: Sequence[Counts]) -> Counts:
     """The counts of ``each`` VM as those of all, whose places, regions and device rows are those of ``like``."""
+    if not members:
+        return each[0]
     counters, first = each[0].counters, each[0]
     n = np.zeros((*like.n.shape[:2], len(counters)), np.int64)
     moments = like.timeline.moments
     classes = tuple(sorted({klass for counts in each for klass in counts.classes}))
     ticks = np.zeros((moments.row.size, len(classes), len(counters)), np.int64)
-    for vm, (counts, lanes) in enumerate(zip(each, c.cpus, strict=True)):
-        mine = _places(like, vm)
+    for vm, (counts, member) in enumerate(zip(each, members, strict=True)):
+        mine, lanes = _places(like, vm), member.cpus
         n[lanes.start : lanes.stop, mine[0] : mine[-1] + 1] += counts.n
         rows = np.flatnonzero((lanes.start <= moments.vcpu) & (moments.vcpu < lanes.stop))
         at = np.array([classes.index(klass) for klass in counts.classes])

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 
 from replay import api
 from replay import streamed as streaming
-from replay.commands import study_charges
+from replay.commands import study_charges, study_traces
 from replay.commands.study_charges import Ask, charge_all, charge_guest
 from replay.commands.study_traces import command, kept_in, trace_of, traces_of
 from replay.count import count_each, opening_rows
@@ -90,6 +91,23 @@ def test_traces_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
     assert first == again
     assert {first, other} == set(tmp_path.iterdir())
+
+
+def test_a_session_that_another_process_kept_first_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two processes that record the same session the first one's traces are kept, and the other's dropped."""
+
+    def both(_recipe: dict[str, Any], aside: Path, _progress: Any) -> list[Any]:
+        for folder in (aside, tmp_path / aside.name.partition(".")[0]):
+            folder.mkdir()
+            (folder / "vm0.arrow").write_text(folder.name)
+        return []
+
+    monkeypatch.setattr(study_traces, "kept_in", lambda: tmp_path)
+    monkeypatch.setattr(study_traces, "_record", both)
+    kept = trace_of(SESSION)
+
+    assert [kept] == list(tmp_path.iterdir())
+    assert kept.name == (kept / "vm0.arrow").read_text()
 
 
 def test_a_session_is_one_guest_of_several_machines() -> None:
@@ -219,6 +237,16 @@ def test_a_kill_ends_all_that_works_for_a_study(tmp_path: Path, root: Path) -> N
     assert (143, "error: terminated; nothing was written\n") == (study.returncode, told)
     assert not [number for number in found if Path(f"/proc/{number}").exists()]
     assert not _half_written() & found
+
+
+def test_where_one_of_its_processes_is_killed_a_study_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the system does where memory runs out: the study ends with one line."""
+    monkeypatch.setattr(study_charges, "_work_beside_others", partial(os._exit, 1))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+
+    with pytest.raises(UserError) as caught:
+        charge_all([ask(SMALL, "native"), ask(OTHER, "native")])
+    assert study_charges.KILLED == str(caught.value)
 
 
 def _half_written() -> set[int]:

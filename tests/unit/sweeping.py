@@ -13,10 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from replay.behind import count_behind, count_noting
+from replay.count import count
 from replay.dataset import make_dataset
 from replay.grid import Block, Grid
 from replay.handmade import DIRECT_MAP, Script, handmade_meta
 from replay.plan import Plan
+from replay.sched.schedule import PINNED, ROUND_ROBIN
 from replay.sweeping import carry_out
 from replay.trace.container import TraceFile
 from replay.trace.schema import COLUMNS, Kind, Segment
@@ -29,9 +31,9 @@ GRID = (
 )
 
 
-def trace_file(path: Path) -> Path:
+def trace_file(path: Path, architecture: str = "x86-64") -> Path:
     """A guest of two spaces, written to ``path``."""
-    chance, script = random.Random(1), Script(handmade_meta(architecture="x86-64"))
+    chance, script = random.Random(1), Script(handmade_meta(architecture=architecture))
     pages = [script.page(vpn, space) for space in (1, 2) for vpn in range(90)]
     pages += [script.page(DIRECT_MAP + frame, 0, Segment.MAPPED) for frame in range(20)]
     for _ in range(40):
@@ -46,6 +48,16 @@ def trace_file(path: Path) -> Path:
     return path
 
 
+def grid_together(trace: Path, quanta: tuple[int, ...] = (2000, 5000)) -> Grid:
+    """Two and three guests on one machine, alone on their CPUs and taking turns on one, at two prices each."""
+    blocks = (
+        Block(("set.schedule.cpus", "set.schedule.scheduler"), ((3, PINNED), (1, ROUND_ROBIN))),
+        Block(("set.schedule.quantum",), tuple((quantum,) for quantum in quanta)),
+        Block(("price.stlb_hit",), ((7,), (9,))),
+    )
+    return Grid("together", ((str(trace),) * 2, (str(trace),) * 3), ("ept", "shadow"), blocks=blocks)
+
+
 def grid_over(trace: Path, models: tuple[str, ...] = ("ept",)) -> Grid:
     """Second-level TLBs with and without tags, at two prices each."""
     return Grid("small", (str(trace),), models, blocks=GRID)
@@ -53,12 +65,12 @@ def grid_over(trace: Path, models: tuple[str, ...] = ("ept",)) -> Grid:
 
 def load_kernels(plan: Plan) -> None:
     """Compile or load what counting takes, and nothing that does not survive a fork."""
-    for model in {group.ours.model.name: group.ours for group in plan.groups} | {
-        group.bare.model.name: group.bare for group in plan.groups
-    }:
-        job = next(job for job in plan.jobs.values() if job.model.name == model)
-        _, stream = count_noting(job.trace.prepared, job.model, job.machine, job.given)
-        count_behind(stream, job.model, job.machine, job.given)
+    for job in {(job.model.name, job.trace.together): job for job in plan.jobs.values()}.values():
+        if job.trace.together or not job.model.split:
+            count(job.trace.merged(), job.model, job.machine, job.given)
+        else:
+            _, stream = count_noting(job.trace.merged(), job.model, job.machine, job.given)
+            count_behind(stream, job.model, job.machine, job.given)
 
 
 def kill_at_random(plan: Plan, folder: str, kills: int, longest: float) -> int:
@@ -79,8 +91,9 @@ def kill_at_random(plan: Plan, folder: str, kills: int, longest: float) -> int:
 if __name__ == "__main__":
     from replay import api
 
+    make = {"alone": grid_over, "together": grid_together}[sys.argv[4]]
     trace, folder, kills = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-    planned = api.plan(grid_over(trace))
+    planned = api.plan(make(trace))
     load_kernels(planned)
     began = time.monotonic()
     kill_at_random(planned, folder, kills, 0.4)

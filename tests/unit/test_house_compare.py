@@ -107,15 +107,15 @@ def test_a_trace_that_does_not_fit_says_why(prepared: Prepared, machine: Machine
     poor = dataclasses.replace(machine, prices={k: v for k, v in machine.prices.items() if k != "page_free"})
     silent = prepared._replace(meta=dataclasses.replace(prepared.meta, groups=("access", "translation", "crossing")))
 
-    assert "" == unfit(disco, prepared)
-    assert "model disco needs the trace's privilege events" in unfit(disco, silent)
-    assert "'page_free', which the price set does not price" in unfit(disco._replace(machine=poor), prepared)
+    assert "" == unfit(disco, prepared.meta)
+    assert "model disco needs the trace's privilege events" in unfit(disco, silent.meta)
+    assert "'page_free', which the price set does not price" in unfit(disco._replace(machine=poor), prepared.meta)
 
 
 @pytest.mark.parametrize(("memory", "cpus", "threads"), [(1 << 40, 8, 2), (1 << 40, 1, 1), (0, 8, 1), (80_000, 8, 1)])
 def test_two_at_once_where_there_is_room(prepared: Prepared, memory: int, cpus: int, threads: int) -> None:
     """Two models are counted at a time if there are two processors and memory for the state of both."""
-    assert threads == at_once(prepared, [models.load("disco")], memory, cpus)
+    assert threads == at_once([prepared], [models.load("disco")], memory, cpus)
 
 
 def test_a_failure_stops_the_others(monkeypatch: pytest.MonkeyPatch, prepared: Prepared, machine: Machine) -> None:

@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 
 import models
+from replay import api
 from replay.commands import page, workload_page
 from replay.commands.workload_runs import runs_of
+from replay.grid import read_grid
+from replay.handmade import Script, handmade_meta
 from replay.machine import load_machine, load_prices, price_set_names
 from replay.memory.parameters import on_machine
+from replay.sched import schedule
+from replay.trace.schema import Kind
 from tracegen import abi, build
 from tracegen.workloads import WORKLOADS
 
@@ -76,6 +81,20 @@ def test_links_lead_somewhere(root: Path) -> None:
     assert [] == dead
 
 
+def test_the_example_of_a_grid_can_be_planned(root: Path, tmp_path: Path) -> None:
+    """What the page of sweeps shows as a grid is one, of what its models take on its machine."""
+    example = re.findall(r"```toml\n(.*?)```", (root / "docs" / "sweeps.md").read_text(), re.DOTALL)[0]
+    (tmp_path / "grid.toml").write_text(example)
+    script = Script(handmade_meta(architecture="x86-64"))
+    script.row(Kind.LOAD8, script.user(7))
+    for trace in ("pmake.arrow", "radix.arrow"):
+        script.save(tmp_path / trace)
+    planned = api.plan(read_grid(str(tmp_path / "grid.toml")))
+    charged, left_out = {group.ours.model.name for group in planned.groups}, planned.left_out
+
+    assert ({"ept", "npt"}, ()) == (charged, left_out)
+
+
 def test_decision_records_have_one_form(root: Path) -> None:
     """Records are numbered without a gap and state context, decision and consequences, on one page."""
     records = sorted((root / "docs" / "adr").glob("*.md"))
@@ -109,7 +128,7 @@ def test_the_pages_name_real_parameters_and_prices(root: Path) -> None:
     text = "\n".join(page.read_text() for page in pages(root))
     machine = load_machine("flash-1997-numa")
     there = [on_machine(models.load(name), machine, {}) for name in models.BUILT_IN]
-    parameters = {p.name for model in there for p in model.parameters}
+    parameters = {p.name for model in there for p in model.parameters} | {p.name for p in schedule.PARAMETERS}
 
     assert set() == set(re.findall(r"--set ([a-z][\w.]*)=", text)) - parameters
     prices = {price for name in price_set_names() for price in load_prices(name)}

@@ -23,7 +23,7 @@ def test_a_machine_has_settings_a_workload_and_arguments() -> None:
     [
         ("memry=64M radix", "unknown setting of --vm 'memry'; did you mean 'memory'?"),
         ("memory=64 radix", "setting memory of --vm '64' is no size with a unit"),
-        ("vcpus=two radix", "setting vcpus of --vm should be a whole number, is 'two'"),
+        ("vcpus=two radix", "setting vcpus of --vm should be a whole number up to 18446744073709551615, is 'two'"),
         ("seed=18446744073709551616 radix", "setting seed of --vm should be a whole number"),
         ("background=maybe web", "setting background of --vm should be yes or no, is 'maybe'"),
         ("vcpus=2", "--vm 'vcpus=2' names no workload"),

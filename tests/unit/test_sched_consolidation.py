@@ -10,6 +10,7 @@ import pytest
 
 import models
 import replay
+from replay import document as documents
 from replay.count import count
 from replay.entrants import Entrant
 from replay.errors import UserError
@@ -86,7 +87,7 @@ def test_machines_apart_count_what_each_counts_alone(name: str, architecture: st
     counts = count(c.prepared, model, machine, given)
 
     for k, vm in enumerate(vms):
-        alone, here = count(vm, model, machine, given), of_vm(c, counts, k)
+        alone, here = count(vm, model, machine, given), of_vm(c.members, counts, k)
         kept = [at for at, counter in enumerate(alone.counters) if counter not in INVENTED]
         ticked = {alone.counters[at]: alone.total(alone.counters[at]) for at in kept}
         assert ticked == {counter: here.total(counter) for counter in ticked}
@@ -255,7 +256,7 @@ def test_virtual_machines_wait_for_each_other_s_memory() -> None:
     prices = {record["name"]: record["value"] for record in document["bill"]["prices"]}
     assert ["local_wait"] == [name for name, wait in waits.items() if wait.value > 0]
     assert {name: wait.value for name, wait in waits.items()} == {name: prices[name] for name in waits}
-    alone = charge(together(guest(9)), entrant, given, {}).document
+    alone, _ = documents.run(guest(9), *entrant, given)
     assert alone["total"]["native"] == document["vms"][0]["total"]["native"]
     assert alone["total"]["cycles"] < document["vms"][0]["total"]["cycles"]
 
@@ -266,7 +267,7 @@ def test_counts_of_each_make_up_those_of_all() -> None:
     c = together(guest(13), guest(14, 2))
 
     counts = count(c.prepared, native, load_machine("flash-1997"))
-    again = of_all(c, counts, [of_vm(c, counts, k) for k in (0, 1)])
+    again = of_all(c.members, counts, [of_vm(c.members, counts, k) for k in (0, 1)])
 
     assert np.array_equal(counts.n, again.n)
     assert np.array_equal(counts.timeline.ticks, again.timeline.ticks)

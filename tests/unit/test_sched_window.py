@@ -107,7 +107,7 @@ def test_waits_are_those_of_the_window() -> None:
 
     for k, one in enumerate(found):
         kinds, page = one.columns.kind[one.before :], one.columns.page[one.before :]
-        assert int(page[kinds == Kind.IDLE].sum()) == of_vm(c, counts, k).timeline.moments.recorded
+        assert int(page[kinds == Kind.IDLE].sum()) == of_vm(c.members, counts, k).timeline.moments.recorded
     assert c.prepared.moments.row.min() >= c.prepared.before
 
 
@@ -116,7 +116,7 @@ def test_a_machine_that_is_off_by_then_counts_nothing() -> None:
     off, _ = found = window_of([machine(1, rows=10), machine(2, 600, 1400)], "measured")
 
     assert off.before == off.columns.kind.size
-    assert 0 == of_vm(together(found), counted(together(found).prepared, "disco"), 0).total("instructions")
+    assert 0 == of_vm(together(found).members, counted(together(found).prepared, "disco"), 0).total("instructions")
 
 
 def test_a_region_that_no_machine_has_is_refused() -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,10 @@ from replay.entrants import Entrant
 from replay.errors import UserError
 from replay.grid import Block, Grid
 from replay.machine import load_machine
-from replay.plan import BEHIND, FULL, NOTING, STACKED, Contestant, Traced, make_plan, paths
+from replay.plan import BEHIND, FULL, NOTING, STACKED, Contestant, make_plan, paths
+from replay.traced import Traced
 
-from .sweeping import grid_over, trace_file
+from .sweeping import grid_over, grid_together, trace_file
 from .test_sweep_prices import guest_by_chance
 
 SERVICE = ("price.controller_service",)
@@ -92,7 +94,7 @@ def test_waits_for_memory_are_priced_from_kept_counts(tmp_path: Path) -> None:
         *(Block((f"set.{name}",), ((value,),)) for name, value in given.items()),
         Block(SERVICE, ((0,), (9,), (90,))),
     )
-    plan = make_plan(Grid("waits", (), (), blocks=blocks), [Contestant(Traced("guest", prepared), entrant)])
+    plan = make_plan(Grid("waits", (), (), blocks=blocks), [Contestant(Traced("guest", (prepared,)), entrant)])
     data = make_dataset(str(tmp_path / "out"))
 
     assert [] == sweeping.carry_out(plan, data)
@@ -267,19 +269,23 @@ def contents(folder: Path) -> dict[str, Any]:
     return {
         "points": data.points().to_dicts(),
         "rows": data.rows().to_dicts(),
+        "vms": data.vms().to_dicts(),
         "runs": {run: data.counts(run).n.tolist() for run in runs},
         "missing": data.missing,
     }
 
 
-def test_a_killed_sweep_goes_on_and_loses_nothing(trace: Path, swept: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("grid", "name"), [(grid_over, "alone"), (grid_together, "together")])
+def test_a_killed_sweep_goes_on_and_loses_nothing(
+    trace: Path, swept: Path, tmp_path: Path, grid: Callable[[Path], Grid], name: str
+) -> None:
     """Killed at random moments, again and again, a sweep ends with what an undisturbed one has."""
     folder, whole = tmp_path / "killed", tmp_path / "whole"
-    driver = [sys.executable, "-m", "tests.unit.sweeping", str(trace), str(folder), str(KILLS)]
+    driver = [sys.executable, "-m", "tests.unit.sweeping", str(trace), str(folder), str(KILLS), name]
     subprocess.run(driver, cwd=Path(__file__).parents[2], check=True, timeout=600)
 
-    replay.sweep(grid_over(trace), folder)
-    replay.sweep(grid_over(trace), whole)
+    replay.sweep(grid(trace), folder)
+    replay.sweep(grid(trace), whole)
 
     assert contents(whole) == contents(folder)
     assert json.loads((folder / MARKER).read_text()) == json.loads((swept / MARKER).read_text())

@@ -16,7 +16,7 @@ import replay
 from replay.dataset import open_dataset
 from replay.errors import UserError
 
-from .sweeping import grid_over, trace_file
+from .sweeping import grid_over, grid_together, trace_file
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
@@ -70,6 +70,17 @@ def test_a_killed_worker_costs_only_its_tasks(
 
     assert killer.pid == killer.killed
     assert alone == data.points().to_dicts()
+
+
+def test_workers_put_virtual_machines_together(cluster: LocalCluster, trace: Path, tmp_path: Path) -> None:
+    """A sweep over groups of traces on a cluster ends with the points, and the documents, of one on this machine."""
+    here = replay.sweep(grid_together(trace), tmp_path / "here")
+
+    there = replay.sweep(grid_together(trace), tmp_path / "there", cluster=cluster.scheduler_address)
+
+    points = here.points().to_dicts()
+    assert points == there.points().to_dicts()
+    assert [here.document(p["point"]) for p in points[::5]] == [there.document(p["point"]) for p in points[::5]]
 
 
 def test_a_cluster_that_is_not_there_is_one_line(trace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,15 +28,6 @@ ZERO, NONE, LOWEST, FAR = np.uint64(0), np.uint64(0), np.uint64(16), np.uint64(1
 ONE, SIX, LOW6 = np.uint64(1), np.uint64(6), np.uint64(63)
 
 
-@inline
-def highest(s, sources):
-    """The highest vector of some sources, bits of LINES; NONE for none."""
-    timer = s[S.LVT_TIMER] & BYTE if sources & TIMER_UP else NONE
-    disk = DISK_VECTOR if sources & DISK_UP else NONE
-    net = NET_VECTOR if sources & NET_UP else NONE
-    return max(timer, disk, net)
-
-
 @helper
 def highest_call(s, place):
     """The highest of the 256 vectors that the four words at ``place`` hold; NONE for none."""
@@ -49,21 +40,25 @@ def highest_call(s, place):
 
 
 @inline
+def highest(s, sources, calls):
+    """The highest vector of some sources, bits of LINES; those of vCPUs are at the place ``calls``; NONE for none."""
+    timer = s[S.LVT_TIMER] & BYTE if sources & TIMER_UP else NONE
+    disk = DISK_VECTOR if sources & DISK_UP else NONE
+    net = NET_VECTOR if sources & NET_UP else NONE
+    call = highest_call(s, calls) if sources & CALL_UP else NONE
+    return max(timer, disk, net, call)
+
+
+@inline
 def first_pending(s):
     """The vector that goes first of those that are pending; NONE for none."""
-    vector = highest(s, s[S.LINES])
-    if s[S.LINES] & CALL_UP:
-        vector = max(vector, highest_call(s, S.CALLS))
-    return vector
+    return highest(s, s[S.LINES], S.CALLS)
 
 
 @inline
 def first_in_service(s):
     """The vector that goes first of those in service; NONE for none."""
-    vector = highest(s, s[S.IN_SERVICE])
-    if s[S.IN_SERVICE] & CALL_UP:
-        vector = max(vector, highest_call(s, S.CALLS_IN_SERVICE))
-    return vector
+    return highest(s, s[S.IN_SERVICE], S.CALLS_IN_SERVICE)
 
 
 @helper
