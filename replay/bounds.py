@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from replay.idle import Moments
+
 MOST_STEPS = 64
 """Dinkelbach's iteration takes a handful; a price of 0 everywhere must not make it run on."""
 
@@ -25,17 +27,26 @@ class Spending(NamedTuple):
     waited_high: np.ndarray
     least: np.ndarray  # by lane: cycles in all, idle time included, with every price at its low bound
     clocks: int  # vCPUs, whose ends add up to the total
+    moments: Moments  # the device rows that its waits follow from
 
 
 def of_ratio(ours: Spending, bare: Spending, prices: Mapping[str, Interval]) -> dict[str, np.ndarray]:
     """``overhead_low`` and ``overhead_high`` by lane: no choice of ``prices`` takes the totals' ratio beyond them.
 
     Two bounds hold, and the tighter one counts.  As sums: every price moves on both sides at once, and each side's
-    idle time by itself.  As paths: a run ends where the longest chain of work and device latency does, so one that
-    does more here and less there ends later by no more than all that it does more.
+    idle time by itself.  As paths, where both sides wait for the same: a run ends where the longest chain of work and
+    device latency does, so one that does more here and less there ends later by no more than all that it does more.
     """
-    sums, paths = _as_sums(ours, bare, prices), _as_paths(ours, bare, prices)
-    return {"overhead_low": np.maximum(sums[0], paths[0]), "overhead_high": np.minimum(sums[1], paths[1])}
+    low, high = _as_sums(ours, bare, prices)
+    if _wait_alike(ours.moments, bare.moments):
+        least, most = _as_paths(ours, bare, prices)
+        low, high = np.maximum(low, least), np.minimum(high, most)
+    return {"overhead_low": low, "overhead_high": high}
+
+
+def _wait_alike(one: Moments, other: Moments) -> bool:
+    """Whether waits follow from the same device rows, or last as long; a VM's are shorter while others have its CPU."""
+    return (one.row.size, one.recorded, one.reason) == (other.row.size, other.recorded, other.reason)
 
 
 def _as_paths(ours: Spending, bare: Spending, prices: Mapping[str, Interval]) -> Interval:

@@ -81,7 +81,7 @@ def charge(counts: Counts, model: Charged, prices: Prices) -> Charge:
     rows = price_rows(counts, model, costs, idle)
     least = np.array([sum(row["low"] for row in rows)])
     waited = np.array([idle.least * unit]), np.array([idle.most * unit])
-    return Charge(rows, idle, Spending(amounts, *waited, least, counts.meta.vcpus))
+    return Charge(rows, idle, Spending(amounts, *waited, least, counts.meta.vcpus, moments))
 
 
 def busy_cycles(amounts: Mapping[str, np.ndarray], moments: Moments, prices: Prices, bound: str) -> np.ndarray:

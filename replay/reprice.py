@@ -139,7 +139,8 @@ def _side(counts: Counts, model: Charged, prices: Prices, lanes: Lanes, size: in
         at = counters.index(IDLE)
         cycles[1, at] -= np.maximum(0, total[1] - total[0])
         cycles[2, at] += np.maximum(0, total[0] - total[2])
-    spending = Spending(amounts, least * unit, most * unit, cycles[1].sum(axis=0), counts.meta.vcpus)
+    waited, moments = (least * unit, most * unit), counts.timeline.moments
+    spending = Spending(amounts, *waited, cycles[1].sum(axis=0), counts.meta.vcpus, moments)
     return Side(counters, ticks, idle, cycles, spending)
 
 

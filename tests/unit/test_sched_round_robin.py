@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from itertools import pairwise
 
 import numpy as np
@@ -176,6 +177,21 @@ def test_idle_time_is_the_schedules() -> None:
     assert [3_600, 5_000] == [vm["idle"]["recomputed"] for vm in document["vms"]]
     assert 8_600 == document["idle"]["recomputed"]
     assert "virtual machines share CPUs" in document["idle"]["as_recorded"]
+
+
+def test_bounds_hold_where_waits_are_shared() -> None:
+    """What VMs that share a CPU cost, over bare machines that wait longer, lies within its bounds, whatever prices."""
+    c, native = share(guest(9, waits=(90_000, 700)), guest(3, waits=(50_000,))), models.load("native")
+    machine, chance = load_machine("flash-1997"), random.Random(1)
+    entrant = Entrant(models.load("disco"), native, machine)
+
+    stated = charge(c, entrant, {}, {}).document
+    choices = [{n: chance.choice((p.low, p.value, p.high)) for n, p in machine.prices.items()} for _ in range(20)]
+    found = [stated, *(charge(c, entrant, {}, choice).document for choice in choices)]
+
+    for bound, *ratios in zip(*([one["total"] for one in (d, *d["vms"])] for d in found), strict=True):
+        assert all(bound["overhead_low"] <= one["overhead"] <= bound["overhead_high"] for one in ratios)
+    assert stated["total"]["overhead"] < 0.9
 
 
 def test_a_gang_wider_than_the_machine_is_refused() -> None:
