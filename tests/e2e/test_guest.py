@@ -164,8 +164,9 @@ def test_guest_works_with_hardly_any_buffers(cpu: str, tmp_path: Path) -> None:
         text, found = re.subn(rf"#define {name} \d+", f"#define {name} {value}", text)
         assert 1 == found
     limits.write_text(text)
-    image = build.build(cpu, guest)
-    machine = make(cpu, image.data, 8 * MEBI, 1, ["usertests"], disk=filesystem.fit(image.disk, 2 * MEBI))
+    kernel = build.link(cpu, guest, build.KERNELS["full"], f"{build.ARCH}/{cpu}/kernel/kernel.ld", tmp_path)
+    disk = filesystem.fit(build.image(cpu).disk, 2 * MEBI)
+    machine = make(cpu, kernel, 8 * MEBI, 1, ["usertests"], disk=disk)
     result = machine.run()
 
     assert (0, True) == (result.status, result.console.endswith(b"pages and blocks: all back\n"))

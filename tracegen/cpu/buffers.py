@@ -26,7 +26,6 @@ class Buffers:
         self._ring = [Held(core)]
         if sink:
             core.counts[:] = 0  # of a run before
-            self._ring += [Held(_with_rows_of_its_own(core)) for _ in range(AHEAD)]
         self.held = self._ring[0]
 
     @property
@@ -43,7 +42,9 @@ class Buffers:
         if self._sink is None or not filled:
             return
         rows, counts = self.core.rows, self.core.counts
-        self._at = (self._at + 1) % len(self._ring)
+        self._at = (self._at + 1) % (AHEAD + 1)
+        if self._at == len(self._ring):  # a short run never needs it
+            self._ring.append(Held(_with_rows_of_its_own(self.core)))
         self.held = self._ring[self._at]
         self._sink(rows[:filled], counts[:filled])
         # The loop writes n only where it is not 0, so a buffer starts out all zeroes.

@@ -7,7 +7,7 @@ static long length(const char *s) { long n = 0; while (s[n]) n++; return n; }
 static int compare(const char *a, const char *b) { while (*a && *a == *b) a++, b++; return *a - *b; }
 u64 main(void) {
     u64 digest = 7;
-    for (int round = 0; round < 12; round++) {
+    for (int round = 0; round < 6; round++) {
         for (int i = 0; i < 300; i++) {
             table[i].b = (int)(digest * 3 + i); table[i].c = digest ^ (u64)i << 40;
             table[i].d = (short)(digest >> 9); table[i].e = (long)(digest - i); table[i].a = (char)digest;
