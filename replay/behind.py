@@ -22,11 +22,11 @@ from replay.count import Counts, Settings, counting, make_engine, opening_rows, 
 from replay.jit import Held
 from replay.kernel import NOW_SHIFT, PAYLOADS
 from replay.machine import Machine
-from replay.mapped import copied
+from replay.mapped import CHUNK_ROWS, copied
 from replay.memory.make import make_memory
 from replay.memory.parameters import CACHES, on_machine
 from replay.model import Model
-from replay.pieces import CHUNK_ROWS, Interval, interval_ends, interval_of
+from replay.pieces import Interval, interval_ends, interval_of
 from replay.prepare import Prepared, Progress
 from replay.split import NO_ACCESS, Noted, Split, count_noted, make_noted
 

@@ -14,12 +14,12 @@ from replay.errors import UserError, unknown
 from replay.idle import Timeline
 from replay.kernel import KEPT, PAYLOADS, REPLACED, REPLACED_REFILL, Engine, count_rows
 from replay.machine import Machine
-from replay.mapped import chunks, scratch
+from replay.mapped import CHUNK_ROWS, chunks, scratch
 from replay.memory.contention import NO_REQUESTS, Requests
 from replay.memory.make import forget_requests, make_memory, requests
 from replay.memory.parameters import on_machine
 from replay.model import NO_REACTION, Model
-from replay.pieces import CHUNK_ROWS, STEP_ROWS, Interval, count_steps, interval_ends, interval_of
+from replay.pieces import STEP_ROWS, Interval, count_steps, interval_ends, interval_of
 from replay.places import Place, Places, named
 from replay.prepare import Prepared, Progress, Region
 from replay.records import Parameter

@@ -20,7 +20,7 @@ IN_MEMORY = 1 << 25
 """Bytes up to which an array is kept in memory; a greater one lies in a file."""
 
 CHUNK_ROWS = 1 << 20
-"""Rows looked at in one go: some milliseconds, so that Ctrl-C works, and some megabytes."""
+"""Rows decoded, looked at, or counted as they come, in one go: some milliseconds and megabytes; Ctrl-C works."""
 
 SLIDE_BYTES = 1 << 24
 """What a sliding array forgets at a time: whole pages, large ones too."""

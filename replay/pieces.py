@@ -11,13 +11,13 @@ from replay.columns import Columns
 from replay.errors import UserError
 from replay.jit import Held, types
 from replay.kernel import Engine, count_rows
+from replay.mapped import CHUNK_ROWS
 from replay.prepare import Progress
 
-CHUNK_ROWS = 1 << 20
-"""Rows that a kernel call counts where they come, or what it notes has to be taken away: some milliseconds."""
-
 STEP_ROWS = 1 << 22
-"""Rows that it counts where all are there: so few that Ctrl-C works, so many that threads seldom want Python's lock."""
+"""Rows that a kernel call counts where all are there and nothing is noted.
+
+So few that Ctrl-C works, so many that threads seldom want Python's lock."""
 
 MOST_INTERVALS = 10_000
 

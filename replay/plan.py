@@ -159,8 +159,8 @@ def _refuse_idle_quantum(names: Sequence[str], groups: Sequence[Group]) -> None:
     """A quantum that no point has would be taken for one that changes nothing."""
     if SET + scheduling.QUANTUM in names and not any(scheduling.QUANTUM in group.stated for group in groups):
         raise UserError(
-            f"{scheduling.QUANTUM} says how long a turn is, and nobody takes turns; "
-            f"add --set {scheduling.SCHEDULER}={scheduling.ROUND_ROBIN}"
+            f"{scheduling.QUANTUM} says how long a turn is, and nobody takes turns; let virtual machines share CPUs: "
+            f"--set {scheduling.SCHEDULER}={scheduling.ROUND_ROBIN}, and fewer {scheduling.CPUS} than vCPUs"
         )
 
 

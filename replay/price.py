@@ -189,7 +189,9 @@ def price(
     follow = _waits(counts, model, prices) | _waits(bare_counts, bare_model, prices) | (waits or {})
     own = {name: record for name, record in stated(machine, given).items() if name not in follow}
     prices |= follow
-    ours, bare = charge(counts, model, prices), charge(bare_counts, bare_model, prices)
+    ours = charge(counts, model, prices)
+    alone = bare_counts is counts and bare_model.name == model.name  # a bare machine stands beside itself
+    bare = ours if alone else charge(bare_counts, bare_model, prices)
     ranges = price_ranges(prices)
     return {
         "trace": _trace(counts),
@@ -205,7 +207,7 @@ def price(
         "busy": _busy(ours, bare, ranges),
         "idle": _idle(counts, ours.idle, bare.idle),
         "rows": ours.rows,
-        "native_rows": bare.rows,
+        "native_rows": [dict(row) for row in bare.rows],
         "services": _services(counts, ours.rows, bare_counts, bare.rows),
         "regions": [{"region": r.name, "marks": list(r.marks), "begun": r.begun} for r in counts.regions if r.marks],
         "bill": bill({"model": model, "native": bare_model}, own, prices, machine),

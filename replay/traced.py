@@ -25,7 +25,7 @@ from replay.sched.consolidate import (
     refuse_unlike,
     synthesized_of,
 )
-from replay.sched.schedule import DEFAULT, Schedule, is_shared, schedule_of, settle_cpus
+from replay.sched.schedule import DEFAULT, QUANTUM, Schedule, is_shared, schedule_of, settle_cpus
 from replay.trace.meta import TraceMeta
 
 KEPT_MERGED = 2
@@ -91,20 +91,40 @@ class Traced:
         refuse_unlike([vm.meta for vm in self.vms], self.paths or ["a trace"] * len(self.vms))
 
     def under(self, stated: Mapping[str, Any]) -> tuple[Traced, dict[str, Any]]:
-        """The VMs as ``stated`` schedules them, and ``stated`` without what that ignores.  Raises UserError."""
+        """The VMs as ``stated`` schedules them, and ``stated`` without what that ignores.  Raises UserError.
+
+        Nobody takes turns by a quantum where no two VMs share a CPU.
+        """
         if not self.together:
             return self, dict(stated)
-        schedule, kept = schedule_of(stated)
+        found = self._under(schedule_of(stated))
+        if QUANTUM not in stated or found.taking_turns:
+            return found, dict(stated)
+        kept = {name: value for name, value in stated.items() if name != QUANTUM}
+        return self._under(schedule_of(kept)), kept
+
+    def _under(self, schedule: Schedule) -> Traced:
         if schedule not in self._known:
             self._known[schedule] = replace(self, schedule=schedule)
-        return self._known[schedule], kept
+        return self._known[schedule]
+
+    @property
+    def taking_turns(self) -> bool:
+        """Whether VMs share CPUs, as far as there are enough."""
+        try:
+            return is_shared(self.cpus)
+        except UserError:
+            return False
 
     def unfit(self, model: Model) -> str:
         """Why the model cannot run the VMs under their schedule; '' if it can."""
+        if not self.together:
+            return ""
         try:
-            return charge.unfit(model, shared=is_shared(self.cpus))
+            settle_cpus(self.vms, self.schedule)
         except UserError as error:
             return str(error)
+        return charge.unfit(model, shared=self.taking_turns)
 
     def alone(self) -> list[Traced]:
         """Each VM by itself."""

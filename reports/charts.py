@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
 
-from reports.palette import HUES, Palette
+from reports.palette import HUES, Palette, themed
 
 BAR_STEP = 30
 """Pixels of height of a bar and the gap after it."""
@@ -16,7 +17,7 @@ TALL = 260
 """Pixels of height of a curve or heat map."""
 
 
-LEGEND = alt.Legend(orient="bottom", labelLimit=180)
+LEGEND = alt.Legend(orient="bottom", labelLimit=280)
 """Where a chart says what its colours mean."""
 
 FITTED: Any = {"type": "fit-x", "contains": "padding"}
@@ -89,7 +90,7 @@ def curves(kind: str) -> Any:
 
     ``kind`` says what is along it: few numbers, ``O``, which a line joins, many, ``Q``, or names, ``N``.
     """
-    legend = alt.Legend(orient="bottom", labelLimit=180, symbolOpacity=1)
+    legend = alt.Legend(orient="bottom", labelLimit=280, symbolOpacity=1)
     colour = alt.Color("series:N", sort=None, title=None, scale=alt.Scale(range=list(SERIES)), legend=legend)
     data, scale = alt.Chart(alt.NamedData("curves")), alt.Scale(zero=False)
     x: dict[str, Any] = {
@@ -103,7 +104,7 @@ def curves(kind: str) -> Any:
         **x,
         y=alt.Y("overhead:Q", title="time over bare hardware's", scale=scale),
         color=colour,
-        shape=alt.Shape("series:N", sort=None, legend=None),
+        shape=alt.Shape("series:N", sort=None, title=None, legend=legend),
         tooltip=["point:N", *(alt.Tooltip(f"{name}:Q", format=".4f") for name in ("overhead", "low", "high"))],
     )
     return alt.layer(limits, lines).properties(width="container", height=TALL, autosize=FITTED)
@@ -128,7 +129,9 @@ def stack(palette: Palette) -> Any:
 
 def heat() -> Any:
     """Time over bare hardware's over two axes of a sweep; data ``heat``."""
-    colour = alt.Color("overhead:Q", title="times bare hardware's", scale=alt.Scale(scheme="viridis", reverse=True))
+    legend = alt.Legend(orient="bottom", direction="horizontal", gradientLength=220, titleLimit=280)
+    scale = alt.Scale(scheme="viridis", reverse=True)
+    colour = alt.Color("overhead:Q", title="times bare hardware's", scale=scale, legend=legend)
     return (
         alt.Chart(alt.NamedData("heat"))
         .mark_rect()
@@ -143,7 +146,8 @@ def heat() -> Any:
 
 
 def specification(chart: Any, words: str) -> dict[str, Any]:
-    """``chart`` as a Vega-Lite document, with ``words`` for those who do not see it."""
-    spec: dict[str, Any] = chart.properties(description=words).to_dict(validate=True)
-    spec.pop("config", None)
+    """``chart`` as a Vega-Lite document in the page's colours, with ``words`` for those who do not see it."""
+    made = chart.properties(description=words).to_dict(validate=True)
+    made.pop("config", None)
+    spec: dict[str, Any] = json.loads(themed(json.dumps(made)))
     return spec

@@ -20,7 +20,7 @@ from reports.result import Content, labels
 from reports.sweep_page import PRICE, live_sweep, traces
 from reports.sweep_page import section as sweep_section
 
-SCRIPTS = ("exact.js", "numbers.js", "pricing.js", "cells.js", "charts.js", "sweep.js", "page.js")
+SCRIPTS = ("exact.js", "numbers.js", "pricing.js", "cells.js", "charts.js", "views.js", "sweep.js", "page.js")
 SLOT = re.compile(r"\{\{(\w+)\}\}")
 
 
@@ -90,7 +90,8 @@ def _title(content: Content) -> str:
     if not guests and sweep:
         guests = {f"{point['workload']} on a {point['architecture']} guest" for point in sweep.points}
     if not guests:
-        return f"{', '.join(study_page.title(one) for one in studies)}: ours beside the paper's"
+        about = study_page.title(studies[0]) if len(studies) == 1 else f"{len(studies)} studies"
+        return f"{about}: ours beside the paper's"
     return f"{', '.join(sorted(guests))}: what virtualizing it costs"
 
 

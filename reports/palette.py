@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from reports.breakdown import by_mechanism
+from reports.breakdown import by_mechanism, is_bare
 from reports.result import Result, Sweep
 
 OWN = {"direct execution": "#8a8f98", "idle": "#d5d8dd"}
@@ -16,6 +16,9 @@ HUES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a8
 
 REST = "other mechanisms"
 REST_COLOUR = "#5b4b3a"
+
+THEMED = {"#d5d8dd": "--idle", "#5b4b3a": "--rest", "#6a4c93": "--purple", "#7f3b08": "--brown"}
+"""Colours for white that a dark page has others for -> what its style sheet calls them."""
 
 
 class Palette(NamedTuple):
@@ -38,6 +41,13 @@ def palette(results: Sequence[Result], sweep: Sweep | None = None) -> Palette:
     return Palette(tuple(name for name, _ in found), tuple(colour for _, colour in found))
 
 
+def themed(chart: str) -> str:
+    """The text of a chart with the page's own names for colours that follow its theme."""
+    for colour, name in THEMED.items():
+        chart = chart.replace(f'"{colour}"', f'"var({name})"')
+    return chart
+
+
 def _shares(results: Sequence[Result]) -> Iterator[tuple[str, float]]:
     """Mechanisms with their parts of bare hardware's time, on both sides of each result."""
     for result in results:
@@ -48,8 +58,16 @@ def _shares(results: Sequence[Result]) -> Iterator[tuple[str, float]]:
 
 
 def _swept(sweep: Sweep) -> Iterator[tuple[str, float]]:
-    """The same of each run of a sweep, at the prices that its machine states."""
-    for point in {point["run"]: point for point in sweep.points}.values():
+    """The same of each run of a sweep, at the prices that its machine states, over time that is not idle.
+
+    Bare hardware has no say beside monitors.
+    """
+    monitors = [point for point in sweep.points if not is_bare(point)]
+    for point in {point["run"]: point for point in monitors or sweep.points}.values():
         prices = {r["name"]: r["value"] * r["cycles"] for r in sweep.machines[point["machine"]]}
-        for name, spent in sweep.spent[point["run"]].items():
-            yield name, sum(n * prices.get(what, 0) for what, n in spent.items()) / (point["native"] or 1)
+        spent = {
+            name: sum(n * prices.get(what, 0) for what, n in amounts.items())
+            for name, amounts in sweep.spent[point["run"]].items()
+        }
+        for name, cycles in spent.items():
+            yield name, cycles / (sum(spent.values()) or 1)

@@ -15,6 +15,8 @@ from reports.numbers import bounds, figure, share
 from reports.palette import REST, Palette, palette
 from reports.result import Content, Result, Sweep, labels
 from reports.sections import command
+from reports.sweep import heading
+from reports.sweep_page import values, word
 
 WIDTH = 720
 """Pixels of width of a picture's bars."""
@@ -36,9 +38,9 @@ def markdown(content: Content) -> bytes:
         parts += ["## Runs", _overview(results, names)]
     for result, name in zip(results, names, strict=True):
         parts += _one(result, name)
-    for values in studies:
-        heading = [heading for heading, _ in study_page.COLUMNS[values["kind"]]]
-        parts += [f"## {study_page.title(values)}", _table(heading, study_page.rows(values))]
+    for study in studies:
+        heading = [heading for heading, _ in study_page.COLUMNS[study["kind"]]]
+        parts += [f"## {study_page.title(study)}", _table(heading, study_page.rows(study))]
     return ("\n\n".join(parts) + "\n").encode()
 
 
@@ -53,11 +55,11 @@ def _sweep_words(sweep: Sweep | None) -> list[str]:
     if sweep is None:
         return []
     rows = [
-        [*(str(point[axis]) for axis in sweep.axes), f"{point['overhead']:.4g}", f"{point['cycles']:,}"]
+        [*(word(point[axis]) for axis in sweep.axes), f"{point['overhead']:.4g}", f"{point['cycles']:,}"]
         for point in sweep.points
     ]
     missing = [f"{sweep.missing:,} points are not there yet."] if sweep.missing else []
-    return ["## Sweep", *missing, _table([*sweep.axes, ">times bare hardware", ">cycles"], rows)]
+    return ["## Sweep", *missing, _table([*map(heading, sweep.axes), ">times bare hardware", ">cycles"], rows)]
 
 
 def _overview(results: Sequence[Result], names: Sequence[str]) -> str:
@@ -162,25 +164,38 @@ def _bar(name: str, rows: Sequence[Mapping[str, Any]], native: int, colours: Pal
 def picture(results: Sequence[Result], sweep: Sweep | None) -> dict[str, Any]:
     """The chart of all runs, or of the sweep's first axes, as a whole Vega-Lite document."""
     if sweep and not results:
-        curves: dict[str, Any] = charts.curves("O").properties(width=WIDTH).to_dict()
-        return curves | {"datasets": {"curves": _curves(sweep)}, "config": CONFIG}
+        return _curves(sweep)
     colours = palette(results)
     order, data = bars(results, colours)
     found: dict[str, Any] = charts.bars(order, colours).properties(width=WIDTH).to_dict()
     return found | {"datasets": data, "config": CONFIG}
 
 
-def _curves(sweep: Sweep) -> list[dict[str, Any]]:
+def _curves(sweep: Sweep) -> dict[str, Any]:
+    """The sweep's curves over its first axis; names are joined by no line, and bare hardware is left out."""
     x, *others = sweep.axes
-    return [
+    monitors = [point for point in sweep.points if not is_bare(point)] or list(sweep.points)
+    points = [point for point in monitors if point[x] is not None] or monitors
+    numbers = all(isinstance(point[x], int | float) for point in points)
+    rows = [
         {
-            "x": point[x],
+            "x": point[x] if numbers else word(point[x]),
             "overhead": point["overhead"],
-            "series": ", ".join(f"{axis} = {point[axis]}" for axis in others),
-            "point": f"{x} = {point[x]}",
+            "low": point["overhead"],
+            "high": point["overhead"],
+            "series": ", ".join(word(point[axis]) for axis in others),
         }
-        for point in sorted(sweep.points, key=lambda point: (isinstance(point[x], str), point[x]))
+        for point in sorted(points, key=lambda point: values(sweep, x).index(point[x]))
     ]
+    found: dict[str, Any] = charts.curves("O" if numbers else "N").properties(width=WIDTH).to_dict()
+    domain = list(dict.fromkeys(row["series"] for row in rows))
+    for part in found["layer"]:
+        part["encoding"]["x"] |= {"title": heading(x)} | ({"axis": {"labelAngle": 0}} if numbers else {})
+        for channel in {"color", "shape"} & set(part["encoding"]):
+            one = part["encoding"][channel]
+            one["scale"] = one.get("scale", {}) | {"domain": domain}
+            one |= {"title": ", ".join(map(heading, others))} if others else {"legend": None}
+    return found | {"datasets": {"curves": rows}, "config": CONFIG}
 
 
 def svg(content: Content) -> bytes:

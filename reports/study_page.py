@@ -91,8 +91,8 @@ def summary(studies: Sequence[Values]) -> str:
     lines = []
     for values in studies:
         counted = verdicts.told(tally(values))
-        lines.append(f"<p>{escape(title(values))}: {escape(counted)}.</p>")
-    return "".join(lines)
+        lines.append(f"<li>{escape(title(values))}: {escape(counted)}.</li>")
+    return f"<ul class='told'>{''.join(lines)}</ul>" if lines else ""
 
 
 def section(at: int, values: Values) -> str:
@@ -101,8 +101,8 @@ def section(at: int, values: Values) -> str:
     columns = [Column(f"c{k}", name.removeprefix(">"), number) for k, (name, number) in enumerate(headings)]
     lines = [{f"c{k}": escape(cell) for k, cell in enumerate(line)} for line in rows(values)]
     chart = (
-        f"<figure><div class='chart wide' data-chart='study-{at}'></div><figcaption>Ours beside the paper's, as the"
-        " figure stacks it; the table has the heights.</figcaption></figure>"
+        f"<figure><div class='chart wide' tabindex='0' data-chart='study-{at}'></div><figcaption>Ours beside the"
+        " paper's, as the figure stacks it; the table has the heights.</figcaption></figure>"
     )
     return (
         f"<h3>{escape(title(values))}</h3><p>{escape(str(values.get('source', '')).partition(': ')[2])}</p>"
@@ -114,11 +114,12 @@ def section(at: int, values: Values) -> str:
 def charts(studies: Sequence[Values]) -> dict[str, Any]:
     """Name of a chart -> its Vega-Lite document, with its data."""
     from reports.bar_chart import chart
+    from reports.charts import specification
 
     found = {}
     for at, values in enumerate(studies):
         if _is_drawn(values):
-            spec = chart(values).properties(description=f"{title(values)}, ours beside the paper's.").to_dict()
-            spec.pop("config", None)
-            found[f"study-{at}"] = spec
+            found[f"study-{at}"] = specification(
+                chart(values).properties(title=""), f"{title(values)}, ours beside the paper's."
+            )
     return found

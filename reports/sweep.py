@@ -18,17 +18,29 @@ ALWAYS = ("trace", "model", "machine")
 
 def sweep_screen(points: Sequence[Mapping[str, Any]], axes: Sequence[str], width: int) -> Screen:
     """The points in the grid's order; of many, the first half and the last half of what a screen holds."""
-    names = [*ALWAYS[: 3 if width >= WIDE else 2], *(axis for axis in axes if axis not in ALWAYS)]
-    made = table(*(_heading(name) for name in names), ">overhead", "bounds", *([">cycles"] if width >= WIDE else []))
+    shown = varied(points, axes)
+    always = ALWAYS if width >= WIDE or "machine" in shown else ALWAYS[:2]
+    names = [*always, *(axis for axis in shown if axis not in ALWAYS)]
+    made = table(*(heading(name) for name in names), ">overhead", "bounds", *([">cycles"] if width >= WIDE else []))
     many = len(points) > SHOWN
-    for point in [*points[: SHOWN // 2], *points[-SHOWN // 2 :]] if many else points:
+    for at, point in enumerate([*points[: SHOWN // 2], *points[-SHOWN // 2 :]] if many else points):
+        if many and at == SHOWN // 2:
+            made.add_row(*["…" for _ in names])
         made.add_row(*(_value(point.get(name)) for name in names), *_result(point, width))
     hidden = [f"{SHOWN} of {len(points):,} points; all are in the folder."] if many else []
     return [made, *hidden]
 
 
-def _heading(name: str) -> str:
-    return name.removeprefix("set.") if name.startswith("set.") else name
+def varied(points: Sequence[Mapping[str, Any]], axes: Sequence[str]) -> list[str]:
+    """What varies: machines do not if each model and trace has one alone."""
+    on = {(point["trace_digest"], point["model"], point["machine"]) for point in points}
+    fixed = len({one[:2] for one in on}) == len(on)
+    return [axis for axis in axes if not (axis == "machine" and fixed and "model" in axes)]
+
+
+def heading(axis: str) -> str:
+    """An axis as screens and pages call it."""
+    return axis.removeprefix("set.").removeprefix("price.")
 
 
 def _value(value: Any) -> str:

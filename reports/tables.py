@@ -52,5 +52,8 @@ def table(
         f'<div id="{name}"', f'<div id="{name}" class="scroll" tabindex="0" role="region" aria-label="{label}"', 1
     )
     return re.sub(
-        r"(<table[^>]*>)", lambda found: f"{found[1]}<caption>{html.escape(caption)}</caption>", text, count=1
+        r"(<table[^>]*>)",
+        lambda found: f"{found[1]}<caption><span>{html.escape(caption)}</span></caption>",
+        text,
+        count=1,
     )

@@ -90,6 +90,7 @@ def _columns(path: Path) -> dict[str, list[Any]]:
 def _dataset(folder: Path) -> tuple[list[Result], Sweep | None]:
     from replay.dataset import open_dataset
     from reports.result import Sweep
+    from reports.sweep import varied
 
     data = open_dataset(str(folder))
     stated = data.points().to_dicts()
@@ -101,7 +102,7 @@ def _dataset(folder: Path) -> tuple[list[Result], Sweep | None]:
             machines[point["machine"]] = _records(data.machine(point["point"]), data.meta(point["run"]))
     sweep = Sweep(
         points=points,
-        axes=_axes(points, data.axes) or ["model"],
+        axes=varied(points, data.axes) or ["model"],
         spent={name: _spent_in(data, name) for name in runs},
         machines=machines,
         missing=data.missing,
@@ -118,13 +119,6 @@ def _told_apart(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
         point | {"machine": f"{point['machine']} at {point['price_set']}"} if point["machine"] in several else point
         for point in points
     ]
-
-
-def _axes(points: Sequence[Mapping[str, Any]], axes: Sequence[str]) -> list[str]:
-    """What varies: machines do not if each model and trace has one alone."""
-    on = {(point["trace_digest"], point["model"], point["machine"]) for point in points}
-    fixed = len({one[:2] for one in on}) == len(on)
-    return [axis for axis in axes if not (axis == "machine" and fixed and "model" in axes)]
 
 
 def _point(data: Dataset, point: Mapping[str, Any]) -> Result:

@@ -81,21 +81,20 @@ def make_schedule(cpus: int | None = None, scheduler: str = PINNED, quantum: int
     return Schedule(cpus, scheduler, quantum)
 
 
-def schedule_of(stated: Mapping[str, Any]) -> tuple[Schedule, dict[str, Any]]:
-    """The schedule that ``stated`` (names of PARAMETERS among others) asks for, and ``stated`` without what it ignores.
+def schedule_of(stated: Mapping[str, Any]) -> Schedule:
+    """The schedule that ``stated`` (names of PARAMETERS among others) asks for; one of pinned vCPUs has no quantum.
 
-    Nobody takes turns by a quantum where vCPUs are pinned.  Raises UserError for a value that is refused.
+    Raises UserError for a value that is refused.
     """
     told = {p.name: p.parse(stated[p.name]) for p in PARAMETERS if p.name in stated}
     if told.get(SCHEDULER, PINNED) != ROUND_ROBIN:
         told.pop(QUANTUM, None)
-        stated = {name: value for name, value in stated.items() if name != QUANTUM}
     given: dict[str, Any] = {name.removeprefix("schedule."): value for name, value in told.items()}
-    return make_schedule(**given), dict(stated)
+    return make_schedule(**given)
 
 
 def stated(schedule: Schedule) -> dict[str, str]:
-    """What a grid states for ``schedule``: ``schedule_of`` it is ``schedule``."""
+    """What a grid states for ``schedule``: of which ``schedule_of`` makes it."""
     found = {} if schedule.cpus is None else {CPUS: str(schedule.cpus)}
     if schedule.scheduler == ROUND_ROBIN:
         found |= {SCHEDULER: ROUND_ROBIN, QUANTUM: str(schedule.quantum)}

@@ -2,7 +2,13 @@
 
 // The page's charts: data for the specifications that came with it, and the views that show them.
 const Charts = (() => {
-  const LEGEND_WIDTH = 200;
+  const LETTER = 7; // pixels, as SYMBOL and AXIS
+  const SYMBOL = 30;
+  const AXIS = 70;
+  const BAR = 30;
+  const LINE = 16;
+  const NAMES = 0.3; // of a chart's width
+  const LEAST_LETTERS = 14;
 
   // A bar of one run, or of its bare machine: cycles by mechanism over bare hardware's.
   function bar(name, side, native, palette, waits) {
@@ -17,8 +23,19 @@ const Charts = (() => {
     }));
   }
 
-  // Data of the chart of all runs.
-  function bars(runs, priced, palette, waits) {
+  // A name in lines of so many letters, broken between words.
+  function wrapped(name, letters) {
+    const lines = [];
+    for (const word of name.split(" ")) {
+      const last = lines.length - 1;
+      if (lines.length && `${lines[last]} ${word}`.length <= letters) lines[last] += ` ${word}`;
+      else lines.push(word);
+    }
+    return lines;
+  }
+
+  // The chart of all runs in a place of this width, and its data.
+  function bars(spec, runs, priced, palette, waits, width) {
     const part = waits ? "total" : "busy";
     const found = { bars: [], totals: [], one: [{ at: 1 }] };
     runs.forEach((run, at) => {
@@ -29,7 +46,18 @@ const Charts = (() => {
       const { low, high } = waits ? overhead : busy;
       if (Number.isFinite(high)) found.totals.push({ run: run.name, low, high });
     });
-    return found;
+    const named = structuredClone(spec);
+    const { x, y } = named.layer[0].encoding;
+    const labels = Object.fromEntries(y.sort.map((name) => [name, wrapped(name, Math.max(LEAST_LETTERS, (width * NAMES) / LETTER))]));
+    const heights = Object.values(labels).map((lines) => lines.length);
+    const most = Math.max(...heights);
+    const labelOffset = (-(heights.reduce((a, b) => a + b, 0) / heights.length - 1) * LINE) / 2;
+    x.title = `${waits ? "time" : "busy time"}, bare hardware's is 1`;
+    for (const { encoding } of named.layer) {
+      if (encoding.y) encoding.y.axis = { ...y.axis, labelExpr: `${JSON.stringify(labels)}[datum.value]`, labelLimit: 0, labelOffset };
+    }
+    named.height = y.sort.length * Math.max(BAR, most * LINE);
+    return [named, found];
   }
 
   // Data of the timeline of one run: cycles by mechanism and interval.
@@ -56,17 +84,26 @@ const Charts = (() => {
       labelColor: ink, titleColor: ink, gridColor: faint, domainColor: faint, tickColor: faint,
       labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal",
     },
-    legend: { labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontWeight: "normal", symbolType: "square" },
+    legend: { labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal" },
     rule: { color: ink },
     title: { color: ink },
     header: { labelColor: ink, titleColor: ink },
     view: { stroke: null },
   };
 
+  // How many columns a legend may have in a place of this width.
+  function columns(spec, data, width) {
+    const { field, scale } = (spec.layer || [spec])[0].encoding.color || {};
+    const beside = spec.height && spec.layer?.[0].encoding.y.sort ? Math.max(AXIS, width * NAMES + SYMBOL) : AXIS;
+    const names = scale?.domain || Object.values(data).flatMap((rows) => rows.map((row) => row[field]));
+    const longest = names.reduce((most, name) => Math.max(most, String(name ?? "").length), 1);
+    return Math.max(1, Math.floor((width - beside) / (longest * LETTER + SYMBOL)));
+  }
+
   // Shows a specification with its data in an element; the view, to be given new data.
   async function show(element, spec, data) {
-    const columns = Math.max(1, Math.floor(element.clientWidth / LEGEND_WIDTH));
-    const options = { actions: false, renderer: "svg", config: { ...config, legend: { ...config.legend, columns } } };
+    const legend = { ...config.legend, columns: columns(spec, data, element.clientWidth) };
+    const options = { actions: false, renderer: "svg", config: { ...config, legend } };
     const whole = { ...spec, datasets: { ...spec.datasets, ...data } };
     return (await vegaEmbed(element, whole, options)).view;
   }

@@ -31,12 +31,12 @@ const Page = (() => {
   function chartOf(element) {
     const { data, priced } = state;
     const kind = element.dataset.chart;
-    if (kind === "bars") return [data.charts.bars, Charts.bars(data.runs, priced, data.palette, state.waits)];
+    if (kind === "bars") return Charts.bars(data.charts.bars, data.runs, priced, data.palette, state.waits, element.clientWidth);
     if (kind.startsWith("study")) return [data.charts[kind], {}];
     if (element.dataset.run && kind !== "timeline") {
       return [data.charts[kind], { [kind]: data.runs[Number(element.dataset.run)].memory[kind] }];
     }
-    if (kind !== "timeline") return Sweep.chart(kind, data.sweep, state.points, data.charts, data.palette);
+    if (kind !== "timeline") return Sweep.chart(kind, data.sweep, state.points, data.charts, data.palette, element.clientWidth);
     const run = Number(element.dataset.run);
     return [data.charts.timeline, Charts.timeline(data.runs[run], priced[run].prices, data.palette)];
   }
@@ -45,6 +45,7 @@ const Page = (() => {
 
   // Draws the charts that are in sight; those behind a closed summary wait until it opens.
   async function draw(afresh) {
+    if (state.data.sweep) Sweep.arrange(state.data.sweep);
     for (const element of document.querySelectorAll("[data-chart]")) {
       const view = state.views.get(element);
       if (!inSight(element)) continue;
@@ -99,7 +100,7 @@ const Page = (() => {
     });
     document.getElementById("waits")?.addEventListener("change", (event) => {
       state.waits = event.target.checked;
-      update();
+      update(true);
     });
     for (const details of document.querySelectorAll("details.run")) details.addEventListener("toggle", () => draw(false));
     for (const choice of document.querySelectorAll(".axes select, .axes input")) choice.addEventListener("change", () => update(true));
@@ -112,11 +113,21 @@ const Page = (() => {
     theme.addEventListener("change", () => (document.documentElement.dataset.theme = theme.value));
   }
 
+  // Bars leave idle time out where it would be all that is seen.
+  function openBars() {
+    if (!state.data.runs.length) return;
+    reprice();
+    state.waits = Views.countsIdle(state.priced.map(({ bare }) => 1 - bare.busy.cycles / (bare.total.cycles || 1)));
+    document.getElementById("waits").checked = state.waits;
+  }
+
   async function open() {
     state.data = await unpack(document.getElementById("data").textContent);
     const sliders = document.getElementById("sliders");
     if (sliders) sliders.open = !window.matchMedia("(max-width: 60rem)").matches;
-    if (state.data.sweep) Sweep.open(state.data.sweep);
+    const { sweep, machines } = state.data;
+    if (sweep) Sweep.open(sweep, Sweep.price(sweep, machines, {}));
+    openBars();
     listen();
     await update(true);
     document.documentElement.dataset.ready = "yes";

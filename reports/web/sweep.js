@@ -4,7 +4,9 @@
 const Sweep = (() => {
   const MOST_STEPS = 40;
   const FEW_CURVES = 4;
-  const MOST_LETTERS = 40;
+  const LETTER = 8; // pixels
+  const MOST_TICKS = 8;
+  const LEAST_PART = 0.001;
   const { count, bounds: limits } = Numbers;
 
   const sum = (spent, prices) => {
@@ -39,7 +41,8 @@ const Sweep = (() => {
     return [Math.min, Math.max].map((extreme) => Pricing.ratioExtreme(amounts[0], amounts[1], ranges, extreme));
   }
 
-  // Cycles and ratio of each point; what no price moves is the point's own, and so are bounds until one is moved.
+  // Cycles and ratio of each point, and its ratio without idle time; what no price moves is the point's own, and so
+  // are bounds until one is moved.
   function price(sweep, machines, given) {
     const tables = new Map();
     return sweep.points.map((point) => {
@@ -51,85 +54,130 @@ const Sweep = (() => {
       const prices = tables.get(key);
       const runs = [point.run, point.bare].map((run) => sweep.runs[run]);
       const [cycles, native] = runs.map((run, side) => point.fixed[side] + sum(whole(run), prices));
-      const [low, high] = Object.keys(moved).length ? bounds(runs, point.fixed, prices) : point.bounds;
-      return { cycles, native, overhead: native ? cycles / native : 1, low, high, prices };
+      const ratio = (fixed, known) => {
+        const [ours, bare] = fixed.map((own, side) => [cycles, native][side] - point.fixed[side] + own);
+        const [low, high] = known || bounds(runs, fixed, prices);
+        return { overhead: bare ? ours / bare : 1, low, high };
+      };
+      const busy = point.fixed.map((own, side) => own - point.idle[side]);
+      const all = ratio(point.fixed, Object.keys(moved).length ? null : point.bounds);
+      return { cycles, native, prices, all, busy: sweep.waits ? ratio(busy, null) : all };
     });
   }
 
   const distinct = (values) => [...new Set(values)];
-  const inOrder = (values) => (values.every((v) => typeof v === "number") ? [...values].sort((a, b) => a - b) : values);
   const short = (value) => String(typeof value === "number" ? Number(value.toPrecision(12)) : value);
   const words = (value, as = short(value)) => (value === null ? "as it is" : as);
-  const title = (axis) => axis.replace(/^(set|price)\./, "");
-  const place = (sweep, point) => sweep.axes.map((axis, k) => `${title(axis)} = ${words(point.at[k])}`).join(", ");
 
-  const times = (x) => Number(x.toPrecision(4)).toString();
+  // What distinguishes a point, without what means nothing to it.
+  const place = (sweep, point) =>
+    sweep.axes.flatMap((axis, k) => (point.at[k] === null ? [] : [`${axis.name} = ${words(point.at[k])}`])).join(", ");
+
+  const times = (x) => (x === 1 ? "1" : x.toPrecision(Math.max(4, Math.ceil(Math.log10(x)))));
+
+  // Points that say something: monitors, or where there are none, all.
+  function telling(sweep) {
+    const all = sweep.points.map((point, at) => ({ point, at }));
+    const monitors = all.filter(({ point }) => !point.isBare);
+    return monitors.length ? monitors : all;
+  }
 
   // Texts of the page's cells by key.
   function texts(sweep, priced) {
     const found = {};
-    priced.forEach(({ cycles, overhead, low, high }, at) => {
-      found[`point/${at}/overhead`] = times(overhead);
-      found[`point/${at}/bounds`] = limits(overhead, low, high);
+    priced.forEach(({ cycles, all, busy }, at) => {
+      found[`point/${at}/overhead`] = times(all.overhead);
+      found[`point/${at}/bounds`] = limits(all.overhead, all.low, all.high);
+      found[`point/${at}/busy`] = times(busy.overhead);
       found[`point/${at}/cycles`] = count(Math.round(cycles));
     });
-    const all = priced.map((_, at) => at);
-    const monitors = all.filter((at) => sweep.points[at].run !== sweep.points[at].bare);
-    const order = (monitors.length ? monitors : all).sort((a, b) => priced[a].overhead - priced[b].overhead);
-    const [least, most] = [order[0], order[order.length - 1]];
-    const where = (at) => `${times(priced[at].overhead)} times bare hardware's at ${place(sweep, sweep.points[at])}`;
-    found["sweep/words"] = `Over ${count(priced.length)} points, time is between ${where(least)}, and ${where(most)}.`;
+    const range = (part, what) => {
+      const order = telling(sweep).sort((a, b) => priced[a.at][part].overhead - priced[b.at][part].overhead);
+      const [least, most] = [order[0], order[order.length - 1]];
+      const [low, high] = [least, most].map(({ at }) => times(priced[at][part].overhead));
+      return `${low} to ${high} times ${what}: least at ${place(sweep, least.point)}, most at ${place(sweep, most.point)}.`;
+    };
+    const told = [`Over ${count(priced.length)} points, time is ${range("all", "bare hardware's")}`];
+    if (sweep.waits) told.push(`Without idle time it is ${range("busy", "that")}`);
+    found["sweep/words"] = told.join(" ");
+    found["sweep/moves"] = moves(sweep, priced);
     return found;
   }
 
-  // Which axes are shown, and what the others are at.
+  // Along which axes the ratio moves, most first.
+  function moves(sweep, priced) {
+    const part = counted(sweep);
+    const by = (axis) => Views.movement(telling(sweep), axis, (at) => priced[at][part].overhead);
+    const found = sweep.axes.map((axis) => [axis.name, by(axis)]);
+    const digits = (x) => Number(x.toPrecision(2)).toString();
+    const each = found.sort((a, b) => b[1] - a[1]).map(([name, far]) => `${digits(far)} along ${name}`);
+    return `Means${part === "busy" ? " without idle time" : ""} differ by ${each.join(", ")}.`;
+  }
+
+  const control = (name) => document.getElementById(`sweep-${name}`);
+
+  // Which ratio is shown: of all time, or without idle time.
+  const counted = (sweep) => (sweep.waits && !control("waits").checked ? "busy" : "all");
+
+  // Which axes are shown, and what the others are at: filters are an axis, and a value or undefined for any.
   function chosen(sweep) {
-    const [along, each] = ["sweep-x", "sweep-series"].map((id) => document.getElementById(id));
-    const x = sweep.axes.indexOf(along.value);
-    if (each.value === along.value && sweep.axes.length > 1) each.value = sweep.axes.find((_, at) => at !== x);
-    const series = sweep.axes.length > 1 ? sweep.axes.indexOf(each.value) : -1;
+    const names = sweep.axes.map((axis) => axis.axis);
+    const x = names.indexOf(control("x").value);
+    const each = control("series");
+    if (each && each.value === names[x]) each.value = "";
+    const series = each ? names.indexOf(each.value) : -1;
     const filters = [];
     for (const label of document.querySelectorAll("[data-filter]")) {
       const at = Number(label.dataset.filter);
       label.hidden = at === x;
       label.querySelector(".of").textContent = at === series ? "bars of " : "";
-      if (!label.hidden) filters.push([at, distinct(sweep.points.map((p) => p.at[at]))[label.querySelector("select").value]]);
+      if (!label.hidden) filters.push([at, sweep.axes[at].values[label.querySelector("select").value]]);
     }
     return { x, series, filters };
   }
 
   // Points that are as chosen, along the axis x; of the axis of curves those at one place alone if `one`.
+  // What an axis means nothing to is at each of its places, but has none along it.
   function along(sweep, { x, series, filters }, one) {
-    const order = inOrder(distinct(sweep.points.map((p) => p.at[x])));
-    return sweep.points
-      .map((point, at) => ({ point, at }))
-      .filter(({ point }) => filters.every(([axis, value]) => (axis === series && !one) || point.at[axis] === value))
+    const order = sweep.axes[x].values;
+    const fits = (at, value) => value === undefined || at === null || at === value;
+    return telling(sweep)
+      .filter(({ point }) => point.at[x] !== null || order.length === 1)
+      .filter(({ point }) => filters.every(([axis, value]) => (axis === series && !one) || fits(point.at[axis], value)))
       .sort((a, b) => order.indexOf(a.point.at[x]) - order.indexOf(b.point.at[x]));
+  }
+
+  // Whether more than one point is at a place of a chart.
+  function isCrowded(sweep, choice, one) {
+    const key = ({ point }) => JSON.stringify([point.at[choice.x], one || choice.series < 0 ? null : point.at[choice.series]]);
+    const keys = along(sweep, choice, one).map(key);
+    return distinct(keys).length < keys.length;
   }
 
   function shown(sweep, priced, choice, bounded) {
     const { x, series } = choice;
     return along(sweep, choice, false).map(({ point, at }) => {
-      const { overhead } = priced[at];
-      const { low, high } = bounded ? priced[at] : { low: overhead, high: overhead };
+      const { overhead, low, high } = priced[at][counted(sweep)];
       return {
         x: words(point.at[x], point.at[x]),
         series: series < 0 ? "" : words(point.at[series]),
         y: series < 0 ? "" : words(point.at[series]),
         overhead,
-        low,
-        high,
+        low: bounded ? low : overhead,
+        high: bounded ? high : overhead,
         point: place(sweep, point),
       };
     });
   }
 
-  // Bars of one curve: each mechanism's part of bare hardware's time, and as idle what no price moves, if it waits.
-  function stacks(sweep, priced, choice, palette, waits) {
+  // Bars of one curve: each mechanism's part of bare hardware's time, and as idle what no price moves.
+  function stacks(sweep, priced, choice, palette) {
     return along(sweep, choice, true).flatMap(({ point, at }) => {
       const { prices } = priced[at];
-      const native = priced[at].native - (waits ? 0 : point.fixed[1]);
-      const found = new Map(waits ? [["idle", point.fixed[0]]] : []);
+      const out = counted(sweep) === "all" ? [0, 0] : point.idle;
+      const native = priced[at].native - out[1];
+      const rest = point.fixed[0] - out[0];
+      const found = new Map(rest > LEAST_PART * priced[at].cycles ? [["idle", rest]] : []);
       for (const [name, spent] of Object.entries(sweep.runs[point.run])) {
         const mechanism = palette.names.includes(name) ? name : "other mechanisms";
         found.set(mechanism, (found.get(mechanism) || 0) + sum(spent, prices));
@@ -144,44 +192,91 @@ const Sweep = (() => {
     });
   }
 
-  // Whether what stands along an axis needs more room than there is.
-  const isWide = (rows) => distinct(rows.map((row) => row.x)).filter((x) => typeof x === "string").join(" ").length > MOST_LETTERS;
+  // Whether names along an axis need more room than there is.
+  const isWide = (rows, width) =>
+    distinct(rows.map((row) => row.x)).filter((x) => typeof x === "string").join("  ").length * LETTER > width;
 
   const LABEL = "isNumber(datum.value) ? format(datum.value, '.12~r') : datum.value";
 
-  // Titles of the axes of a chart and of its layers; long names stand aslant.
-  function name(spec, titles, slanted) {
+  // Titles of the axes of a chart and of its layers; long names stand upright.
+  function name(spec, titles, upright) {
     for (const part of spec.layer || [spec]) {
+      if (titles[1] && part.encoding.y) part.encoding.y.title = titles[1];
       if (part.encoding.x) {
-        const axis = { labelAngle: slanted ? -35 : 0, labelOverlap: !slanted, labelExpr: LABEL };
+        const axis = { labelAngle: upright ? -90 : 0, labelOverlap: !upright, labelExpr: LABEL, tickCount: MOST_TICKS };
         Object.assign(part.encoding.x, { title: titles[0], axis });
       }
-      if (titles[1]) part.encoding.y.title = titles[1];
     }
   }
 
-  // The specification and the data of one of the charts, as the reader chose.
-  function chart(kind, sweep, priced, specs, palette) {
+  const TIME = { all: "time", busy: "busy time" };
+
+  // A legend of what is there: of mechanisms only those in `rows`, of one curve none.
+  // Colour and shape have one legend if both state the same domain.
+  function explain(spec, kind, rows, series) {
+    const drawn = (name) => rows.some((row) => row.series === name);
+    for (const { encoding } of spec.layer || [spec]) {
+      for (const one of kind === "curves" ? [encoding.color, encoding.shape || {}] : []) {
+        one.scale = { ...one.scale, domain: series ? series.values.map((value) => words(value)).filter(drawn) : [""] };
+        Object.assign(one, series ? { title: series.title } : { legend: null });
+      }
+      if (kind !== "stack" || !encoding.color) continue;
+      const { domain, range } = encoding.color.scale;
+      const there = new Set(rows.map((row) => row.mechanism));
+      const kept = (_, at) => there.has(domain[at]);
+      encoding.color.scale = { domain: domain.filter(kept), range: range.filter(kept) };
+    }
+  }
+
+  // The specification and the data of one of the charts, as the reader chose, for a place of this width.
+  function chart(kind, sweep, priced, specs, palette, width) {
     const choice = chosen(sweep);
-    const [bounded, waits] = ["bounds", "waits"].map((what) => document.getElementById(`sweep-${what}`).checked);
-    const rows = kind === "stack" ? stacks(sweep, priced, choice, palette, waits) : shown(sweep, priced, choice, bounded);
+    const rows =
+      kind === "stack" ? stacks(sweep, priced, choice, palette) : shown(sweep, priced, choice, control("bounds").checked);
     const numbers = rows.every((row) => typeof row.x === "number");
     const many = numbers && distinct(rows.map((row) => row.x)).length > MOST_STEPS;
-    const curves = numbers ? (many ? "curvesQ" : "curvesO") : "curvesN";
+    const curves = numbers ? (many || isCrowded(sweep, choice, false) ? "curvesQ" : "curvesO") : "curvesN";
     const spec = structuredClone(specs[kind === "curves" ? curves : kind]);
-    name(spec, [title(sweep.axes[choice.x]), kind === "heat" ? title(sweep.axes[choice.series]) : ""], isWide(rows));
+    const [x, y] = [choice.x, choice.series].map((at) => (at < 0 ? "" : sweep.axes[at].title));
+    const time = TIME[counted(sweep)];
+    const along = { heat: y, curves: `${time} over bare hardware's`, stack: `${time}, bare hardware's is 1` };
+    name(spec, [x, along[kind]], isWide(rows, width));
+    if (kind === "heat") spec.encoding.color.title = along.curves;
+    explain(spec, kind, rows, sweep.axes[choice.series]);
     return [spec, { [kind]: rows, ...(kind === "stack" ? { one: [{ at: 1 }] } : {}) }];
   }
 
-  // Bounds of few curves are shown, and bars of the dearest one, until the reader says otherwise.
-  function open(sweep) {
-    const { series } = chosen(sweep);
-    const curves = series < 0 ? [""] : distinct(sweep.points.map((p) => p.at[series]));
-    document.getElementById("sweep-bounds").checked = curves.length <= FEW_CURVES;
-    if (series < 0) return;
-    const dearest = sweep.points.reduce((a, b) => (b.bounds[1] > a.bounds[1] ? b : a));
-    document.querySelector(`[data-filter="${series}"] select`).value = curves.indexOf(dearest.at[series]);
+  // Shows the charts that can be drawn of what the reader chose, and says what they leave out.
+  function arrange(sweep) {
+    const choice = chosen(sweep);
+    const figure = (kind) => document.querySelector(`[data-chart="${kind}"]`).closest("figure");
+    figure("stack").hidden = isCrowded(sweep, choice, true);
+    if (sweep.axes.length > 1) figure("heat").hidden = choice.series < 0 || isCrowded(sweep, choice, false);
+    const left = telling(sweep).filter(({ point }) => point.at[choice.x] === null).length;
+    const bare = sweep.points.filter((point) => point.isBare).length;
+    const told = [
+      left ? `${count(left)} points have no place along ${sweep.axes[choice.x].name}: it means nothing to them.` : "",
+      bare && bare < sweep.points.length ? "Bare hardware, which is 1 everywhere, is left out." : "",
+      figure("stack").hidden ? "Bars by mechanism need one point at each place: choose a value of each other axis." : "",
+    ];
+    document.getElementById("sweep-left-out").textContent = told.filter((line) => line).join(" ");
   }
 
-  return { price, texts, chart, open };
+  // The first view is the one that moves most; idle time is left out of it where bare hardware does little else.
+  function open(sweep, priced) {
+    const points = telling(sweep);
+    const waits = Views.countsIdle(points.map(({ point, at }) => point.idle[1] / (priced[at].native || 1)));
+    if (sweep.waits) control("waits").checked = waits;
+    const part = counted(sweep);
+    const { x, series, curve } = Views.first(points, sweep.axes, (at) => priced[at][part].overhead);
+    control("x").value = x.axis;
+    if (control("series")) control("series").value = series ? series.axis : "";
+    for (const label of document.querySelectorAll("[data-filter]")) {
+      const axis = sweep.axes[label.dataset.filter];
+      label.querySelector("select").value = curve ? Views.filter(points, axis, curve, axis === series) : "";
+    }
+    control("bounds").checked = !series || series.values.length <= FEW_CURVES;
+  }
+
+  return { price, texts, chart, arrange, open };
 })();

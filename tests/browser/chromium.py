@@ -76,6 +76,21 @@ def move(driver: Any, machine: str, price: str, value: float) -> None:
     )
 
 
+def choose(driver: Any, control: str, value: str | bool) -> None:
+    """Let a control, by its selector, say ``value``, a box be checked or not, and wait for what follows."""
+    driver.execute_async_script(
+        """
+        const [selector, value, done] = arguments;
+        const control = document.querySelector(selector);
+        control[typeof value === "boolean" ? "checked" : "value"] = value;
+        control.dispatchEvent(new Event("change", { bubbles: true }));
+        Page.settled().then(done);
+        """,
+        control,
+        value,
+    )
+
+
 def complaints(driver: Any) -> list[str]:
     """What the page has written to the browser's console."""
     return [entry["message"] for entry in driver.get_log("browser")]

@@ -17,7 +17,7 @@ from replay.document import Outcome
 from replay.machine import load_machine
 from reports.numbers import bounds, figure, share
 
-from .chromium import complaints, move, opened
+from .chromium import choose, complaints, move, opened
 from .conftest import guest
 
 FIELDS = ("service", "work", "region", "counter", "count", "cycles", "low", "high")
@@ -93,6 +93,7 @@ def test_what_follows_from_counts_is_the_run_s_own(driver: Any, tmp_path: Path) 
 def test_bars_are_the_rows(driver: Any, page: Path, run_at: Callable[..., dict[str, Any]]) -> None:
     """The chart that the browser shows has a bar for each mechanism, as long as its cycles at the moved price."""
     opened(driver, page)
+    choose(driver, "#waits", True)
     move(driver, "flash-1997", "monitor_entry", 120)
 
     shown = driver.execute_script(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,11 @@ from replay.errors import UserError
 from replay.handmade import Script
 from replay.machine import load_machine
 from replay.trace.schema import Cause, Kind, Sensitive
-from reports import bars
+from reports import bars, static
 from reports.catalogue import catalogue
 from reports.page import page
-from reports.result import labels
+from reports.palette import THEMED, themed
+from reports.result import Sweep, labels
 from reports.static import FORMATS
 
 
@@ -83,6 +86,35 @@ def test_pictures_are_pictures(folder: Path) -> None:
     """The chart comes as SVG, with its mechanisms in the legend, and as PNG."""
     assert "other privileged" in made(folder, Format.SVG).decode()
     assert b"\x89PNG\r\n\x1a\n" == made(folder, Format.PNG)[:8]
+
+
+@pytest.mark.parametrize(("axes", "joined"), [(("model", "price.x"), False), (("price.x", "model"), True)])
+def test_the_picture_of_a_sweep_shows_its_monitors(axes: tuple[str, str], joined: bool) -> None:
+    """Curves are of monitors, in the grid's order or that of numbers; a line joins numbers and no names."""
+    points = [
+        {"model": model, "price.x": x, "baseline": "native", "overhead": 1.0 + x}
+        for model in ("native", "xen", "agile")
+        for x in (0.6000000000000001, 0.2)
+    ]
+    found = static.picture([], Sweep(points, axes, {}, {}))
+
+    names = ["xen", "xen", "agile", "agile"]
+    rows = found["datasets"]["curves"]
+    assert ([0.2, 0.2, 0.6000000000000001, 0.6000000000000001] if joined else names) == [row["x"] for row in rows]
+    assert ({"xen", "agile"} if joined else {"0.2", "0.6"}) == {row["series"] for row in rows}
+    widths = {part["mark"]["strokeWidth"] for part in found["layer"] if part["mark"]["type"] == "line"}
+    assert {2 if joined else 0} == widths
+
+
+def test_colours_of_the_page_follow_its_theme() -> None:
+    """The style sheet has each colour that a dark page shows otherwise, once for white and twice for black."""
+    sheet = resources.files("reports").joinpath("web", "page.css").read_text("utf-8")
+
+    for colour, name in THEMED.items():
+        stated = re.findall(rf"{name}: (#\w+);", sheet)
+        assert (3, colour) == (len(stated), stated[0])
+        assert stated[1] == stated[2] != colour
+        assert f'["var({name})"]' == themed(f'["{colour}"]')
 
 
 def test_a_timeline_is_chrome_s_format(folder: Path, outcome: Outcome) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from reports import breakdown
 from reports.numbers import bounds, figure, share, size
+from reports.sweep import sweep_screen
 
 
 @pytest.mark.parametrize(
@@ -115,3 +116,20 @@ def test_assumptions_are_listed_once(document: dict[str, Any]) -> None:
     assert {"slow": ["a", "b"], "fast": ["a", "b"]} == {
         machine: [record["name"] for record in records] for machine, records in found.items()
     }
+
+
+def test_a_long_sweep_is_cut_where_dots_say_so() -> None:
+    """Of many points a narrow screen has the first 20, dots, and the last 20; no machine where each model has one."""
+    points = [
+        {"trace_digest": "t", "trace": "t", "model": model, "machine": f"machine of {model}", "price.x": x}
+        | {"overhead": 1.0, "overhead_low": 1.0, "overhead_high": 1.0}
+        for model in ("xen", "agile")
+        for x in range(30)
+    ]
+    shown, hidden = sweep_screen(points, ["model", "machine", "price.x"], 80)
+
+    cells = {str(column.header): list(column.cells) for column in shown.columns}
+    assert ["trace", "model", "x", "overhead", "bounds"] == list(cells)
+    assert ["xen"] * 20 + ["…"] + ["agile"] * 20 == cells["model"]
+    assert [*map(str, range(20)), "…", *map(str, range(10, 30))] == cells["x"]
+    assert "40 of 60 points; all are in the folder." == hidden
