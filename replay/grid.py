@@ -33,6 +33,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -292,11 +293,17 @@ def expand(text: str, where: str) -> list[Any]:
             f"{where}: range {text!r} has {int(most) + 1:,} values, more than {MOST_POINTS:,}; widen the step"
         )
     values: list[Any] = []
+    begin, width = _exact(first), _exact(step)
     while True:
-        value = first * step ** len(values) if by == "*" else first + step * len(values)
+        value = begin * width ** len(values) if by == "*" else begin + width * len(values)
         if value > last * (1 + 1e-12):
             return values
-        values.append(value)
+        values.append(value if isinstance(value, int) else float(value))
+
+
+def _exact(number: float) -> int | Decimal:
+    """The decimal number that is written: 0.2 and two times 0.2 make 0.6, which they do not in binary."""
+    return number if isinstance(number, int) else Decimal(str(number))
 
 
 def _number(text: str) -> int | float | None:
