@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from replay.count import Counts, Settings, counting, make_engine, opening_rows, settle, together
+from replay.count import Counts, Settings, counting, opening_rows, refill_places, settle, together
 from replay.jit import Held
 from replay.kernel import NOW_SHIFT, PAYLOADS
 from replay.machine import Machine
@@ -152,7 +152,7 @@ def count_noting(
 
     noting = counting(prepared, model, settings, ends, interval, take, make_state, CHUNK_ROWS)
     (counts,) = together(prepared, [noting])
-    refill = make_engine(prepared, model, settings).refill
+    refill = refill_places(prepared)
     return counts, _stream(prepared, _joined(taken), ends, refill, counts, guises.counters)
 
 

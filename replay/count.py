@@ -20,7 +20,7 @@ from replay.memory.make import forget_requests, make_memory, requests
 from replay.memory.parameters import on_machine
 from replay.model import NO_REACTION, Model
 from replay.pieces import STEP_ROWS, Interval, count_steps, interval_ends, interval_of
-from replay.places import Place, Places, named
+from replay.places import Place, named
 from replay.prepare import Prepared, Progress, Region
 from replay.records import Parameter
 from replay.trace.meta import TraceMeta
@@ -203,7 +203,7 @@ def counting(
         intervals=tuple(intervals),
         regions=prepared.regions,
         footprints=tuple(footprints) if watched else (),
-        classes=tuple(ServiceClass(k) for k in np.unique(_classes(prepared))),
+        classes=_classes(prepared)[0],
         timeline=Timeline(prepared.moments, ticks_of(engine.watch)),
         requests=requests(engine.memory, settings),
         unfinished=prepared.unfinished,
@@ -248,9 +248,7 @@ def current(prepared: Prepared, model: Model, engine: Engine) -> np.ndarray:
 def make_engine(prepared: Prepared, model: Model, settings: Settings) -> Engine:
     """The generic kernel's state before the first row, with the model's reaction table in it."""
     meta = prepared.meta
-    classes = [s.klass for s in meta.services]
-    skip = np.array([_skip(model, klass) for klass in classes], np.uint8)
-    klass = np.unique(_classes(prepared), return_inverse=True)[1]
+    skip = np.array([_skip(model, service.klass) for service in meta.services], np.uint8)
     places, counters = prepared.places.inner.size, len(model.counters) + 1
     counts = np.zeros(meta.vcpus * places * counters, np.int64)
     return Engine(
@@ -266,20 +264,26 @@ def make_engine(prepared: Prepared, model: Model, settings: Settings) -> Engine:
         slice_end=np.full(meta.vcpus, model.first_slice(settings) if model.first_slice else NEVER, np.int64),
         counters=np.uint64(counters),
         places=np.uint64(places),
-        refill=_refills(prepared.places, classes.index(ServiceClass.REFILL) if ServiceClass.REFILL in classes else 0),
+        refill=refill_places(prepared),
         pairs=np.uint64(prepared.pages.table.size),
         memory=make_memory(prepared, settings, counts, model.counters),
-        watch=make_watch(prepared.moments.row, prepared.moments.vcpu, klass, meta.vcpus, len(model.counters)),
+        watch=make_watch(
+            prepared.moments.row, prepared.moments.vcpu, _classes(prepared)[1], meta.vcpus, len(model.counters)
+        ),
     )
 
 
-def _classes(prepared: Prepared) -> list[ServiceClass]:
-    """By place: its service's."""
-    return [prepared.meta.services[service].klass for service in prepared.places.inner]
+def _classes(prepared: Prepared) -> tuple[tuple[ServiceClass, ...], np.ndarray]:
+    """The classes of services that places belong to, in the timeline's order, and by place which of them."""
+    services = [prepared.meta.services[service].klass for service in prepared.places.inner]
+    classes, klass = np.unique(services, return_inverse=True)
+    return tuple(ServiceClass(k) for k in classes), klass
 
 
-def _refills(places: Places, service: int) -> np.ndarray:
-    """By place: that of the refill ``service``, an index into the metadata's, in the same regions; u32."""
+def refill_places(prepared: Prepared) -> np.ndarray:
+    """By place: that of the refill service, service 0 where there is none, in the same regions; u32."""
+    places, classes = prepared.places, [s.klass for s in prepared.meta.services]
+    service = classes.index(ServiceClass.REFILL) if ServiceClass.REFILL in classes else 0
     own = np.flatnonzero((places.owner == service) & (places.inner == service))
     found: np.ndarray = own[np.searchsorted(places.region[own], places.region)].astype(np.uint32)
     return found

@@ -121,10 +121,9 @@ class Traced:
         if not self.together:
             return ""
         try:
-            settle_cpus(self.vms, self.schedule)
+            return charge.unfit(model, shared=is_shared(self.cpus))
         except UserError as error:
             return str(error)
-        return charge.unfit(model, shared=self.taking_turns)
 
     def alone(self) -> list[Traced]:
         """Each VM by itself."""

@@ -52,6 +52,16 @@ def browser(profile: Path, width: int = 1300, height: int = 900) -> Iterator[Any
         driver.quit()
 
 
+@contextmanager
+def on_paper(driver: Any) -> Iterator[None]:
+    """The page as it is printed."""
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        yield
+    finally:
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
 def opened(driver: Any, page: Path) -> Any:
     """``driver`` with ``page`` open and ready."""
     driver.get(page.as_uri())

@@ -17,7 +17,7 @@ from replay.document import Outcome
 from replay.machine import load_machine
 from reports.numbers import bounds, figure, share
 
-from .chromium import choose, complaints, move, opened
+from .chromium import choose, complaints, move, on_paper, opened
 from .conftest import guest
 
 FIELDS = ("service", "work", "region", "counter", "count", "cycles", "low", "high")
@@ -135,12 +135,11 @@ def test_print_is_dark_on_light_without_sliders(driver: Any, page: Path) -> None
     driver.execute_script("document.documentElement.dataset.theme = 'dark'")
     colour = "return getComputedStyle(document.body).backgroundColor"
     assert "rgb(20, 23, 27)" == driver.execute_script(colour)
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
-
     hidden = "return [...document.querySelectorAll('aside, nav, .theme')].map((one) => getComputedStyle(one).display)"
-    assert ["none"] * 3 == driver.execute_script(hidden)
-    assert "rgb(255, 255, 255)" == driver.execute_script(colour)
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+    with on_paper(driver):
+        assert ["none"] * 3 == driver.execute_script(hidden)
+        assert "rgb(255, 255, 255)" == driver.execute_script(colour)
 
 
 def test_everything_has_a_name_for_those_who_listen(driver: Any, page: Path) -> None:

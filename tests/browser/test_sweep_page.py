@@ -10,7 +10,7 @@ import pytest
 from replay.commands import report
 from replay.dataset import open_dataset
 
-from .chromium import choose, complaints, move, opened
+from .chromium import choose, complaints, move, on_paper, opened
 
 
 @pytest.fixture(scope="module")
@@ -195,12 +195,11 @@ def test_on_paper_charts_are_no_wider_than_text(driver: Any, page: Path) -> None
     """Paper is narrower than a screen, and a chart that was drawn for a screen gets as narrow."""
     opened(driver, page)
     size = {"width": 720, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    with on_paper(driver):
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
-    assert [] == driver.execute_script(CUT)
-    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+        assert [] == driver.execute_script(CUT)
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_a_curve_s_mark_is_in_the_legend(driver: Any, page: Path) -> None:

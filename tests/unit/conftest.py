@@ -18,6 +18,8 @@ from tracegen import abi_header, build
 from tracegen.machine import RunResult
 from tracegen.mips64.machine import Mips64Machine
 
+from .sweeping import trace_file
+
 ROW = ("kind", "ctx", "info", "page", "n")
 
 
@@ -201,3 +203,9 @@ def run_tool(
         )
 
     return run
+
+
+@pytest.fixture(scope="module")
+def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a small trace."""
+    return trace_file(tmp_path_factory.mktemp("sweep") / "small.arrow")

@@ -14,14 +14,6 @@ from replay.commands.status import Status
 from replay.dataset import open_dataset
 from replay.start import INTERRUPTED
 
-from .sweeping import trace_file
-
-
-@pytest.fixture(scope="module")
-def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a small trace."""
-    return trace_file(tmp_path_factory.mktemp("sweep") / "small.arrow")
-
 
 def command(*arguments: object) -> int:
     """The exit code of `replay` with these arguments."""

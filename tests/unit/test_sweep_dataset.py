@@ -28,17 +28,11 @@ from replay.machine import load_machine
 from replay.plan import BEHIND, FULL, NOTING, STACKED, Contestant, make_plan, paths
 from replay.traced import Traced
 
-from .sweeping import grid_over, grid_together, trace_file
+from .sweeping import grid_over, grid_together
 from .test_sweep_prices import guest_by_chance
 
 SERVICE = ("price.controller_service",)
 KILLS = int(os.environ.get("VMREPLAY_KILLS", "20"))
-
-
-@pytest.fixture(scope="module")
-def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a small trace."""
-    return trace_file(tmp_path_factory.mktemp("sweep") / "small.arrow")
 
 
 @pytest.fixture(scope="module")

@@ -16,15 +16,9 @@ import replay
 from replay.dataset import open_dataset
 from replay.errors import UserError
 
-from .sweeping import grid_over, grid_together, trace_file
+from .sweeping import grid_over, grid_together
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-
-
-@pytest.fixture(scope="module")
-def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a small trace."""
-    return trace_file(tmp_path_factory.mktemp("sweep") / "small.arrow")
 
 
 @pytest.fixture(scope="module")

@@ -16,16 +16,8 @@ from replay.errors import UserError
 from replay.grid import Block, Grid
 from replay.machine import load_machine, load_prices
 
-from .sweeping import trace_file
-
 MACHINE, SETS = "skylake-2017", ("skylake-2017", "penryn-2008")
 VARIED = Block(("set.tlb.tagged",), ((0,), (1,)))
-
-
-@pytest.fixture(scope="module")
-def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a small trace."""
-    return trace_file(tmp_path_factory.mktemp("sets") / "small.arrow")
 
 
 @pytest.fixture(scope="module")

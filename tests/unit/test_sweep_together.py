@@ -39,12 +39,6 @@ WAITING = {"set.memory.contention": 1, "set.memory.window": 1000}
 
 
 @pytest.fixture(scope="module")
-def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a small trace."""
-    return trace_file(tmp_path_factory.mktemp("together") / "small.arrow")
-
-
-@pytest.fixture(scope="module")
 def swept(trace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished sweep."""
     folder = tmp_path_factory.mktemp("swept") / "out"

@@ -21,15 +21,9 @@ from replay.prepare import prepare
 from replay.trace.container import open_trace
 from replay.trace.remote import file_name, open_system
 
-from .sweeping import grid_over, trace_file
+from .sweeping import grid_over
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-
-
-@pytest.fixture(scope="module")
-def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a small trace."""
-    return trace_file(tmp_path_factory.mktemp("remote") / "small.arrow")
 
 
 @pytest.fixture
